@@ -1,0 +1,46 @@
+using System.Net;
+using System.Net.Sockets;
+using Broker.Node.Configuration;
+using Broker.Transport;
+
+namespace Broker.Node.Hosting;
+
+/// <summary>The listener that a node's options describe.</summary>
+internal static class ListenerSettings
+{
+    /// <summary>Reads certificates and key from the options' folders.</summary>
+    /// <exception cref="QuicTransportException"><see cref="QuicError.InvalidConfiguration"/>, naming the file that cannot be read.</exception>
+    public static QuicListenerOptions From(BrokerNodeOptions options, IReadOnlyList<string> applicationProtocols, ReadOnlyMemory<byte> statelessResetKey) => new()
+    {
+        EndPoint = new IPEndPoint(Address(options.Listen), options.Port),
+        ApplicationProtocols = applicationProtocols,
+        StatelessResetKey = statelessResetKey,
+        Tls = QuicTlsOptions.FromFiles(
+            Path.Combine(options.CertificateFolder, "server.pem"),
+            Path.Combine(options.CertificateFolder, "server.key"),
+            Path.Combine(options.CertificateFolder, "ca.pem")),
+    };
+
+    private static IPAddress Address(string? configured) =>
+        configured is not null ? IPAddress.Parse(configured) : IPv6Works() ? IPAddress.IPv6Any : IPAddress.Any;
+
+    // An IPv6 socket can exist in a container that has no IPv6; only binding it tells.
+    private static bool IPv6Works()
+    {
+        if (!Socket.OSSupportsIPv6)
+        {
+            return false;
+        }
+
+        try
+        {
+            using var probe = new Socket(AddressFamily.InterNetworkV6, SocketType.Dgram, ProtocolType.Udp);
+            probe.Bind(new IPEndPoint(IPAddress.IPv6Any, 0));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}

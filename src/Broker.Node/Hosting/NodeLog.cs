@@ -1,0 +1,16 @@
+using Microsoft.Extensions.Logging;
+
+namespace Broker.Node.Hosting;
+
+/// <summary>Event ids 100 to 119.</summary>
+internal static partial class NodeLog
+{
+    [LoggerMessage(100, LogLevel.Information, "Made development certificates in {Folder}: {Names}")]
+    public static partial void CertificatesMade(ILogger logger, string folder, string names);
+
+    [LoggerMessage(101, LogLevel.Information, "Stopping: no new connections, open ones are told to go")]
+    public static partial void Stopping(ILogger logger);
+
+    [LoggerMessage(102, LogLevel.Information, "Stopped")]
+    public static partial void Stopped(ILogger logger);
+}

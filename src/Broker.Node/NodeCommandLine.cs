@@ -1,0 +1,53 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using Broker.Node.Certificates;
+
+namespace Broker.Node;
+
+/// <summary>The command line of the node's process: <c>certs</c> makes development certificates.</summary>
+internal static class NodeCommandLine
+{
+    /// <summary>Exit code of a command line, configuration or start that cannot work.</summary>
+    public const int Failed = 1;
+
+    private static readonly Option<string> s_data = new("--data") { Description = "Folder of everything that outlives the process. Default: data" };
+    private static readonly Option<string> s_certs = new("--certs") { Description = "Folder with ca.pem, server.pem and server.key. Default: certs in the data folder" };
+
+    /// <summary>Builds the parser.</summary>
+    public static RootCommand Build()
+    {
+        var root = new RootCommand("A message broker node that serves AMQP's model over QUIC.");
+        root.Subcommands.Add(Certs());
+        return root;
+    }
+
+    private static Command Certs()
+    {
+        var user = new Option<string>("--user") { Description = "Make a certificate for this user, as USER.pem and USER.key" };
+        var role = new Option<CertificateRole>("--role") { Description = "What the user may be", DefaultValueFactory = _ => CertificateRole.Client };
+        var command = new Command("certs", "Make development certificates: an authority, a server, a client and an admin, or one more user.") { s_data, s_certs, user, role };
+        command.SetAction(parsed =>
+        {
+            var folder = parsed.GetValue(s_certs) ?? Path.Combine(parsed.GetValue(s_data) ?? Environment.GetEnvironmentVariable("BROKER_DATA") ?? "data", "certs");
+            try
+            {
+                var certificates = new DevelopmentCertificates(folder, TimeProvider.System);
+                var made = certificates.Ensure().ToList();
+                if (parsed.GetValue(user) is { } name)
+                {
+                    certificates.Issue(name, parsed.GetValue(role));
+                    made.Add(name);
+                }
+
+                Console.WriteLine(made.Count > 0 ? $"Made in {folder}: {string.Join(", ", made)}" : $"All there and valid in {folder}");
+                return 0;
+            }
+            catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException or CryptographicException)
+            {
+                Console.Error.WriteLine(e.Message);
+                return Failed;
+            }
+        });
+        return command;
+    }
+}

@@ -1,0 +1,162 @@
+using System.Security.Cryptography.X509Certificates;
+using Broker.Node.Certificates;
+
+namespace Broker.Node.Tests.Certificates;
+
+public sealed class DevelopmentCertificatesTests : IDisposable
+{
+    private static readonly string[] s_all = ["ca", "server", "client", "admin"];
+    private readonly TemporaryFolder _folder = new();
+    private readonly SettableTime _time = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void An_empty_folder_gets_all_four()
+    {
+        Assert.Equal(s_all, Ensure());
+        foreach (var name in s_all)
+        {
+            using var certificate = Load(name);
+            Assert.True(certificate.HasPrivateKey);
+        }
+    }
+
+    [Fact]
+    public void What_is_valid_is_left_alone()
+    {
+        Ensure();
+        var before = File.ReadAllText(_folder["server.pem"]);
+
+        Assert.Empty(Ensure());
+        Assert.Equal(before, File.ReadAllText(_folder["server.pem"]));
+    }
+
+    [Fact]
+    public void A_missing_leaf_is_made_by_the_same_authority()
+    {
+        Ensure();
+        File.Delete(_folder["client.key"]);
+
+        Assert.Equal(["client"], Ensure());
+        Assert.True(IsTrusted("client"));
+    }
+
+    [Fact]
+    public void A_leaf_about_to_expire_is_renewed()
+    {
+        Ensure();
+        _time.Now += TimeSpan.FromDays(355);
+
+        Assert.Equal(["server", "client", "admin"], Ensure());
+    }
+
+    [Fact]
+    public void An_expired_authority_is_replaced_with_all_it_signed()
+    {
+        Ensure();
+        _time.Now += TimeSpan.FromDays(2 * 365);
+
+        Assert.Equal(s_all, Ensure());
+    }
+
+    [Fact]
+    public void A_lost_authority_key_replaces_everything()
+    {
+        Ensure();
+        File.Delete(_folder["ca.key"]);
+
+        Assert.Equal(s_all, Ensure());
+        Assert.True(IsTrusted("server"));
+    }
+
+    [Fact]
+    public void A_key_of_another_certificate_is_noticed()
+    {
+        Ensure();
+        File.Copy(_folder["client.key"], _folder["admin.key"], overwrite: true);
+
+        Assert.Equal(["admin"], Ensure());
+    }
+
+    [Theory]
+    [InlineData("localhost")]
+    [InlineData("127.0.0.1")]
+    [InlineData("::1")]
+    public void The_server_is_valid_for_this_machine(string name)
+    {
+        Ensure();
+        using var server = Load("server");
+        Assert.True(server.MatchesHostname(name));
+    }
+
+    [Theory]
+    [InlineData("server", "1.3.6.1.5.5.7.3.1", "broker://role/node")]
+    [InlineData("client", "1.3.6.1.5.5.7.3.2", "broker://role/client")]
+    [InlineData("admin", "1.3.6.1.5.5.7.3.2", "broker://role/admin")]
+    public void A_leaf_shows_its_user_usage_and_role(string name, string usage, string role)
+    {
+        Ensure();
+        using var certificate = Load(name);
+
+        Assert.Equal(name, certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false));
+        Assert.Equal(role, certificate.GetNameInfo(X509NameType.UrlName, forIssuer: false));
+        var usages = certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().Single().EnhancedKeyUsages;
+        Assert.Equal([usage], usages.Cast<System.Security.Cryptography.Oid>().Select(oid => oid.Value!));
+        Assert.False(certificate.Extensions.OfType<X509BasicConstraintsExtension>().Single().CertificateAuthority);
+        Assert.True(IsTrusted(name));
+    }
+
+    [Fact]
+    public void Only_the_owner_may_read_a_key()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("Windows has no file modes");
+        }
+
+        Ensure();
+        foreach (var key in Directory.GetFiles(_folder.Path, "*.key"))
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, new FileInfo(key).UnixFileMode);
+        }
+    }
+
+    [Fact]
+    public void A_further_user_gets_a_certificate()
+    {
+        new DevelopmentCertificates(_folder.Path, _time).Issue("alice", CertificateRole.Admin);
+
+        using var alice = Load("alice");
+        Assert.Equal("broker://role/admin", alice.GetNameInfo(X509NameType.UrlName, forIssuer: false));
+        Assert.True(IsTrusted("alice"));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("ca")]
+    [InlineData("server")]
+    [InlineData("../alice")]
+    [InlineData(".alice")]
+    public void A_user_name_that_is_no_file_name_is_refused(string user)
+    {
+        var certificates = new DevelopmentCertificates(_folder.Path, _time);
+        Assert.Throws<ArgumentException>(() => certificates.Issue(user, CertificateRole.Client));
+        Assert.Empty(Directory.GetFiles(_folder.Path));
+    }
+
+    private IReadOnlyList<string> Ensure() => new DevelopmentCertificates(_folder.Path, _time).Ensure();
+
+    private X509Certificate2 Load(string name) => X509Certificate2.CreateFromPemFile(_folder[name + ".pem"], _folder[name + ".key"]);
+
+    private bool IsTrusted(string name)
+    {
+        using var certificate = Load(name);
+        using var authority = X509CertificateLoader.LoadCertificateFromFile(_folder["ca.pem"]);
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.Add(authority);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        return chain.Build(certificate);
+    }
+}

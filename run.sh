@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Sets up what is missing, builds, and runs one broker node in the foreground. Ctrl-C or SIGTERM stops it in order.
+# Options go to the node: ./run.sh --port 7500 --data /var/tmp/broker (see docs/configuration.md, or ./run.sh --help).
+set -euo pipefail
+root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+. "$root/scripts/setup.sh"
+. "$root/scripts/build.sh"
+
+require_dotnet
+setup_quic
+node=$(built_file src/Broker.Node Broker.Node.dll)
+build_if_changed product Broker.Product.slnf "$node" src
+
+export BROKER_DATA=${BROKER_DATA:-$root/data}
+exec dotnet "$node" --development-certificates --welcome "$root/scripts/next-steps.txt" "$@"

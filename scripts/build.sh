@@ -1,0 +1,47 @@
+# Builds what changed and prints nothing when nothing did. Sourced; defines functions only.
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
+
+build_configuration=Release
+
+# built_file PROJECT ASSEMBLY: where the build leaves it.
+built_file() {
+    echo "$root/$1/bin/$build_configuration/net10.0/$2"
+}
+
+# A line that changes when a source file under the given folders is added, removed or edited.
+# Costs milliseconds where asking MSBuild costs seconds.
+fingerprint() {
+    (
+        cd "$root" && {
+            find "$@" \( -name bin -o -name obj -o -name node_modules \) -prune -o -type f -printf '%p %s %T@\n'
+            find . -maxdepth 1 -type f \( -name '*.props' -o -name global.json -o -name .editorconfig \) -printf '%p %s %T@\n'
+        } | LC_ALL=C sort | sha1sum
+    )
+}
+
+# build_if_changed NAME TARGET OUTPUT FOLDER...: builds TARGET unless OUTPUT exists and the folders are as they were at the last success.
+# The fingerprint is taken first, so an edit during the build counts as a change.
+build_if_changed() {
+    local name=$1 target=$2 output=$3
+    shift 3
+    local stamp=$root/artifacts/build/$name now
+    now=$(fingerprint "$@")
+    if [[ -f $output && -f $stamp && $(<"$stamp") == "$now" ]]; then
+        return 0
+    fi
+    mkdir -p "$root/artifacts/build"
+    (
+        flock 9
+        # Whoever held the lock may have built the same.
+        if [[ ! -f $output || ! -f $stamp || $(<"$stamp") != "$now" ]]; then
+            build "$target"
+            echo "$now" >"$stamp"
+        fi
+    ) 9>"$root/artifacts/build/lock"
+}
+
+build() {
+    echo "Building $1 ..." >&2
+    (cd "$root" && dotnet build "$1" -c "$build_configuration" -nodeReuse:false -v quiet --nologo --tl:off -clp:NoSummary >&2)
+}

@@ -1,0 +1,104 @@
+# Chooses and runs test projects one after the other and sums up. Sourced; defines functions only.
+
+export TESTINGPLATFORM_TELEMETRY_OPTOUT=1
+
+# A project that hangs is ended after so long, and counts as one failure.
+test_timeout=${BROKER_TEST_TIMEOUT:-20m}
+
+# choose_tests [PROJECT...] [-- OPTIONS OF THE TEST EXECUTABLES]: sets projects, interop and test_options.
+choose_tests() {
+    local project
+    projects=() interop='' test_options=()
+    while [[ $# -gt 0 && $1 != -- ]]; do
+        if [[ $1 == -h || $1 == --help ]]; then
+            sed -n '2,/^set /{/^# /s/^# //p}' "$root/test.sh"
+            exit 0
+        elif [[ $1 == interop && -f $root/tests/interop/run.sh ]]; then
+            interop=yes
+        elif [[ -d $root/tests/Broker.$1.Tests ]]; then
+            projects+=("Broker.$1.Tests")
+        elif [[ -d $root/tests/$1 ]]; then
+            projects+=("$1")
+        else
+            echo "There is no test project '$1'. Projects: $(ls -d "$root"/tests/*.Tests | sed 's/.*Broker\.\(.*\)\.Tests/\1/' | tr '\n' ' ')interop" >&2
+            exit 2
+        fi
+        shift
+    done
+    if [[ $# -gt 0 ]]; then
+        shift
+        test_options=("$@")
+    fi
+    if [[ ${#projects[@]} -eq 0 && -z $interop ]]; then
+        for project in "$root"/tests/*.Tests; do
+            projects+=("${project##*/}")
+        done
+        # Options of the .NET test executables mean nothing to the foreign clients.
+        [[ ! -f $root/tests/interop/run.sh || ${#test_options[@]} -gt 0 ]] || interop=yes
+    fi
+}
+
+run_tests() {
+    local project
+    passed=0 failed=0 skipped=0
+    mkdir -p "$root/artifacts/tests"
+    for project in "${projects[@]}"; do
+        run_project "$project"
+    done
+    [[ -z $interop ]] || run_interop
+    if [[ $((passed + failed)) -eq 0 ]]; then
+        echo "No test ran." >&2
+        failed=1
+    fi
+    if [[ $skipped -gt 0 ]]; then
+        echo "$passed passed, $failed failed, $skipped skipped"
+    else
+        echo "$passed passed, $failed failed"
+    fi
+    [[ $failed -eq 0 ]]
+}
+
+# Shows what failed and was skipped, with the reasons; passed tests are only counted.
+run_project() {
+    local output=$root/artifacts/tests/$1.txt status=0 counts
+    echo "== $1"
+    timeout --kill-after=10 "$test_timeout" dotnet "$(built_file "tests/$1" "$1.dll")" --no-ansi --no-progress "${test_options[@]}" >"$output" 2>&1 || status=$?
+    # Exit code 8 is "no test ran": expected of a project that a filter leaves empty, and of no other.
+    if [[ $status -eq 8 && ${#test_options[@]} -gt 0 ]]; then
+        return 0
+    fi
+    sed '/^Test run summary:/,$d' "$output"
+    counts=$(sed -n '/^Test run summary:/,$s/^  \(failed\|succeeded\|skipped\): \([0-9]*\)$/\1=\2/p' "$output")
+    count_results "$1" "$status" "$counts"
+}
+
+# tests/interop/run.sh prints its failures, then "N passed, N failed[, N skipped]".
+run_interop() {
+    local output=$root/artifacts/tests/interop.txt status=0 counts
+    echo "== interop"
+    timeout --kill-after=10 "$test_timeout" bash "$root/tests/interop/run.sh" >"$output" 2>&1 || status=$?
+    sed '/^[0-9]* passed, [0-9]* failed/d' "$output"
+    counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)\?$/succeeded=\1 failed=\2 skipped=\4/p' "$output" | tail -n 1 | tr ' ' '\n')
+    count_results interop "$status" "$counts"
+}
+
+# A run that ends without its counts, or badly though its counts show no failure, is itself a failure.
+count_results() {
+    local name=$1 status=$2 failed_here=0 line
+    for line in $3; do
+        case $line in
+            succeeded=*) passed=$((passed + ${line#*=})) ;;
+            failed=*) failed_here=$((failed_here + ${line#*=})) ;;
+            skipped=*) skipped=$((skipped + 0${line#*=})) ;;
+        esac
+    done
+    if [[ $failed_here -eq 0 && ($status -ne 0 || -z $3) ]]; then
+        case $status in
+            8) echo "failed $name: no test ran" ;;
+            124 | 137) echo "failed $name: ended after $test_timeout" ;;
+            *) echo "failed $name: exit code $status" ;;
+        esac
+        failed_here=1
+    fi
+    failed=$((failed + failed_here))
+}

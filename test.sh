@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Sets up what is missing, builds, and runs the tests. The last line is "N passed, N failed", with ", N skipped" if any were.
+#   ./test.sh                          every test
+#   ./test.sh Protocol Node            only tests/Broker.Protocol.Tests and tests/Broker.Node.Tests
+#   ./test.sh interop                  only tests/interop, the foreign clients
+#   ./test.sh Node -- --filter-method '*certificate*'
+set -euo pipefail
+root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+. "$root/scripts/setup.sh"
+. "$root/scripts/build.sh"
+. "$root/scripts/tests.sh"
+
+require_dotnet
+choose_tests "$@"
+setup_quic
+[[ -z $interop ]] || setup_node_js
+build_if_changed tests Broker.sln "$(built_file tests/Broker.Tidy.Tests Broker.Tidy.Tests.dll)" src tests bench
+run_tests

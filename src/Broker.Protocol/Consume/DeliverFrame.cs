@@ -1,0 +1,48 @@
+using System.Buffers;
+
+namespace Broker.Protocol;
+
+/// <summary>DELIVER: one message (docs/protocol.md, section 7). A view into the payload; nothing is copied or allocated.</summary>
+public readonly ref struct DeliverFrame
+{
+    internal const DeliverFlags KnownFlags = DeliverFlags.Redelivered | DeliverFlags.Durable;
+
+    private DeliverFrame(ulong tag, DeliverFlags flags, ulong deliveryCount, ReadOnlySpan<byte> message)
+    {
+        Tag = tag;
+        Flags = flags;
+        DeliveryCount = deliveryCount;
+        Message = message;
+    }
+
+    /// <summary>The message's number on this stream: 1, 2, 3 and so on.</summary>
+    public ulong Tag { get; }
+
+    /// <summary>What is known of the message.</summary>
+    public DeliverFlags Flags { get; }
+
+    /// <summary>How often it was delivered before this time.</summary>
+    public ulong DeliveryCount { get; }
+
+    /// <summary>The encoded message; see <see cref="MessageView"/>. Its length is what the delivery costs in credit bytes.</summary>
+    public ReadOnlySpan<byte> Message { get; }
+
+    /// <summary>Reads a payload.</summary>
+    public static bool TryRead(ReadOnlySpan<byte> payload, out DeliverFrame frame, out FrameFault fault)
+    {
+        var reader = new PayloadReader(payload);
+        frame = new DeliverFrame(
+            reader.Number("delivery tag", min: 1),
+            (DeliverFlags)reader.Flags("flags", (ulong)KnownFlags),
+            reader.Number("delivery count"),
+            reader.Rest());
+        return reader.End(out fault);
+    }
+
+    /// <summary>Writes a whole frame.</summary>
+    public static void Write(IBufferWriter<byte> writer, ulong tag, DeliverFlags flags, ulong deliveryCount, ReadOnlySpan<byte> message)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        FrameWriter.Write(writer, FrameType.Deliver, [tag, (ulong)flags, deliveryCount], message);
+    }
+}

@@ -1,0 +1,203 @@
+using System.Collections.Immutable;
+using System.Text;
+using Broker.Machines.Messages;
+using Broker.Protocol;
+
+namespace Broker.Machines.Publishing;
+
+/// <summary>A message that reached no queue although its publisher asked for one, or that was refused.</summary>
+/// <param name="Sequence">The publisher's number of the message.</param>
+/// <param name="Returned"><c>true</c>: RETURN; <c>false</c>: REJECT.</param>
+/// <param name="Fault">Why.</param>
+public readonly record struct PublishOutcome(ulong Sequence, bool Returned, FrameFault Fault);
+
+/// <summary>
+/// Every decision of a publish stream: order of frames and sequences, routing, batching by queue, how much may be under way, and which sequences are confirmed.
+/// </summary>
+/// <remarks>
+/// Call <see cref="BeginRead"/> with the size of what was read, feed the frames, then take batches and outcomes. Stop reading the stream while
+/// <see cref="MayRead"/> is false; QUIC's flow control carries the pressure on to the publisher, and no other stream notices.
+/// </remarks>
+public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits limits)
+{
+    private readonly ConfirmTracker _tracker = new();
+    private readonly List<PublishBatch> _batches = [];
+    private readonly List<PublishOutcome> _outcomes = [];
+    private readonly List<ulong> _rejected = [];
+    private byte[] _block = [];
+    private int _blockUsed;
+    private int _expectedBytes;
+    private ulong _lastSequence;
+    private byte[] _cachedAddress = []; // what the cached route is for
+    private long _cachedVersion = -1;
+    private bool _cachedExists;
+    private ImmutableArray<string> _cachedQueues = [];
+
+    /// <summary>Whether PUBLISHER_OPEN has come.</summary>
+    public bool IsOpen { get; private set; }
+
+    /// <summary>Bytes that queues have not accepted yet.</summary>
+    public long OutstandingBytes { get; private set; }
+
+    /// <summary>Messages that no queue wanted and nobody asked back.</summary>
+    public long UnroutableCount { get; private set; }
+
+    /// <summary>Messages taken in.</summary>
+    public long PublishedCount { get; private set; }
+
+    /// <summary>Batches that a full queue has parked.</summary>
+    public int ParkedCount { get; private set; }
+
+    /// <summary>Whether more may be read from the stream.</summary>
+    public bool MayRead => OutstandingBytes < limits.MaxOutstandingBytes && _tracker.OutstandingCount < limits.MaxOutstandingMessages;
+
+    /// <summary>Whether everything that came has its outcome.</summary>
+    public bool IsSettled => OutstandingBytes == 0 && _tracker.OutstandingCount == 0 && !_tracker.HasOutcomes;
+
+    /// <summary>Handles PUBLISHER_OPEN.</summary>
+    public FrameFault? HandleOpen()
+    {
+        if (IsOpen)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, "PUBLISHER_OPEN came twice");
+        }
+
+        IsOpen = true;
+        return null;
+    }
+
+    /// <summary>So many bytes were read: messages from them share a block of at most that size.</summary>
+    public void BeginRead(long bytes) => _expectedBytes = (int)Math.Min(bytes, limits.MaxBlockBytes);
+
+    /// <summary>Handles PUBLISH.</summary>
+    /// <returns><c>null</c>, or a fault that ends the stream.</returns>
+    public FrameFault? HandlePublish(ulong sequence, bool mandatory, bool durable, ReadOnlySpan<byte> message)
+    {
+        if (!IsOpen)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, "PUBLISH came before PUBLISHER_OPEN");
+        }
+
+        if (sequence <= _lastSequence)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, $"sequence {sequence} follows {_lastSequence}; sequences start at 1 or more and ascend");
+        }
+
+        _lastSequence = sequence;
+        if (message.Length > limits.MaxMessageBytes)
+        {
+            _outcomes.Add(new PublishOutcome(sequence, false, new FrameFault(ErrorCode.MessageTooLarge, $"the message has {message.Length} bytes; the limit is {limits.MaxMessageBytes}")));
+            return null;
+        }
+
+        if (!MessageView.TryParse(message, out var view, out var fault) || !MessageProperties.TryValidate(view.Properties, out fault))
+        {
+            return fault;
+        }
+
+        PublishedCount++;
+        var address = message[..(message.Length - view.Properties.Length - view.Body.Length)]; // exchange and key as encoded
+        if (_cachedVersion != router.Version || !address.SequenceEqual(_cachedAddress))
+        {
+            _cachedVersion = router.Version;
+            _cachedAddress = address.ToArray();
+            _cachedExists = router.TryRoute(Encoding.UTF8.GetString(view.Exchange), Encoding.UTF8.GetString(view.RoutingKey), out _cachedQueues);
+        }
+
+        if (!_cachedExists)
+        {
+            _outcomes.Add(new PublishOutcome(sequence, false, Topology.TopologyMachine.NoExchange(Encoding.UTF8.GetString(view.Exchange))));
+        }
+        else if (_cachedQueues.IsEmpty && mandatory)
+        {
+            var key = Encoding.UTF8.GetString(view.RoutingKey);
+            _outcomes.Add(new PublishOutcome(sequence, true, new FrameFault(ErrorCode.Unroutable, $"no queue is bound for routing key '{key}'")));
+        }
+        else
+        {
+            Enqueue(sequence, durable ? MessageTraits.Durable : MessageTraits.None, message);
+        }
+
+        return null;
+    }
+
+    /// <summary>A queue is full and has parked the batch.</summary>
+    public void HandleParked() => ParkedCount++;
+
+    /// <summary>A queue has taken the batch, or was deleted before it could.</summary>
+    public void HandleAnswered(PublishBatch batch, bool accepted, bool wasParked)
+    {
+        OutstandingBytes -= batch.SizeBytes;
+        if (wasParked)
+        {
+            ParkedCount--;
+        }
+
+        foreach (var slot in batch.Slots)
+        {
+            _tracker.Complete(slot, accepted);
+        }
+    }
+
+    /// <summary>Moves out the batches of this read. Each counts as outstanding until <see cref="HandleAnswered"/>.</summary>
+    public void TakeBatches(List<PublishBatch> batches)
+    {
+        batches.AddRange(_batches);
+        _batches.Clear();
+    }
+
+    /// <summary>Moves out what can be confirmed now and what was returned or refused.</summary>
+    public void TakeOutcomes(List<SequenceRange> confirmed, List<PublishOutcome> others)
+    {
+        _tracker.TakeConfirmed(confirmed);
+        _tracker.TakeRejected(_rejected);
+        foreach (var sequence in _rejected)
+        {
+            others.Add(new PublishOutcome(sequence, false, new FrameFault(ErrorCode.QueueDeleted, "a queue was deleted before it could take the message")));
+        }
+
+        _rejected.Clear();
+        others.AddRange(_outcomes);
+        _outcomes.Clear();
+    }
+
+    private void Enqueue(ulong sequence, MessageTraits traits, ReadOnlySpan<byte> message)
+    {
+        var slot = _tracker.Track(sequence, _cachedQueues.Length);
+        if (_cachedQueues.IsEmpty)
+        {
+            UnroutableCount++;
+            return;
+        }
+
+        if (_block.Length - _blockUsed < message.Length)
+        {
+            _block = GC.AllocateUninitializedArray<byte>(Math.Max(message.Length, _expectedBytes));
+            _blockUsed = 0;
+        }
+
+        message.CopyTo(_block.AsSpan(_blockUsed));
+        var stored = new StoredMessage(_block.AsMemory(_blockUsed, message.Length), traits);
+        _blockUsed += message.Length;
+        foreach (var queue in _cachedQueues)
+        {
+            BatchFor(queue).Add(stored, slot);
+            OutstandingBytes += message.Length;
+        }
+    }
+
+    private PublishBatch BatchFor(string queue)
+    {
+        foreach (var batch in _batches)
+        {
+            if (ReferenceEquals(batch.Queue, queue) || batch.Queue == queue)
+            {
+                return batch;
+            }
+        }
+
+        var added = new PublishBatch(queue);
+        _batches.Add(added);
+        return added;
+    }
+}

@@ -1,0 +1,24 @@
+namespace Broker.Machines.Queues;
+
+/// <summary>What the owner of a <see cref="QueueMachine"/> has to carry out.</summary>
+public abstract record QueueEffect
+{
+    private protected QueueEffect()
+    {
+    }
+
+    /// <summary>The batch is in the queue: tell the publisher.</summary>
+    public sealed record Accepted(PublisherId Publisher, long BatchId) : QueueEffect;
+
+    /// <summary>The batch waits because the queue is full: tell the publisher why it waits. <see cref="Accepted"/> follows when there is room.</summary>
+    public sealed record Parked(PublisherId Publisher, long BatchId) : QueueEffect;
+
+    /// <summary>Hand these to the consumer, in this order.</summary>
+    public sealed record Deliver(ConsumerId Consumer, IReadOnlyList<Delivery> Deliveries) : QueueEffect;
+
+    /// <summary>The queue is gone; the consumer gets nothing more from it.</summary>
+    public sealed record ConsumerClosed(ConsumerId Consumer) : QueueEffect;
+
+    /// <summary>A parked batch was given up: the queue, or the batch's publisher, is gone.</summary>
+    public sealed record Dropped(PublisherId Publisher, long BatchId) : QueueEffect;
+}

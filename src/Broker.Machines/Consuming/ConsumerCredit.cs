@@ -40,8 +40,12 @@ public sealed class ConsumerCredit(long windowMessages, long windowBytes)
         _unflushedBytes += bytes;
     }
 
-    /// <summary>The QUIC stream has taken everything that was written to it.</summary>
-    public void HandleFlushed() => _unflushedMessages = _unflushedBytes = 0;
+    /// <summary>The QUIC stream has taken these.</summary>
+    public void HandleFlushed(long messages, long bytes)
+    {
+        _unflushedMessages -= messages;
+        _unflushedBytes -= bytes;
+    }
 
     /// <summary>
     /// What to grant the queue on top of what it has. Small increments wait until they make up a quarter of what could be granted, which keeps credit traffic to a few

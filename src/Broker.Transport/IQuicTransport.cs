@@ -30,6 +30,7 @@ public interface IQuicTransport : IAsyncDisposable
 }
 
 /// <summary>A bound UDP address that accepts QUIC connections.</summary>
+/// <remarks>Disposing it closes the connections that it accepted, with <see cref="QuicConnectionOptions.DefaultCloseErrorCode"/>.</remarks>
 public interface IQuicListener : IAsyncDisposable
 {
     /// <summary>The address that was bound; with port 0 in the options, the port that the system chose.</summary>
@@ -94,9 +95,11 @@ public interface IQuicConnection : IAsyncDisposable
 /// <remarks>
 /// <para><see cref="Input"/>: a completed read (<c>IsCompleted</c>) is the peer's FIN. If the peer resets the stream or the connection ends,
 /// reads throw <see cref="QuicTransportException"/>. Flow control credit goes back to the peer when bytes are
-/// consumed by <c>AdvanceTo</c>, so a reader that stops reading stops this stream's sender and nobody else.</para>
+/// consumed by <c>AdvanceTo</c>, so a reader that stops reading stops this stream's sender and nobody else. <c>Complete()</c> before the end is a
+/// <see cref="StopSending"/> with <see cref="QuicConnectionOptions.DefaultStreamErrorCode"/>. Reads after a local stop throw <see cref="QuicError.OperationAborted"/>.</para>
 /// <para><see cref="Output"/>: <c>FlushAsync</c> hands the bytes over and completes once less than <see cref="QuicConnectionOptions.SendBufferSize"/>
-/// bytes wait for the peer's acknowledgement; it throws once the peer has stopped reading. <c>Complete()</c> without an exception flushes and sends FIN.
+/// bytes wait for the peer's acknowledgement; it throws once the peer has stopped reading. <c>Complete()</c> without an exception flushes and sends FIN;
+/// with one it is a <see cref="Reset"/> with <see cref="QuicConnectionOptions.DefaultStreamErrorCode"/>.
 /// Bytes handed over before FIN are delivered unless the connection ends first.</para>
 /// </remarks>
 public interface IQuicStream : IAsyncDisposable

@@ -36,6 +36,9 @@ public enum QuicCapabilities
 
     /// <summary><see cref="QuicConnectionOptions.InlineContinuations"/> is honoured.</summary>
     InlineContinuations = 1 << 9,
+
+    /// <summary>The reason given to <see cref="IQuicConnection.CloseAsync"/> reaches the peer. Without it, only the code does.</summary>
+    CloseReason = 1 << 10,
 }
 
 /// <summary>Why a transport operation failed.</summary>

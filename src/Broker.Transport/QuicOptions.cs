@@ -42,7 +42,7 @@ public abstract record QuicConnectionOptions
     /// <summary>Identity and trust.</summary>
     public required QuicTlsOptions Tls { get; init; }
 
-    /// <summary>Application protocols in order of preference (RFC 7301); at least one, each 1 to 255 ASCII bytes.</summary>
+    /// <summary>Application protocols in order of preference (RFC 7301), where the server's order decides; at least one, each 1 to 255 ASCII bytes.</summary>
     public required IReadOnlyList<string> ApplicationProtocols { get; init; }
 
     /// <summary>The connection is given up after so long without a packet. Default 30 s; both sides' minimum counts (RFC 9000, section 10.1). Range 100 ms to 1 h.</summary>

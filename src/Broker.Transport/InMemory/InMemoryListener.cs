@@ -112,7 +112,7 @@ internal sealed class InMemoryListener : IQuicListener
 
         var link = new InMemoryLink(_network, client, _options, clientAddress, client.EndPoint, protocol);
         link.Client.PeerCertificate = identity.Certificate!.RawData;
-        link.Server.PeerCertificate = clientIdentity.Certificate?.RawData;
+        link.Server.PeerCertificate = clientIdentity.Certificate is { } shown ? shown.RawData : default(ReadOnlyMemory<byte>?);
         if (InMemoryHandshake.JudgeClient(clientIdentity, identity, _options.RequireClientCertificate, _network.Time.GetUtcNow()) is { } clientFault)
         {
             var refusal = new QuicCloseInfo(QuicError.TlsFailed, null, $"the server refused the client's certificate: {clientFault}");

@@ -31,10 +31,10 @@ public sealed class InMemoryTransport : IQuicTransport
     public string LibraryVersions => "";
 
     /// <inheritdoc/>
-    public QuicCapabilities Capabilities => QuicCapabilities.InlineContinuations;
+    public QuicCapabilities Capabilities => QuicCapabilities.InlineContinuations | QuicCapabilities.CloseReason;
 
     /// <inheritdoc/>
-    public ValueTask<IQuicListener> ListenAsync(QuicListenerOptions options, CancellationToken cancellationToken = default)
+    public async ValueTask<IQuicListener> ListenAsync(QuicListenerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
@@ -43,11 +43,11 @@ public sealed class InMemoryTransport : IQuicTransport
         var listener = new InMemoryListener(this, _network, options with { EndPoint = _network.Assign(options.EndPoint) }, TlsIdentity.Load(options.Tls));
         _network.Add(listener);
         _listeners[listener] = true;
-        return new(listener);
+        return listener;
     }
 
     /// <inheritdoc/>
-    public ValueTask<IQuicConnection> ConnectAsync(QuicClientOptions options, CancellationToken cancellationToken = default)
+    public async ValueTask<IQuicConnection> ConnectAsync(QuicClientOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
@@ -60,7 +60,7 @@ public sealed class InMemoryTransport : IQuicTransport
         }
 
         var local = _network.Assign(options.LocalEndPoint ?? new IPEndPoint(Loopback(options.EndPoint), 0));
-        return new(listener.Handshake(this, options, identity, local));
+        return listener.Handshake(this, options, identity, local);
     }
 
     /// <inheritdoc/>

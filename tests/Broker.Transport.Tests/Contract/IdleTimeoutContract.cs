@@ -1,0 +1,53 @@
+namespace Broker.Transport.Tests.Contract;
+
+/// <summary>A silent connection ends, and keep-alive breaks the silence (RFC 9000, section 10.1).</summary>
+public abstract class IdleTimeoutContract<TBackend> : TransportContract<TBackend>
+    where TBackend : ITransportBackend, new()
+{
+    private static readonly TimeSpan s_idle = TimeSpan.FromMilliseconds(400);
+
+    [Fact]
+    public async Task Silence_ends_the_connection_on_both_sides()
+    {
+        var pair = await ConnectPairAsync(server => server with { IdleTimeout = s_idle }, client => client with { IdleTimeout = s_idle });
+
+        var client = await Wait.For(pair.Client.Closed, "the client to time out");
+        var server = await Wait.For(pair.Server.Closed, "the server to time out");
+
+        Assert.Equal([QuicError.ConnectionIdle, QuicError.ConnectionIdle], [client.Error, server.Error]);
+        await Wait.ForFailure(QuicError.ConnectionIdle, () => pair.Client.OpenStreamAsync(), "opening on a timed-out connection");
+    }
+
+    [Fact]
+    public async Task Shorter_timeout_of_the_two_counts()
+    {
+        var pair = await ConnectPairAsync(client: client => client with { IdleTimeout = s_idle });
+
+        var server = await Wait.For(pair.Server.Closed, "the server to time out by the client's timeout");
+
+        Assert.Equal(QuicError.ConnectionIdle, server.Error);
+    }
+
+    [Fact]
+    public async Task Keep_alive_holds_a_silent_connection()
+    {
+        var pair = await ConnectPairAsync(
+            server => server with { IdleTimeout = s_idle },
+            client => client with { IdleTimeout = s_idle, KeepAliveInterval = s_idle / 5 });
+
+        // Silence for several timeouts is what this test is about; there is no event that ends it.
+        await Task.WhenAny(pair.Client.Closed, pair.Server.Closed, Task.Delay(4 * s_idle));
+
+        Assert.False(pair.Client.Closed.IsCompleted || pair.Server.Closed.IsCompleted, "the connection timed out in spite of keep-alive");
+        await OpenStreamAsync(pair.Client, pair.Server);
+    }
+
+    [Fact]
+    public async Task Pending_read_fails_when_the_connection_times_out()
+    {
+        var pair = await ConnectPairAsync(client: client => client with { IdleTimeout = s_idle });
+        var stream = await OpenStreamAsync(pair.Client, pair.Server);
+
+        await Wait.ForFailure(QuicError.ConnectionIdle, () => stream.Remote.Input.ReadAsync(), "the read to fail with the timeout");
+    }
+}

@@ -1,7 +1,7 @@
 namespace Broker.Protocol;
 
 /// <summary>
-/// Why a stream, a connection or an operation failed (docs/protocol.md, section 10). The numbers are stable and serve as QUIC application error codes as well.
+/// Why a stream, a connection or an operation failed (docs/protocol.md, section 12). The numbers are stable and serve as QUIC application error codes as well.
 /// <see cref="ErrorTable"/> has the meaning of each. A peer may send a number that is not listed here; treat it as final.
 /// </summary>
 public enum ErrorCode : long

@@ -26,7 +26,7 @@ public enum ErrorScope
 /// <param name="Retryable">Whether the same operation may succeed later or on another node, unchanged.</param>
 public sealed record ErrorEntry(ErrorCode Code, string Name, string Meaning, ErrorScope Scope, bool Retryable);
 
-/// <summary>The error table (docs/protocol.md, section 10; a test compares the two).</summary>
+/// <summary>The error table (docs/protocol.md, section 12; a test compares the two).</summary>
 public static class ErrorTable
 {
     /// <summary>All rows in the order of their numbers.</summary>

@@ -1,6 +1,6 @@
 namespace Broker.Protocol;
 
-/// <summary>Every bound of the wire format in one place (docs/protocol.md, section 11). A decoder checks a length against its bound before it allocates or waits.</summary>
+/// <summary>Every bound of the wire format in one place (docs/protocol.md, section 13). A decoder checks a length against its bound before it allocates or waits.</summary>
 public static class ProtocolLimits
 {
     /// <summary>Bytes of UTF-8 in a name: exchange, queue, routing key, consumer tag, header name and the like.</summary>
@@ -51,6 +51,6 @@ public static class ProtocolLimits
     /// <summary>Largest expiration or delay in milliseconds: 100 years of 365.25 days.</summary>
     public const ulong MaxDurationMs = 3_155_760_000_000;
 
-    /// <summary>Largest credit increment, in messages or bytes, of one frame, and the largest balance.</summary>
+    /// <summary>Largest credit, in messages or bytes, that one frame may give.</summary>
     public const ulong MaxCredit = 1UL << 40;
 }

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>ADMIN_END: the answer is complete (docs/protocol.md, section 9).</summary>
+/// <summary>ADMIN_END: the answer is complete (docs/protocol.md, section 10).</summary>
 /// <param name="RequestId">The request that this answers.</param>
 /// <param name="Code"><see cref="ErrorCode.NoError"/> if the command was carried out.</param>
 /// <param name="Message">The outcome in words; written cut to 1,024 bytes of UTF-8.</param>

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Broker.Protocol;
 
-/// <summary>ADMIN_REQUEST: one command of <c>pbm</c> (docs/protocol.md, section 9).</summary>
+/// <summary>ADMIN_REQUEST: one command of <c>pbm</c> (docs/protocol.md, section 10).</summary>
 /// <param name="RequestId">The client's number for the request; the answers carry it.</param>
 /// <param name="Command">Palette and verb, such as <c>queue list</c>; at most 255 bytes of UTF-8.</param>
 /// <param name="Json">The command's options: UTF-8 of one JSON object (RFC 8259). Not checked here.</param>

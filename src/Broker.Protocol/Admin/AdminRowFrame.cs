@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Broker.Protocol;
 
-/// <summary>ADMIN_ROW: one row of an answer (docs/protocol.md, section 9).</summary>
+/// <summary>ADMIN_ROW: one row of an answer (docs/protocol.md, section 10).</summary>
 /// <param name="RequestId">The request that this answers.</param>
 /// <param name="Json">The row: UTF-8 of one JSON object (RFC 8259). Not checked here.</param>
 public sealed record AdminRowFrame(ulong RequestId, ReadOnlyMemory<byte> Json) : IFrame

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol.Bbq;
 
-/// <summary>The answer to a consume: the body as bincode bytes, behind the length prefix (docs/protocol.md, section 12).</summary>
+/// <summary>The answer to a consume: the body as bincode bytes, behind the length prefix (docs/protocol.md, section 15).</summary>
 public static class BbqDelivery
 {
     /// <summary>Writes a delivery with its length prefix.</summary>

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 
 namespace Broker.Protocol.Bbq;
 
-/// <summary>The length prefix of <c>bbq</c>: eight bytes, little-endian, then so many bytes (docs/protocol.md, section 12).</summary>
+/// <summary>The length prefix of <c>bbq</c>: eight bytes, little-endian, then so many bytes (docs/protocol.md, section 15).</summary>
 public static class BbqFraming
 {
     /// <summary>The TLS application protocol (RFC 7301).</summary>

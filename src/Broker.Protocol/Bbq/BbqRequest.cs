@@ -32,7 +32,7 @@ public enum BbqAck : byte
     Reject = 2,
 }
 
-/// <summary>The one request of a <c>bbq</c> stream (docs/protocol.md, section 12). A view into the payload; nothing is copied or allocated.</summary>
+/// <summary>The one request of a <c>bbq</c> stream (docs/protocol.md, section 15). A view into the payload; nothing is copied or allocated.</summary>
 public readonly ref struct BbqRequest
 {
     /// <summary>What is asked for.</summary>

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>CANCELLED: no more messages will come on this stream (docs/protocol.md, section 7).</summary>
+/// <summary>CANCELLED: no more messages will come on this stream (docs/protocol.md, section 8).</summary>
 /// <param name="Code">Why.</param>
 /// <param name="Reason">Why, in words; written cut to 1,024 bytes of UTF-8.</param>
 public readonly record struct CancelledFrame(ErrorCode Code, string Reason) : IFrame

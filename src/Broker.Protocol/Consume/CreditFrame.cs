@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>CREDIT: adds to what the server may send (docs/protocol.md, section 7.2).</summary>
+/// <summary>CREDIT: adds to what the server may send (docs/protocol.md, section 8.2).</summary>
 /// <param name="Messages">Messages to add; may be 0.</param>
 /// <param name="Bytes">Bytes of messages to add; may be 0.</param>
 public readonly record struct CreditFrame(ulong Messages, ulong Bytes) : IFrame

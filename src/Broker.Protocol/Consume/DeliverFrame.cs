@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>DELIVER: one message (docs/protocol.md, section 7). A view into the payload; nothing is copied or allocated.</summary>
+/// <summary>DELIVER: one message (docs/protocol.md, section 8). A view into the payload; nothing is copied or allocated.</summary>
 public readonly ref struct DeliverFrame
 {
     internal const DeliverFlags KnownFlags = DeliverFlags.Redelivered | DeliverFlags.Durable;

@@ -15,7 +15,7 @@ public enum SettleOutcome : byte
     Reject = 2,
 }
 
-/// <summary>SETTLE: what became of messages, by their delivery tags (docs/protocol.md, section 7.3).</summary>
+/// <summary>SETTLE: what became of messages, by their delivery tags (docs/protocol.md, section 8.3).</summary>
 public static class SettleFrame
 {
     /// <summary>Writes a whole frame.</summary>

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Broker.Protocol;
 
-/// <summary>SUBSCRIBE: the first frame of a consume stream (docs/protocol.md, section 7).</summary>
+/// <summary>SUBSCRIBE: the first frame of a consume stream (docs/protocol.md, section 8).</summary>
 public sealed record SubscribeFrame : IFrame
 {
     private const SubscribeFlags KnownFlags = SubscribeFlags.Exclusive | SubscribeFlags.NoAck | SubscribeFlags.ConfirmSettles;

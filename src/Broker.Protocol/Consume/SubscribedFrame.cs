@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>SUBSCRIBED: messages will come as credit allows (docs/protocol.md, section 7).</summary>
+/// <summary>SUBSCRIBED: messages will come as credit allows (docs/protocol.md, section 8).</summary>
 /// <param name="ConsumerTag">The consumer's name in lists; the server makes one up if the client gave none; at most 255 bytes of UTF-8.</param>
 public readonly record struct SubscribedFrame(string ConsumerTag) : IFrame
 {

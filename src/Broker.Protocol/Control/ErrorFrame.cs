@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>ERROR: the stream is over and this is why (docs/protocol.md, section 10).</summary>
+/// <summary>ERROR: the stream is over and this is why (docs/protocol.md, section 12).</summary>
 /// <param name="Code">Why.</param>
 /// <param name="Reason">Why, in words; written cut to 1,024 bytes of UTF-8.</param>
 public readonly record struct ErrorFrame(ErrorCode Code, string Reason) : IFrame

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>GOAWAY: finish what is under way, then reconnect, to another node if there is one (docs/protocol.md, section 5.1).</summary>
+/// <summary>GOAWAY: finish what is under way, then reconnect, to another node if there is one (docs/protocol.md, section 6).</summary>
 /// <param name="Code">Why.</param>
 /// <param name="Reason">Why, in words; written cut to 1,024 bytes of UTF-8.</param>
 public readonly record struct GoAwayFrame(ErrorCode Code, string Reason) : IFrame

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Broker.Protocol;
 
-/// <summary>HELLO (docs/protocol.md, section 5.1): who the client is and what it accepts.</summary>
+/// <summary>HELLO (docs/protocol.md, section 6): who the client is and what it accepts.</summary>
 public sealed record HelloFrame : IFrame
 {
     /// <summary>Revision of the protocol. Default <see cref="ProtocolInfo.Version"/>.</summary>

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Broker.Protocol;
 
-/// <summary>WELCOME (docs/protocol.md, section 5.1): the server has accepted the client; other streams are read from now on.</summary>
+/// <summary>WELCOME (docs/protocol.md, section 6): the server has accepted the client; other streams are read from now on.</summary>
 public sealed record WelcomeFrame : IFrame
 {
     /// <summary>Revision of the protocol. Default <see cref="ProtocolInfo.Version"/>.</summary>

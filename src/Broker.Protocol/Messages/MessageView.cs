@@ -1,7 +1,7 @@
 namespace Broker.Protocol;
 
 /// <summary>
-/// The parts of an encoded message (docs/protocol.md, section 5.2): one encoding on the wire, in the log and between nodes. A view; nothing is copied or allocated.
+/// The parts of an encoded message (docs/protocol.md, section 5.1): one encoding on the wire, in the log and between nodes. A view; nothing is copied or allocated.
 /// </summary>
 public readonly ref struct MessageView
 {

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>Encodes messages (docs/protocol.md, section 5.2).</summary>
+/// <summary>Encodes messages (docs/protocol.md, section 5.1).</summary>
 public static class MessageWriter
 {
     /// <summary>Bytes that <see cref="Write"/> will write.</summary>

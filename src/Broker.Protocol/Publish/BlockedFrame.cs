@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>BLOCKED: the server has stopped reading this stream for now. Information only: flow control does the work (docs/protocol.md, section 6).</summary>
+/// <summary>BLOCKED: the server has stopped reading this stream for now. Information only: flow control does the work (docs/protocol.md, section 7).</summary>
 /// <param name="Reason">Why, in words; written cut to 1,024 bytes of UTF-8.</param>
 public readonly record struct BlockedFrame(string Reason) : IFrame
 {

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>CONFIRM: the server is responsible for these messages from now on (docs/protocol.md, section 6.2).</summary>
+/// <summary>CONFIRM: the server is responsible for these messages from now on (docs/protocol.md, section 7.2).</summary>
 public static class ConfirmFrame
 {
     /// <summary>Writes a whole frame.</summary>

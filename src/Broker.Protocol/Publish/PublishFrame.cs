@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>PUBLISH: one message (docs/protocol.md, section 6). A view into the payload; nothing is copied or allocated.</summary>
+/// <summary>PUBLISH: one message (docs/protocol.md, section 7). A view into the payload; nothing is copied or allocated.</summary>
 public readonly ref struct PublishFrame
 {
     private const PublishFlags KnownFlags = PublishFlags.Mandatory | PublishFlags.Durable;

@@ -10,7 +10,7 @@ public enum PublisherOpenFlags : ulong
     None = 0,
 }
 
-/// <summary>PUBLISHER_OPEN: the first frame of a publish stream (docs/protocol.md, section 6).</summary>
+/// <summary>PUBLISHER_OPEN: the first frame of a publish stream (docs/protocol.md, section 7).</summary>
 /// <param name="ProducerId">A lasting name under which a retry of the same sequence is recognised; at most 255 bytes of UTF-8. Empty: none.</param>
 /// <param name="Flags">Reserved.</param>
 public readonly record struct PublisherOpenFrame(string ProducerId, PublisherOpenFlags Flags = PublisherOpenFlags.None) : IFrame

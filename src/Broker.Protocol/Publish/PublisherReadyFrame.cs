@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>PUBLISHER_READY: messages may come (docs/protocol.md, section 6).</summary>
+/// <summary>PUBLISHER_READY: messages may come (docs/protocol.md, section 7).</summary>
 /// <param name="LastSequence">The highest sequence that the server knows of this producer; 0 if none or if the producer has no id.</param>
 public readonly record struct PublisherReadyFrame(ulong LastSequence) : IFrame
 {

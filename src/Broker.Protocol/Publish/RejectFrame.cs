@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>REJECT: a message that was not taken, so nothing of it is kept (docs/protocol.md, section 6).</summary>
+/// <summary>REJECT: a message that was not taken, so nothing of it is kept (docs/protocol.md, section 7).</summary>
 /// <param name="Sequence">The message.</param>
 /// <param name="Code">Why.</param>
 /// <param name="Reason">Why, in words; written cut to 1,024 bytes of UTF-8.</param>

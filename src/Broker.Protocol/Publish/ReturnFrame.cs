@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>RETURN: a mandatory message that no queue takes. Its body does not come back; the publisher knows it (docs/protocol.md, section 6).</summary>
+/// <summary>RETURN: a mandatory message that no queue takes. Its body does not come back; the publisher knows it (docs/protocol.md, section 7).</summary>
 /// <param name="Sequence">The message.</param>
 /// <param name="Code">Why.</param>
 /// <param name="Reason">Why, in words; written cut to 1,024 bytes of UTF-8.</param>

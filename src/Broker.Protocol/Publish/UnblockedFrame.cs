@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>UNBLOCKED: the server reads this stream again (docs/protocol.md, section 6).</summary>
+/// <summary>UNBLOCKED: the server reads this stream again (docs/protocol.md, section 7).</summary>
 public readonly record struct UnblockedFrame : IFrame
 {
     /// <summary>Reads a payload.</summary>

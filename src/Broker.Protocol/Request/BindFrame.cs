@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Broker.Protocol;
 
-/// <summary>BIND: route messages from an exchange to a queue or another exchange (docs/protocol.md, section 8.1).</summary>
+/// <summary>BIND: route messages from an exchange to a queue or another exchange (docs/protocol.md, section 9.1).</summary>
 public sealed record BindFrame : IFrame
 {
     /// <summary>The client's number for the request; the answer carries it.</summary>

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>COUNT_OK: done to so many messages (docs/protocol.md, section 8.2).</summary>
+/// <summary>COUNT_OK: done to so many messages (docs/protocol.md, section 9.2).</summary>
 /// <param name="RequestId">The request that this answers.</param>
 /// <param name="Count">How many messages were purged or deleted.</param>
 public readonly record struct CountOkFrame(ulong RequestId, ulong Count) : IFrame

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Broker.Protocol;
 
-/// <summary>DECLARE_EXCHANGE: make an exchange, or check that it is as described (docs/protocol.md, section 8.1).</summary>
+/// <summary>DECLARE_EXCHANGE: make an exchange, or check that it is as described (docs/protocol.md, section 9.1).</summary>
 public sealed record DeclareExchangeFrame : IFrame
 {
     private const DeclareExchangeFlags KnownFlags =

@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Broker.Protocol;
 
-/// <summary>DECLARE_QUEUE: make a queue, or check that it is as described (docs/protocol.md, section 8.1).</summary>
+/// <summary>DECLARE_QUEUE: make a queue, or check that it is as described (docs/protocol.md, section 9.1).</summary>
 public sealed record DeclareQueueFrame : IFrame
 {
     private const DeclareQueueFlags KnownFlags =

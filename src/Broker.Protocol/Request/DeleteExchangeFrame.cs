@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>DELETE_EXCHANGE (docs/protocol.md, section 8.1).</summary>
+/// <summary>DELETE_EXCHANGE (docs/protocol.md, section 9.1).</summary>
 /// <param name="RequestId">The client's number for the request; the answer carries it.</param>
 /// <param name="Name">The exchange; at most 255 bytes of UTF-8.</param>
 /// <param name="Flags">When to refuse.</param>

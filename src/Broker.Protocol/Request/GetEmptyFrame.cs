@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>GET_EMPTY: no message is ready (docs/protocol.md, section 8.3).</summary>
+/// <summary>GET_EMPTY: no message is ready (docs/protocol.md, section 9.3).</summary>
 /// <param name="RequestId">The request that this answers.</param>
 public readonly record struct GetEmptyFrame(ulong RequestId) : IFrame
 {

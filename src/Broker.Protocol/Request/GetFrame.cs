@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>GET: at most one message of a queue, without a subscription (docs/protocol.md, section 8.3).</summary>
+/// <summary>GET: at most one message of a queue, without a subscription (docs/protocol.md, section 9.3).</summary>
 /// <param name="RequestId">The client's number for the request; the answer carries it.</param>
 /// <param name="Queue">The queue; at most 255 bytes of UTF-8.</param>
 /// <param name="Flags">How to get it.</param>

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>OK: done (docs/protocol.md, section 8.2).</summary>
+/// <summary>OK: done (docs/protocol.md, section 9.2).</summary>
 /// <param name="RequestId">The request that this answers.</param>
 public readonly record struct OkFrame(ulong RequestId) : IFrame
 {

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>PURGE_QUEUE: drops the messages that wait in a queue; those with consumers stay (docs/protocol.md, section 8.1).</summary>
+/// <summary>PURGE_QUEUE: drops the messages that wait in a queue; those with consumers stay (docs/protocol.md, section 9.1).</summary>
 /// <param name="RequestId">The client's number for the request; the answer carries it.</param>
 /// <param name="Name">The queue; at most 255 bytes of UTF-8.</param>
 public readonly record struct PurgeQueueFrame(ulong RequestId, string Name) : IFrame

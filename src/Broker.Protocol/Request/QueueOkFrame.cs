@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>QUEUE_OK: the queue as it is now (docs/protocol.md, section 8.2).</summary>
+/// <summary>QUEUE_OK: the queue as it is now (docs/protocol.md, section 9.2).</summary>
 /// <param name="RequestId">The request that this answers.</param>
 /// <param name="Name">The queue's name, the server's choice if the request left it empty; at most 255 bytes of UTF-8.</param>
 /// <param name="Messages">Messages that wait.</param>

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>REQUEST_ERROR: the request was not carried out; the stream goes on (docs/protocol.md, section 8.2).</summary>
+/// <summary>REQUEST_ERROR: the request was not carried out; the stream goes on (docs/protocol.md, section 9.2).</summary>
 /// <param name="RequestId">The request that this answers.</param>
 /// <param name="Code">Why.</param>
 /// <param name="Reason">Why, in words; written cut to 1,024 bytes of UTF-8.</param>

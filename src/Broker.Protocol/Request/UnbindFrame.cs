@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Broker.Protocol;
 
-/// <summary>UNBIND: remove a binding, named by all that BIND named (docs/protocol.md, section 8.1).</summary>
+/// <summary>UNBIND: remove a binding, named by all that BIND named (docs/protocol.md, section 9.1).</summary>
 public sealed record UnbindFrame : IFrame
 {
     /// <summary>The client's number for the request; the answer carries it.</summary>

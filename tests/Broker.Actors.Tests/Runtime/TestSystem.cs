@@ -8,8 +8,7 @@ public sealed class TestSystem : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public TestSystem(
-        Func<ActorSystemOptions, ActorSystemOptions>? configure = null, int? seed = null, string systemName = "test")
+    public TestSystem(Func<ActorSystemOptions, ActorSystemOptions>? configure = null, int? seed = null)
     {
         Dispatcher = new DeterministicDispatcher(seed);
         var options = new ActorSystemOptions
@@ -19,7 +18,7 @@ public sealed class TestSystem : IAsyncDisposable
             Seed = 1,
             OnFault = Faults.Add,
         };
-        System = EmbeddedActorSystem.Create(systemName, configure?.Invoke(options) ?? options);
+        System = EmbeddedActorSystem.Create("test", configure?.Invoke(options) ?? options);
         System.EventStream.Subscribe<DeadLetter>(DeadLetters.Add);
         System.EventStream.Subscribe<UnhandledMessage>(Unhandled.Add);
         Run();

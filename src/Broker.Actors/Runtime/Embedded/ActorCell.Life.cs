@@ -153,7 +153,6 @@ internal sealed partial class ActorCell
         {
             Instantiate();
             ((IActorHooks)_actor!).PostRestart(cause);
-            ResumePendingRestarts();
             foreach (var child in survivors)
             {
                 child.Ref.SendSystem(new SystemMessage.Recreate(cause));
@@ -175,7 +174,6 @@ internal sealed partial class ActorCell
 
         _life = Life.Terminating;
         CancelTimers();
-        DropPendingRestarts();
         LazyInitializer.EnsureInitialized(ref _children).Close();
         StopAllChildren();
         FinishTerminateUnlessWaiting();
@@ -233,5 +231,6 @@ internal sealed partial class ActorCell
     {
         _timers?.CancelAll();
         SetReceiveTimeout(null);
+        DropPendingRestarts();
     }
 }

@@ -43,5 +43,6 @@ build_if_changed() {
 
 build() {
     echo "Building $1 ..." >&2
-    (cd "$root" && dotnet build "$1" -c "$build_configuration" -nodeReuse:false -v quiet --nologo --tl:off -clp:NoSummary >&2)
+    # `dotnet msbuild` is `dotnet build` without its summary: quiet means that only warnings and errors are printed.
+    (cd "$root" && dotnet msbuild "$1" -restore -maxCpuCount -nodeReuse:false -property:Configuration="$build_configuration" -nologo -verbosity:quiet -tl:off >&2)
 }

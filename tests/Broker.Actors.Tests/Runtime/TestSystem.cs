@@ -8,7 +8,8 @@ public sealed class TestSystem : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public TestSystem(Func<ActorSystemOptions, ActorSystemOptions>? configure = null, int? seed = null)
+    public TestSystem(
+        Func<ActorSystemOptions, ActorSystemOptions>? configure = null, int? seed = null, string systemName = "test")
     {
         Dispatcher = new DeterministicDispatcher(seed);
         var options = new ActorSystemOptions
@@ -18,7 +19,7 @@ public sealed class TestSystem : IAsyncDisposable
             Seed = 1,
             OnFault = Faults.Add,
         };
-        System = EmbeddedActorSystem.Create("test", configure?.Invoke(options) ?? options);
+        System = EmbeddedActorSystem.Create(systemName, configure?.Invoke(options) ?? options);
         System.EventStream.Subscribe<DeadLetter>(DeadLetters.Add);
         System.EventStream.Subscribe<UnhandledMessage>(Unhandled.Add);
         Run();

@@ -153,6 +153,7 @@ internal sealed partial class ActorCell
         {
             Instantiate();
             ((IActorHooks)_actor!).PostRestart(cause);
+            ResumePendingRestarts();
             foreach (var child in survivors)
             {
                 child.Ref.SendSystem(new SystemMessage.Recreate(cause));
@@ -174,6 +175,7 @@ internal sealed partial class ActorCell
 
         _life = Life.Terminating;
         CancelTimers();
+        DropPendingRestarts();
         LazyInitializer.EnsureInitialized(ref _children).Close();
         StopAllChildren();
         FinishTerminateUnlessWaiting();
@@ -231,6 +233,5 @@ internal sealed partial class ActorCell
     {
         _timers?.CancelAll();
         SetReceiveTimeout(null);
-        DropPendingRestarts();
     }
 }

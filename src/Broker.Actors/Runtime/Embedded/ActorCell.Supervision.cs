@@ -118,6 +118,20 @@ internal sealed partial class ActorCell
         child.Ref.SendSystem(new SystemMessage.Terminate());
     }
 
+    /// <summary>
+    /// For children that wait for their back-off while this actor has itself been restarted and restarts them: the suspension of their own failure
+    /// is taken back, so that one restart sets them going.
+    /// </summary>
+    private void ResumePendingRestarts()
+    {
+        foreach (var child in (_pendingRestarts ?? []).SelectMany(restart => restart.Children))
+        {
+            child.SendSystem(new SystemMessage.Resume(clearFailure: true));
+        }
+
+        DropPendingRestarts();
+    }
+
     private void DropPendingRestarts()
     {
         foreach (var restart in _pendingRestarts ?? [])

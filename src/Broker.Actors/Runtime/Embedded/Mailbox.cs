@@ -128,17 +128,19 @@ internal sealed class Mailbox : IThreadPoolWorkItem
         }
     }
 
-    /// <summary>The cell has terminated: what is left and what comes is dead. Called in the cell's turn.</summary>
-    public void Close(Action<SystemMessage> answerAsDead)
+    /// <summary>
+    /// The cell has terminated: what is left and what comes is dead. Called in the cell's turn. The user messages come first, so that who watches
+    /// too late to be in time is still told after them.
+    /// </summary>
+    public void Close(Action<SystemMessage> onLeftOver)
     {
+        Interlocked.Exchange(ref _state, Closed);
+        DrainClosed();
         _system.Close();
         while (_system.TryDequeue(out var left))
         {
-            answerAsDead(left);
+            onLeftOver(left);
         }
-
-        Interlocked.Exchange(ref _state, Closed);
-        DrainClosed();
     }
 
     private void RunSystemMessages()

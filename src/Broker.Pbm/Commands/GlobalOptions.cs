@@ -1,0 +1,64 @@
+using System.CommandLine;
+using Broker.Pbm.Session;
+
+namespace Broker.Pbm.Commands;
+
+/// <summary>Options that every command has.</summary>
+internal sealed class GlobalOptions
+{
+    private const int MaxTimeoutSeconds = 86_400;
+    private static readonly TimeSpan s_defaultTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly Option<bool> _json = new("--json") { Description = "One JSON object a line", Recursive = true };
+    private readonly Option<string> _host = new("--host") { Description = "The node's name or address [BROKER_HOST; default: the local node]", Recursive = true };
+    private readonly Option<int?> _port = new("--port") { Description = "The node's UDP port [BROKER_PORT; default: the local node's, or 7400]", Recursive = true };
+    private readonly Option<string> _certs = new("--certs") { Description = "Folder with ca.pem, USER.pem and USER.key [BROKER_CERTS]", Recursive = true };
+    private readonly Option<string> _user = new("--user") { Description = "Whose certificate to show [BROKER_USER; default: admin]", Recursive = true };
+    private readonly Option<double?> _timeout = new("--timeout") { Description = "Seconds to wait for each answer [default: 10]", Recursive = true };
+
+    private IEnumerable<Option> All => [_json, _host, _port, _certs, _user, _timeout];
+
+    public void AddTo(Command root)
+    {
+        foreach (var option in All)
+        {
+            root.Options.Add(option);
+        }
+    }
+
+    /// <summary>Checks what is needed before a command that the node must know can be parsed.</summary>
+    /// <exception cref="PbmException">A value cannot be.</exception>
+    public void Check(ParseResult parsed)
+    {
+        if (All.SelectMany(option => parsed.GetResult(option)?.Errors ?? []).FirstOrDefault() is { } error)
+        {
+            throw new PbmException(ExitCode.Usage, "", $"{error.Message} See 'pbm help'.");
+        }
+
+        Require(parsed.GetValue(_port) is null or (> 0 and < 65536), "--port must be 1 to 65535.");
+        Require(parsed.GetValue(_timeout) is null or (> 0 and <= MaxTimeoutSeconds), $"--timeout must be above 0 and at most {MaxTimeoutSeconds} seconds.");
+    }
+
+    public static bool IsGlobal(string name) => name is "json" or "host" or "port" or "certs" or "user" or "timeout" or "help" or "version";
+
+    public bool Json(ParseResult parsed) => parsed.GetValue(_json);
+
+    public TimeSpan Timeout(ParseResult parsed) => parsed.GetValue(_timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : s_defaultTimeout;
+
+    /// <summary>The node that the command line, the environment and the machine point to.</summary>
+    public SessionTarget Target(ParseResult parsed) => SessionTarget.Resolve(
+        parsed.GetValue(_host),
+        parsed.GetValue(_port),
+        parsed.GetValue(_certs),
+        parsed.GetValue(_user),
+        Environment.GetEnvironmentVariable,
+        [Environment.CurrentDirectory, AppContext.BaseDirectory]);
+
+    private static void Require(bool condition, string message)
+    {
+        if (!condition)
+        {
+            throw new PbmException(ExitCode.Usage, "", $"{message} See 'pbm help'.");
+        }
+    }
+}

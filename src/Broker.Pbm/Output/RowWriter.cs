@@ -1,0 +1,87 @@
+using System.Text.Json;
+using Spectre.Console;
+
+namespace Broker.Pbm.Output;
+
+/// <summary>
+/// Shows rows: a table on a terminal, a header and tab-separated lines in a pipe, one JSON object a line with <c>--json</c>.
+/// </summary>
+internal sealed class RowWriter(PbmConsole console, bool json, IReadOnlyList<string> columns)
+{
+    // A table needs all widths before its first line; beyond so many rows it would cost memory and be no longer read.
+    private const int TableRows = 10_000;
+    private readonly List<string[]> _table = [];
+    private IReadOnlyList<string> _columns = columns;
+    private bool _headerWritten;
+
+    /// <summary>Shows one row, or keeps it for the table.</summary>
+    public void Add(JsonElement row)
+    {
+        if (json)
+        {
+            console.Output.WriteLine(JsonLine.Of(row));
+            return;
+        }
+
+        if (_columns.Count == 0)
+        {
+            _columns = row.ValueKind == JsonValueKind.Object ? [.. row.EnumerateObject().Select(property => property.Name)] : ["value"];
+        }
+
+        var cells = _columns.Select(column => Cell(row, column)).ToArray();
+        if (console.IsTerminal && _table.Count < TableRows && !_headerWritten)
+        {
+            _table.Add(cells);
+            return;
+        }
+
+        FlushTable();
+        WriteLine(cells);
+    }
+
+    /// <summary>Shows what was kept. Call once after the last row.</summary>
+    public void End()
+    {
+        FlushTable();
+        console.Output.Flush();
+    }
+
+    private static string Cell(JsonElement row, string column) =>
+        row.ValueKind != JsonValueKind.Object ? PlainText.Cell(row)
+        : row.TryGetProperty(column, out var value) ? PlainText.Cell(value)
+        : "";
+
+    private void FlushTable()
+    {
+        if (_table.Count == 0)
+        {
+            return;
+        }
+
+        var table = new Table { Border = TableBorder.Rounded };
+        foreach (var column in _columns)
+        {
+            table.AddColumn(new TableColumn(new Text(PlainText.Visible(column), new Style(decoration: Decoration.Bold))));
+        }
+
+        foreach (var cells in _table)
+        {
+            table.AddRow(cells.Select(cell => new Text(cell)));
+        }
+
+        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(console.Output) }).Write(table);
+        _table.Clear();
+        _headerWritten = true;
+    }
+
+    private void WriteLine(string[] cells)
+    {
+        if (!_headerWritten)
+        {
+            console.Output.WriteLine(string.Join('\t', _columns.Select(PlainText.Visible)));
+            _headerWritten = true;
+        }
+
+        console.Output.WriteLine(string.Join('\t', cells));
+    }
+}

@@ -1,0 +1,101 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Broker.Pbm.Session;
+
+namespace Broker.Pbm.Tests;
+
+/// <summary>A node of a few queues in memory, with a catalog of three commands.</summary>
+internal sealed class FakeSession : IBrokerSession
+{
+    public const string Catalog = """
+        {"command":"queue declare","description":"Make a queue.","columns":["name","messages"],"arguments":[
+          {"name":"queue","kind":"positional","type":"string","required":true,"default":null,"description":"Its name"},
+          {"name":"durable","kind":"flag","type":"bool","required":false,"default":false,"description":"Keep it"},
+          {"name":"max-length","kind":"option","type":"int","required":false,"default":1000,"description":"Bound"},
+          {"name":"lazy","kind":"option","type":"bool","required":false,"default":null,"description":"Late"}]}
+        {"command":"queue list","description":"List the queues.","arguments":[],"columns":["name","messages"]}
+        {"command":"actor hierarchy","description":"Show the actors.","arguments":[],"columns":[]}
+        """;
+
+    public List<(string Command, string Arguments)> Requests { get; } = [];
+
+    public List<OutgoingMessage> Published { get; } = [];
+
+    public Queue<IncomingMessage> Ready { get; } = new();
+
+    /// <summary>Rows that every command but the catalog answers.</summary>
+    public string[] Rows { get; init; } = [];
+
+    /// <summary>What a command ends with instead of rows.</summary>
+    public PbmException? Failure { get; init; }
+
+    /// <summary>The node's answer for a published message; default: confirmed.</summary>
+    public Func<OutgoingMessage, Task<PublishResult>> Answer { get; init; } = _ => Task.FromResult(new PublishResult(PublishOutcome.Confirmed));
+
+    public int Acknowledged { get; private set; }
+
+    public bool IsDisposed { get; private set; }
+
+    public async IAsyncEnumerable<JsonElement> AdminAsync(string command, JsonObject arguments, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        if (command == "catalog")
+        {
+            var rows = JsonDocument.Parse($"[{string.Join(',', Catalog.Replace("\n{", "\n,{", StringComparison.Ordinal).Split("\n,"))}]");
+            foreach (var row in rows.RootElement.EnumerateArray())
+            {
+                yield return row;
+            }
+
+            yield break;
+        }
+
+        Requests.Add((command, arguments.ToJsonString()));
+        if (Failure is not null)
+        {
+            throw Failure;
+        }
+
+        foreach (var row in Rows)
+        {
+            yield return JsonDocument.Parse(row).RootElement;
+        }
+    }
+
+    public Task<PublishResult> PublishAsync(OutgoingMessage message, CancellationToken cancellationToken)
+    {
+        Published.Add(message);
+        return Answer(message);
+    }
+
+    public Task<IncomingMessage?> GetAsync(string queue, bool noAck, CancellationToken cancellationToken) =>
+        Task.FromResult(Ready.TryDequeue(out var message) ? WithAck(message) : null);
+
+    public async IAsyncEnumerable<IncomingMessage> ConsumeAsync(string queue, bool noAck, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        while (Ready.TryDequeue(out var message))
+        {
+            yield return WithAck(message);
+        }
+
+        await Task.Delay(Timeout.Infinite, cancellationToken);
+    }
+
+    public Task<TimeSpan> PingAsync(CancellationToken cancellationToken) => Task.FromResult(TimeSpan.FromMilliseconds(0.25));
+
+    public ValueTask DisposeAsync()
+    {
+        IsDisposed = true;
+        return ValueTask.CompletedTask;
+    }
+
+    private IncomingMessage WithAck(IncomingMessage message) => message with
+    {
+        AckAsync = _ =>
+        {
+            Acknowledged++;
+            return Task.CompletedTask;
+        },
+    };
+}

@@ -44,5 +44,6 @@ build_if_changed() {
 build() {
     echo "Building $1 ..." >&2
     # `dotnet msbuild` is `dotnet build` without its summary: quiet means that only warnings and errors are printed.
-    (cd "$root" && dotnet msbuild "$1" -restore -maxCpuCount -nodeReuse:false -property:Configuration="$build_configuration" -nologo -verbosity:quiet -tl:off >&2)
+    (cd "$root" && dotnet msbuild "$1" -restore -property:Configuration="$build_configuration" \
+        -maxCpuCount -nodeReuse:false -nologo -verbosity:quiet -tl:off >&2)
 }

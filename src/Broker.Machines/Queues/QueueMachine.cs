@@ -97,13 +97,18 @@ public sealed class QueueMachine(QueueLimits limits)
         }
     }
 
-    /// <summary>Adds a consumer, without credit.</summary>
+    /// <summary>Adds a consumer, without credit. One that has subscribed or taken messages here before is refused until it is gone.</summary>
     /// <returns><c>null</c>, or why it is refused.</returns>
     public FrameFault? HandleSubscribe(ConsumerId id, bool exclusive, bool noAck)
     {
         if (_deleted)
         {
             return new FrameFault(ErrorCode.NotFound, "the queue was deleted");
+        }
+
+        if (_consumers.ContainsKey(id))
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, "a stream subscribes once");
         }
 
         if (exclusive && ConsumerCount > 0)

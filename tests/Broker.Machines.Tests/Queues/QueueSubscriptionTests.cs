@@ -1,3 +1,7 @@
+using Broker.Machines.Queues;
+using Broker.Machines.Tests.Messages;
+using Broker.Protocol;
+
 namespace Broker.Machines.Tests.Queues;
 
 public class QueueSubscriptionTests
@@ -186,4 +190,21 @@ public class QueueSubscriptionTests
         peek 5
           > B*1 D*1
         """);
+
+    [Fact]
+    public void Second_subscription_of_the_same_consumer_is_refused()
+    {
+        var machine = new QueueMachine(new QueueLimits());
+        Assert.Null(machine.HandleSubscribe(new ConsumerId(1), exclusive: false, noAck: false));
+        Assert.Equal(ErrorCode.ProtocolViolation, machine.HandleSubscribe(new ConsumerId(1), exclusive: false, noAck: false)?.Code);
+
+        machine.HandleCancel(new ConsumerId(1));
+        Assert.Equal(ErrorCode.ProtocolViolation, machine.HandleSubscribe(new ConsumerId(1), exclusive: false, noAck: true)?.Code);
+        Assert.Equal(0, machine.ConsumerCount);
+
+        machine.HandleConsumerGone(new ConsumerId(1));
+        Assert.Null(machine.HandleSubscribe(new ConsumerId(1), exclusive: false, noAck: false));
+        machine.HandleEnqueue(new PublisherId(2), 1, new[] { TestMessages.Named("A") });
+        Assert.Equal(1, machine.ReadyCount);
+    }
 }

@@ -44,8 +44,57 @@ public class QueueMemoryTests
         GC.KeepAlive(_machine);
     }
 
+    [Fact]
+    public void Consumer_that_held_much_gives_its_memory_back()
+    {
+        var growth = MemoryTests.GrowthBytes(() =>
+        {
+            _machine.HandleEnqueue(new PublisherId(9), 1, Enumerable.Repeat(Message, 200_000).ToArray());
+            Subscribe(1, noAck: false);
+            Drain();
+            Assert.Null(_machine.HandleSettle(new ConsumerId(1), [new SequenceRange(1, 200_000)], SettleOutcome.Ack));
+        });
+        Assert.InRange(growth, long.MinValue, OneMegabyte);
+        GC.KeepAlive(_machine);
+    }
 
+    [Fact]
+    public void Messages_that_came_back_leave_no_memory_behind()
+    {
+        var growth = MemoryTests.GrowthBytes(() =>
+        {
+            _machine.HandleEnqueue(new PublisherId(9), 1, Enumerable.Repeat(Message, 200_000).ToArray());
+            Subscribe(1, noAck: false);
+            Drain();
+            _machine.HandleConsumerGone(new ConsumerId(1));
+            Subscribe(2, noAck: true);
+            Drain();
+        });
+        Assert.Equal(0, _machine.SizeBytes);
+        Assert.InRange(growth, long.MinValue, OneMegabyte);
+        GC.KeepAlive(_machine);
+    }
 
+    [Fact]
+    public void One_message_held_for_long_costs_no_memory_for_those_settled_after_it()
+    {
+        var growth = MemoryTests.GrowthBytes(() =>
+        {
+            Subscribe(1, noAck: false);
+            for (var tag = 1UL; tag <= 200_000; tag++)
+            {
+                _machine.HandleEnqueue(new PublisherId(9), (long)tag, new[] { Message });
+                Drain();
+                if (tag > 1)
+                {
+                    Assert.Null(_machine.HandleSettle(new ConsumerId(1), [new SequenceRange(tag, tag)], SettleOutcome.Ack));
+                }
+            }
+        });
+        Assert.Equal(1, _machine.UnsettledCount);
+        Assert.InRange(growth, long.MinValue, OneMegabyte);
+        Assert.Null(_machine.HandleSettle(new ConsumerId(1), [new SequenceRange(1, 1)], SettleOutcome.Ack));
+    }
 
     [Theory]
     [InlineData(true)]

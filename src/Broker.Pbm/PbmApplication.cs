@@ -98,9 +98,8 @@ internal sealed class PbmApplication(PbmConsole console, Func<SessionTarget, Can
     {
         if (parsed.Errors.Count > 0)
         {
-            var errors = parsed.Errors.Select(error => error.Message).Distinct();
-            var help = $"help {CommandTree.NameOf(parsed)}".TrimEnd();
-            return Fail(ExitCode.Usage, $"{string.Join(" ", errors)} See 'pbm {help}'.");
+            var name = CommandTree.NameOf(parsed);
+            return Fail(ExitCode.Usage, $"{string.Join(" ", parsed.Errors.Select(error => error.Message).Distinct())} See 'pbm help{(name.Length > 0 ? " " : "")}{name}'.");
         }
 
         var configuration = new InvocationConfiguration

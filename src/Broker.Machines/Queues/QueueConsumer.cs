@@ -1,26 +1,17 @@
 namespace Broker.Machines.Queues;
 
 /// <summary>A queue's view of one consumer: what it may still get, and what it holds.</summary>
-internal sealed class QueueConsumer
+internal sealed class QueueConsumer(ConsumerId id, bool noAck, bool exclusive, bool subscribed)
 {
-    public QueueConsumer(ConsumerId id, bool noAck, bool exclusive, bool subscribed)
-    {
-        Id = id;
-        NoAck = noAck;
-        Exclusive = exclusive;
-        Subscribed = subscribed;
-        Turn = new LinkedListNode<QueueConsumer>(this);
-    }
-
-    public ConsumerId Id { get; }
+    public ConsumerId Id { get; } = id;
 
     /// <summary>Deliveries are settled as they leave.</summary>
-    public bool NoAck { get; }
+    public bool NoAck { get; } = noAck;
 
-    public bool Exclusive { get; }
+    public bool Exclusive { get; } = exclusive;
 
     /// <summary><c>false</c> for one that only takes single messages (GET), or has cancelled.</summary>
-    public bool Subscribed { get; set; }
+    public bool Subscribed { get; set; } = subscribed;
 
     public UnsettledDeliveries Unsettled { get; } = new();
 
@@ -32,8 +23,8 @@ internal sealed class QueueConsumer
 
     public bool HasCredit => Subscribed && CreditMessages > 0 && CreditBytes > 0;
 
-    /// <summary>Its place in the rotation of consumers with credit, while it has one.</summary>
-    public LinkedListNode<QueueConsumer> Turn { get; }
+    /// <summary>Whether it stands in the rotation of consumers with credit.</summary>
+    public bool InRotation { get; set; }
 
     /// <summary>Deliveries of the present dispatch; becomes one effect.</summary>
     public List<Delivery>? Outbox { get; set; }

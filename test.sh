@@ -10,9 +10,16 @@ root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 . "$root/scripts/build.sh"
 . "$root/scripts/tests.sh"
 
-require_dotnet
+prepare() {
+    require_dotnet && setup_quic || return 1
+    [[ -z $interop ]] || setup_node_js || return 1
+    build_if_changed tests Broker.sln "$(built_file tests/Broker.Tidy.Tests Broker.Tidy.Tests.dll)" src tests bench
+}
+
 choose_tests "$@"
-setup_quic
-[[ -z $interop ]] || setup_node_js
-build_if_changed tests Broker.sln "$(built_file tests/Broker.Tidy.Tests Broker.Tidy.Tests.dll)" src tests bench
+if ! prepare; then
+    echo "The set-up or the build failed, so no test ran."
+    echo "0 passed, 1 failed"
+    exit 1
+fi
 run_tests

@@ -1,4 +1,5 @@
-# Builds what changed and prints nothing when nothing did. Sourced; defines functions only.
+# Builds what changed and prints nothing when nothing did. Sourced; defines functions only, which report failure by their status
+# and do not rely on `set -e`.
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
 
@@ -26,7 +27,7 @@ build_if_changed() {
     local name=$1 target=$2 output=$3
     shift 3
     local stamp=$root/artifacts/build/$name now
-    now=$(fingerprint "$@")
+    now=$(fingerprint "$@") || return 1
     if [[ -f $output && -f $stamp && $(<"$stamp") == "$now" ]]; then
         return 0
     fi
@@ -35,7 +36,7 @@ build_if_changed() {
         flock 9
         # Whoever held the lock may have built the same.
         if [[ ! -f $output || ! -f $stamp || $(<"$stamp") != "$now" ]]; then
-            build "$target"
+            build "$target" || exit 1
             echo "$now" >"$stamp"
         fi
     ) 9>"$root/artifacts/build/lock"
@@ -44,5 +45,6 @@ build_if_changed() {
 build() {
     echo "Building $1 ..." >&2
     # `dotnet msbuild` is `dotnet build` without its summary: quiet means that only warnings and errors are printed.
-    (cd "$root" && dotnet msbuild "$1" -restore -maxCpuCount -nodeReuse:false -property:Configuration="$build_configuration" -nologo -verbosity:quiet -tl:off >&2)
+    (cd "$root" && dotnet msbuild "$1" -restore -property:Configuration="$build_configuration" \
+        -maxCpuCount -nodeReuse:false -nologo -verbosity:quiet -tl:off >&2)
 }

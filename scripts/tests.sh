@@ -78,7 +78,7 @@ run_interop() {
     echo "== interop"
     timeout --kill-after=10 "$test_timeout" bash "$root/tests/interop/run.sh" >"$output" 2>&1 || status=$?
     sed '/^[0-9]* passed, [0-9]* failed/d' "$output"
-    counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)\?$/succeeded=\1 failed=\2 skipped=\4/p' "$output" | tail -n 1 | tr ' ' '\n')
+    counts=$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/succeeded=\1 failed=\2 skipped=\4/p' "$output" | tail -n 1)
     count_results interop "$status" "$counts"
 }
 

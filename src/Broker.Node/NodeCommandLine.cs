@@ -11,7 +11,10 @@ internal static class NodeCommandLine
     public const int Failed = 1;
 
     private static readonly Option<string> s_data = new("--data") { Description = "Folder of everything that outlives the process. Default: data" };
-    private static readonly Option<string> s_certs = new("--certs") { Description = "Folder with ca.pem, server.pem and server.key. Default: certs in the data folder" };
+    private static readonly Option<string> s_certs = new("--certs")
+    {
+        Description = "Folder with ca.pem, server.pem and server.key. Default: certs in the data folder",
+    };
 
     /// <summary>Builds the parser.</summary>
     public static RootCommand Build()
@@ -25,10 +28,14 @@ internal static class NodeCommandLine
     {
         var user = new Option<string>("--user") { Description = "Make a certificate for this user, as USER.pem and USER.key" };
         var role = new Option<CertificateRole>("--role") { Description = "What the user may be", DefaultValueFactory = _ => CertificateRole.Client };
-        var command = new Command("certs", "Make development certificates: an authority, a server, a client and an admin, or one more user.") { s_data, s_certs, user, role };
+        var command = new Command("certs", "Make development certificates: an authority, a server, a client and an admin, or one more user.")
+        {
+            s_data, s_certs, user, role,
+        };
         command.SetAction(parsed =>
         {
-            var folder = parsed.GetValue(s_certs) ?? Path.Combine(parsed.GetValue(s_data) ?? Environment.GetEnvironmentVariable("BROKER_DATA") ?? "data", "certs");
+            var data = parsed.GetValue(s_data) ?? Environment.GetEnvironmentVariable("BROKER_DATA") ?? "data";
+            var folder = parsed.GetValue(s_certs) ?? Path.Combine(data, "certs");
             try
             {
                 var certificates = new DevelopmentCertificates(folder, TimeProvider.System);

@@ -98,8 +98,9 @@ internal sealed class PbmApplication(PbmConsole console, Func<SessionTarget, Can
     {
         if (parsed.Errors.Count > 0)
         {
-            var name = CommandTree.NameOf(parsed);
-            return Fail(ExitCode.Usage, $"{string.Join(" ", parsed.Errors.Select(error => error.Message).Distinct())} See 'pbm help{(name.Length > 0 ? " " : "")}{name}'.");
+            var errors = parsed.Errors.Select(error => error.Message).Distinct();
+            var help = $"help {CommandTree.NameOf(parsed)}".TrimEnd();
+            return Fail(ExitCode.Usage, $"{string.Join(" ", errors)} See 'pbm {help}'.");
         }
 
         var configuration = new InvocationConfiguration

@@ -32,6 +32,9 @@ public static class TestCertificates
     /// <summary>A client.</summary>
     public static QuicTlsOptions Client { get; } = Authority.Issue("client", ClientAuth);
 
+    /// <summary>A client whose certificate gives it the admin role.</summary>
+    public static QuicTlsOptions AdminClient { get; } = Authority.Issue("admin", ClientAuth, uris: ["broker://role/admin"]);
+
     /// <summary>A client without a certificate.</summary>
     public static QuicTlsOptions AnonymousClient { get; } = new() { TrustedRootsPem = Authority.Pem };
 
@@ -75,7 +78,7 @@ public static class TestCertificates
         public ReadOnlyMemory<byte> Pem { get; }
 
         /// <summary>A leaf with one extended key usage that trusts this authority.</summary>
-        public QuicTlsOptions Issue(string name, string usage, string[]? dnsNames = null, IPAddress[]? addresses = null, DateTimeOffset? validUntil = null)
+        public QuicTlsOptions Issue(string name, string usage, string[]? dnsNames = null, IPAddress[]? addresses = null, DateTimeOffset? validUntil = null, string[]? uris = null)
         {
             using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
@@ -92,6 +95,11 @@ public static class TestCertificates
             foreach (var address in addresses ?? [IPAddress.Loopback, IPAddress.IPv6Loopback])
             {
                 names.AddIpAddress(address);
+            }
+
+            foreach (var uri in uris ?? [])
+            {
+                names.AddUri(new Uri(uri));
             }
 
             request.CertificateExtensions.Add(names.Build());

@@ -1,17 +1,26 @@
 namespace Broker.Machines.Queues;
 
 /// <summary>A queue's view of one consumer: what it may still get, and what it holds.</summary>
-internal sealed class QueueConsumer(ConsumerId id, bool noAck, bool exclusive, bool subscribed)
+internal sealed class QueueConsumer
 {
-    public ConsumerId Id { get; } = id;
+    public QueueConsumer(ConsumerId id, bool noAck, bool exclusive, bool subscribed)
+    {
+        Id = id;
+        NoAck = noAck;
+        Exclusive = exclusive;
+        Subscribed = subscribed;
+        Turn = new LinkedListNode<QueueConsumer>(this);
+    }
+
+    public ConsumerId Id { get; }
 
     /// <summary>Deliveries are settled as they leave.</summary>
-    public bool NoAck { get; } = noAck;
+    public bool NoAck { get; }
 
-    public bool Exclusive { get; } = exclusive;
+    public bool Exclusive { get; }
 
     /// <summary><c>false</c> for one that only takes single messages (GET), or has cancelled.</summary>
-    public bool Subscribed { get; set; } = subscribed;
+    public bool Subscribed { get; set; }
 
     public UnsettledDeliveries Unsettled { get; } = new();
 
@@ -23,8 +32,8 @@ internal sealed class QueueConsumer(ConsumerId id, bool noAck, bool exclusive, b
 
     public bool HasCredit => Subscribed && CreditMessages > 0 && CreditBytes > 0;
 
-    /// <summary>Whether it stands in the rotation of consumers with credit.</summary>
-    public bool InRotation { get; set; }
+    /// <summary>Its place in the rotation of consumers with credit, while it has one.</summary>
+    public LinkedListNode<QueueConsumer> Turn { get; }
 
     /// <summary>Deliveries of the present dispatch; becomes one effect.</summary>
     public List<Delivery>? Outbox { get; set; }

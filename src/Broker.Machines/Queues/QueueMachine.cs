@@ -16,7 +16,7 @@ public sealed class QueueMachine(QueueLimits limits)
 {
     private readonly ReadyMessages _ready = new();
     private readonly Dictionary<ConsumerId, QueueConsumer> _consumers = [];
-    private readonly Queue<QueueConsumer> _rotation = new();
+    private readonly LinkedList<QueueConsumer> _rotation = new();
     private readonly List<QueueConsumer> _withOutbox = [];
     private readonly Queue<ParkedBatch> _parked = new();
     private readonly Queue<QueueEffect> _effects = new();
@@ -97,13 +97,18 @@ public sealed class QueueMachine(QueueLimits limits)
         }
     }
 
-    /// <summary>Adds a consumer, without credit.</summary>
+    /// <summary>Adds a consumer, without credit. One that has subscribed or taken messages here before is refused until it is gone.</summary>
     /// <returns><c>null</c>, or why it is refused.</returns>
     public FrameFault? HandleSubscribe(ConsumerId id, bool exclusive, bool noAck)
     {
         if (_deleted)
         {
             return new FrameFault(ErrorCode.NotFound, "the queue was deleted");
+        }
+
+        if (_consumers.ContainsKey(id))
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, "a stream subscribes once");
         }
 
         if (exclusive && ConsumerCount > 0)
@@ -174,6 +179,10 @@ public sealed class QueueMachine(QueueLimits limits)
         {
             consumer.Subscribed = false;
             ConsumerCount--;
+            if (consumer.Turn.List is not null)
+            {
+                _rotation.Remove(consumer.Turn); // now: an idle queue may see many come and go before it deals out the next message
+            }
         }
     }
 
@@ -298,14 +307,9 @@ public sealed class QueueMachine(QueueLimits limits)
 
     private void HandOutByCredit()
     {
-        while (_ready.Count > 0 && _rotation.TryDequeue(out var consumer))
+        while (_rotation.First is { Value: var consumer } && _ready.TryTake(out var entry))
         {
-            consumer.InRotation = false;
-            if (!consumer.HasCredit || !_ready.TryTake(out var entry))
-            {
-                continue; // cancelled, or gone, since it was put here
-            }
-
+            _rotation.RemoveFirst();
             consumer.CreditMessages--;
             consumer.CreditBytes -= entry.Message.SizeBytes;
             if (consumer.Outbox is null)
@@ -321,10 +325,9 @@ public sealed class QueueMachine(QueueLimits limits)
 
     private void Rotate(QueueConsumer consumer)
     {
-        if (!consumer.InRotation && consumer.HasCredit)
+        if (consumer.Turn.List is null && consumer.HasCredit)
         {
-            consumer.InRotation = true;
-            _rotation.Enqueue(consumer);
+            _rotation.AddLast(consumer.Turn);
         }
     }
 

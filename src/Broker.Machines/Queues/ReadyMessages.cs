@@ -42,6 +42,10 @@ internal sealed class ReadyMessages
         if (_returned.Count > 0)
         {
             entry = _returned.Dequeue();
+            if (_returned.Capacity > MinimumCapacity && _returned.Count < _returned.Capacity / 8)
+            {
+                _returned.TrimExcess();
+            }
         }
         else if (_ringCount > 0)
         {
@@ -83,6 +87,7 @@ internal sealed class ReadyMessages
     {
         var count = Count;
         _returned.Clear();
+        _returned.TrimExcess();
         _ring = new QueueEntry[MinimumCapacity];
         _head = _ringCount = 0;
         SizeBytes = 0;

@@ -6,9 +6,15 @@ namespace Broker.Machines.Queues;
 /// What one consumer holds and has not settled, by delivery tag. Tags count up by one, so a ring indexed by tag serves, and settling a range costs only its
 /// length; settled slots are holes until everything before them is settled too.
 /// </summary>
+/// <remarks>
+/// A consumer may sit on one message for hours and settle millions after it. When holes fill most of a ring that would have to grow, what is held moves to a
+/// dictionary, and the ring starts afresh: memory goes with what is held, not with the distance between the oldest tag and the newest.
+/// </remarks>
 internal sealed class UnsettledDeliveries
 {
-    private Slot[] _ring = new Slot[4];
+    private const int MinimumCapacity = 4;
+    private readonly Dictionary<ulong, QueueEntry> _stragglers = []; // all their tags are below _firstTag
+    private Slot[] _ring = new Slot[MinimumCapacity];
     private ulong _firstTag = 1; // tag of the slot at _head
     private int _head;
     private int _span; // slots in use, holes included
@@ -30,11 +36,7 @@ internal sealed class UnsettledDeliveries
 
     public ulong Add(in QueueEntry entry)
     {
-        if (_span == _ring.Length)
-        {
-            Grow();
-        }
-
+        MakeRoom();
         ref var slot = ref _ring[(_head + _span) & (_ring.Length - 1)];
         slot.Entry = entry;
         slot.Held = true;
@@ -46,33 +48,26 @@ internal sealed class UnsettledDeliveries
     /// <summary>Uses up a tag for a delivery that needs no settlement.</summary>
     public ulong Skip()
     {
-        var tag = NextTag;
         if (_span == 0)
         {
-            _firstTag++;
-            return tag;
+            return _firstTag++;
         }
 
-        if (_span == _ring.Length)
-        {
-            Grow();
-        }
-
-        _ring[(_head + _span++) & (_ring.Length - 1)] = default;
-        return tag;
+        MakeRoom();
+        return _firstTag + (ulong)_span++; // a free slot is a hole already
     }
 
     /// <summary>Whether each tag of the range is held.</summary>
     public bool Holds(SequenceRange range)
     {
-        if (range.First < _firstTag || range.Last >= NextTag || range.Last < range.First)
+        if (range.Last >= NextTag || range.Last < range.First)
         {
             return false;
         }
 
         for (var tag = range.First; tag <= range.Last; tag++)
         {
-            if (!At(tag).Held)
+            if (!(tag < _firstTag ? _stragglers.ContainsKey(tag) : At(tag).Held))
             {
                 return false;
             }
@@ -84,25 +79,34 @@ internal sealed class UnsettledDeliveries
     /// <summary>Removes a held delivery and gives it back.</summary>
     public QueueEntry Remove(ulong tag)
     {
-        ref var slot = ref At(tag);
-        Invariant.That(slot.Held, "a delivery is settled once");
-        var entry = slot.Entry;
-        slot = default;
-        Count--;
-        SizeBytes -= entry.Message.SizeBytes;
-        while (_span > 0 && !_ring[_head].Held)
+        if (_stragglers.Remove(tag, out var entry))
         {
-            _head = (_head + 1) & (_ring.Length - 1);
-            _firstTag++;
-            _span--;
+            if (_stragglers.Count < _stragglers.Capacity / 8)
+            {
+                _stragglers.TrimExcess();
+            }
+        }
+        else
+        {
+            Invariant.That(tag >= _firstTag && tag < NextTag && At(tag).Held, "a delivery is settled once");
+            entry = At(tag).Entry;
+            At(tag) = default;
+            DropLeadingHoles();
         }
 
+        Count--;
+        SizeBytes -= entry.Message.SizeBytes;
         return entry;
     }
 
     /// <summary>All held deliveries in tag order.</summary>
     public IEnumerable<Delivery> All()
     {
+        foreach (var (tag, entry) in _stragglers.OrderBy(s => s.Key))
+        {
+            yield return new Delivery(tag, entry);
+        }
+
         for (var i = 0; i < _span; i++)
         {
             var slot = _ring[(_head + i) & (_ring.Length - 1)];
@@ -115,9 +119,52 @@ internal sealed class UnsettledDeliveries
 
     private ref Slot At(ulong tag) => ref _ring[(_head + (int)(tag - _firstTag)) & (_ring.Length - 1)];
 
-    private void Grow()
+    private void DropLeadingHoles()
     {
-        var ring = new Slot[_ring.Length * 2];
+        while (_span > 0 && !_ring[_head].Held)
+        {
+            _head = (_head + 1) & (_ring.Length - 1);
+            _firstTag++;
+            _span--;
+        }
+
+        if (_ring.Length > MinimumCapacity && _span < _ring.Length / 8)
+        {
+            Resize(_ring.Length / 2);
+        }
+    }
+
+    private void MakeRoom()
+    {
+        if (_span < _ring.Length)
+        {
+            return;
+        }
+
+        var heldInRing = Count - _stragglers.Count;
+        if (heldInRing > _span / 4)
+        {
+            Resize(_ring.Length * 2);
+            return;
+        }
+
+        for (var tag = _firstTag; tag < NextTag; tag++)
+        {
+            ref var slot = ref At(tag);
+            if (slot.Held)
+            {
+                _stragglers.Add(tag, slot.Entry);
+                slot = default;
+            }
+        }
+
+        _firstTag = NextTag;
+        _span = 0;
+    }
+
+    private void Resize(int capacity)
+    {
+        var ring = new Slot[capacity];
         for (var i = 0; i < _span; i++)
         {
             ring[i] = _ring[(_head + i) & (_ring.Length - 1)];

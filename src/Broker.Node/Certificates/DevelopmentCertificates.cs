@@ -30,12 +30,14 @@ internal sealed class DevelopmentCertificates(string folder, TimeProvider time)
     }
 
     /// <summary>Makes a certificate for one more user, replacing one of the same name.</summary>
-    /// <exception cref="ArgumentException">The name is not 1 to 64 letters, digits, dots, dashes or underscores, or is taken by the authority or the server.</exception>
+    /// <exception cref="ArgumentException">The name is not 1 to 64 letters, digits, dots, dashes or underscores, or is taken by the authority or the
+    /// server.</exception>
     public void Issue(string user, CertificateRole role)
     {
         if (user is Authority or Server || user.Length is 0 or > 64 || user[0] == '.' || !user.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'))
         {
-            throw new ArgumentException($"'{user}' cannot name a user: use 1 to 64 letters, digits, dots, dashes or underscores, and neither 'ca' nor 'server'");
+            throw new ArgumentException(
+                $"'{user}' cannot name a user: use 1 to 64 letters, digits, dots, dashes or underscores, and neither 'ca' nor 'server'");
         }
 
         using var authority = LoadOrCreateAuthority([]);

@@ -13,7 +13,8 @@ internal static class NodeConfiguration
     /// <summary>Adds file, environment and command line; the later wins.</summary>
     /// <param name="configuration">To add to.</param>
     /// <param name="commandLine">Options that were given on the command line, by their configuration keys.</param>
-    /// <param name="file">A file that must exist. <c>null</c>: the environment's BROKER_CONFIG, else <c>broker.json</c> in the working directory if there is one.</param>
+    /// <param name="file">A file that must exist. <c>null</c>: the environment's BROKER_CONFIG, else <c>broker.json</c> in the working directory if there is
+    /// one.</param>
     public static void AddNodeSources(this IConfigurationBuilder configuration, IReadOnlyDictionary<string, string?> commandLine, string? file)
     {
         var given = file ?? Environment.GetEnvironmentVariable(EnvironmentPrefix + "CONFIG");

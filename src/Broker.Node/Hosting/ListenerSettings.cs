@@ -10,7 +10,8 @@ internal static class ListenerSettings
 {
     /// <summary>Reads certificates and key from the options' folders.</summary>
     /// <exception cref="QuicTransportException"><see cref="QuicError.InvalidConfiguration"/>, naming the file that cannot be read.</exception>
-    public static QuicListenerOptions From(BrokerNodeOptions options, IReadOnlyList<string> applicationProtocols, ReadOnlyMemory<byte> statelessResetKey) => new()
+    public static QuicListenerOptions From(
+        BrokerNodeOptions options, IReadOnlyList<string> applicationProtocols, ReadOnlyMemory<byte> statelessResetKey) => new()
     {
         EndPoint = new IPEndPoint(Address(options.Listen), options.Port),
         ApplicationProtocols = applicationProtocols,

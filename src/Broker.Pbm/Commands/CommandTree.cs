@@ -4,7 +4,8 @@ using Broker.Pbm.Messages;
 namespace Broker.Pbm.Commands;
 
 /// <summary>
-/// The parser: the commands that <c>pbm</c> carries out itself and those of the node. Commands are named <c>palette name</c>; where both have one, pbm's own counts.
+/// The parser: the commands that <c>pbm</c> carries out itself and those of the node. Commands are named <c>palette name</c>; where both have one, pbm's own
+/// counts.
 /// </summary>
 internal sealed class CommandTree
 {

@@ -9,12 +9,12 @@ internal sealed class GlobalOptions
     private const int MaxTimeoutSeconds = 86_400;
     private static readonly TimeSpan s_defaultTimeout = TimeSpan.FromSeconds(10);
 
-    private readonly Option<bool> _json = new("--json") { Description = "One JSON object a line", Recursive = true };
-    private readonly Option<string> _host = new("--host") { Description = "The node's name or address [BROKER_HOST; default: the local node]", Recursive = true };
-    private readonly Option<int?> _port = new("--port") { Description = "The node's UDP port [BROKER_PORT; default: the local node's, or 7400]", Recursive = true };
-    private readonly Option<string> _certs = new("--certs") { Description = "Folder with ca.pem, USER.pem and USER.key [BROKER_CERTS]", Recursive = true };
-    private readonly Option<string> _user = new("--user") { Description = "Whose certificate to show [BROKER_USER; default: admin]", Recursive = true };
-    private readonly Option<double?> _timeout = new("--timeout") { Description = "Seconds to wait for each answer [default: 10]", Recursive = true };
+    private readonly Option<bool> _json = Global<bool>("--json", "One JSON object a line");
+    private readonly Option<string> _host = Global<string>("--host", "The node's name or address [BROKER_HOST; default: the local node]");
+    private readonly Option<int?> _port = Global<int?>("--port", "The node's UDP port [BROKER_PORT; default: the local node's, or 7400]");
+    private readonly Option<string> _certs = Global<string>("--certs", "Folder with ca.pem, USER.pem and USER.key [BROKER_CERTS]");
+    private readonly Option<string> _user = Global<string>("--user", "Whose certificate to show [BROKER_USER; default: admin]");
+    private readonly Option<double?> _timeout = Global<double?>("--timeout", "Seconds to wait for each answer [default: 10]");
 
     private IEnumerable<Option> All => [_json, _host, _port, _certs, _user, _timeout];
 
@@ -53,6 +53,8 @@ internal sealed class GlobalOptions
         parsed.GetValue(_user),
         Environment.GetEnvironmentVariable,
         [Environment.CurrentDirectory, AppContext.BaseDirectory]);
+
+    private static Option<T> Global<T>(string name, string description) => new(name) { Description = description, Recursive = true };
 
     private static void Require(bool condition, string message)
     {

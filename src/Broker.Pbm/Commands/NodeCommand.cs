@@ -19,7 +19,8 @@ internal static class NodeCommand
         {
             if (argument.Kind != ArgumentKind.Positional && GlobalOptions.IsGlobal(argument.Name))
             {
-                throw new PbmException(ExitCode.Failed, "", $"the node's command '{descriptor.Command}' has an option --{argument.Name}, which pbm uses itself");
+                throw new PbmException(
+                    ExitCode.Failed, "", $"the node's command '{descriptor.Command}' has an option --{argument.Name}, which pbm uses itself");
             }
 
             readers.Add((argument.Name, Add(command, argument)));
@@ -41,7 +42,8 @@ internal static class NodeCommand
         return command;
     }
 
-    private static async Task<ExitCode> RunAsync(CommandDescriptor descriptor, JsonObject arguments, CommandContext context, CancellationToken cancellationToken)
+    private static async Task<ExitCode> RunAsync(
+        CommandDescriptor descriptor, JsonObject arguments, CommandContext context, CancellationToken cancellationToken)
     {
         var session = await context.ConnectAsync(cancellationToken);
         var rows = new RowWriter(context.Console, context.Json, descriptor.Columns);

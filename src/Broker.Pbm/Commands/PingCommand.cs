@@ -49,7 +49,8 @@ internal static class PingCommand
 
         if (!context.Json)
         {
-            output.WriteLine($"{count} echoes: min {shortest.TotalMilliseconds:0.000}, mean {total.TotalMilliseconds / count:0.000}, max {longest.TotalMilliseconds:0.000} ms");
+            var (min, mean, max) = (shortest.TotalMilliseconds, total.TotalMilliseconds / count, longest.TotalMilliseconds);
+            output.WriteLine($"{count} echoes: min {min:0.000}, mean {mean:0.000}, max {max:0.000} ms");
             output.Flush();
         }
 

@@ -32,7 +32,9 @@ internal sealed class PublishArguments
     public void AddTo(Command command)
     {
         command.Arguments.Add(_body);
-        foreach (var option in new Option[] { _exchange, _key, _file, _stdin, _mandatory, _durable, _contentType, _messageId, _correlationId, _replyTo, _headers })
+        Option[] options =
+            [_exchange, _key, _file, _stdin, _mandatory, _durable, _contentType, _messageId, _correlationId, _replyTo, _headers];
+        foreach (var option in options)
         {
             command.Options.Add(option);
         }
@@ -96,7 +98,8 @@ internal sealed class PublishArguments
         {
             return file.Length <= ProtocolLimits.DefaultMaxMessageBytes
                 ? File.ReadAllBytes(file.FullName)
-                : throw new PbmException(ExitCode.Usage, "", $"'{file}' has {file.Length} bytes; a message has at most {ProtocolLimits.DefaultMaxMessageBytes}");
+                : throw new PbmException(
+                    ExitCode.Usage, "", $"'{file}' has {file.Length} bytes; a message has at most {ProtocolLimits.DefaultMaxMessageBytes}");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -24,7 +24,8 @@ internal interface IBrokerSession : IAsyncDisposable
 }
 
 /// <summary>A message to publish.</summary>
-internal sealed record OutgoingMessage(string Exchange, string RoutingKey, ReadOnlyMemory<byte> Body, MessageProperties Properties, bool Mandatory, bool Durable);
+internal sealed record OutgoingMessage(
+    string Exchange, string RoutingKey, ReadOnlyMemory<byte> Body, MessageProperties Properties, bool Mandatory, bool Durable);
 
 /// <summary>The node's answer for one message.</summary>
 internal enum PublishOutcome

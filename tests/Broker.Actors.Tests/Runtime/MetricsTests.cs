@@ -41,7 +41,7 @@ public sealed class MetricsTests : IDisposable
                 "broker.actors.mailbox.depth {message} ObservableUpDownCounter`1",
                 "broker.actors.mailbox.overflows {message} Counter`1",
                 "broker.actors.mailbox.wait s Histogram`1",
-                "broker.actors.processed {message} Counter`1",
+                "broker.actors.processed {message} ObservableCounter`1",
                 "broker.actors.restarts {restart} Counter`1",
                 "broker.actors.run s Histogram`1",
             ],
@@ -56,17 +56,19 @@ public sealed class MetricsTests : IDisposable
         await using var test = new TestSystem(systemName: _systemName);
         var actor = test.System.ActorOf(Props.Create(() => new ScriptedActor(new ActorScript()), "Queue").WithMailbox(2));
         test.Run();
-        _measured.Clear();
         actor.Tell("one");
         actor.Tell("two");
         actor.Tell("overflow");
         _listener.RecordObservableInstruments();
+        Assert.Equal(2, Sum("broker.actors.mailbox.depth", "actor.type=Queue"));
         test.Run();
         test.Tell(actor, new InvalidOperationException("boom"));
+        _measured.RemoveAll(measured => _instruments[measured.Name].IsObservable);
+        _listener.RecordObservableInstruments();
         test.System.DeadLetters.Tell("lost");
 
         Assert.Equal(1, Sum("broker.actors.live", "actor.type=Queue"));
-        Assert.Equal(2, Sum("broker.actors.mailbox.depth", "actor.type=Queue"));
+        Assert.Equal(0, Sum("broker.actors.mailbox.depth", "actor.type=Queue"));
         Assert.Equal(1, Sum("broker.actors.mailbox.overflows", "actor.type=Queue"));
         Assert.Equal(1, Sum("broker.actors.dead_letters", "actor.type=Queue,reason=mailbox_full"));
         Assert.Equal(1, Sum("broker.actors.dead_letters", "actor.type=none,reason=no_receiver"));

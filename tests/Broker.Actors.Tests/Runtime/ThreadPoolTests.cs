@@ -190,6 +190,28 @@ public sealed class ThreadPoolTests
         Assert.Equal("answer", await actor.AskAsync<string>("question", TestSystem.Patience));
     }
 
+    [Fact]
+    public async Task Actors_that_keep_each_other_busy_let_other_work_of_the_thread_pool_run()
+    {
+        await using var system = Create(capacity: 10);
+        for (var i = 0; i < 4 * Environment.ProcessorCount; i++)
+        {
+            var pong = system.ActorOf(Props.Create(() => new Echo()));
+            system.ActorOf(Props.Create(() => new Echo())).Tell("ball", pong);
+        }
+
+        var start = TimeProvider.System.GetTimestamp();
+        for (var i = 0; i < 50; i++)
+        {
+            using var ran = new ManualResetEventSlim();
+            ThreadPool.UnsafeQueueUserWorkItem(_ => ran.Set(), null);
+            Assert.True(ran.Wait(TimeSpan.FromSeconds(10)), "A work item did not run within 10 s.");
+        }
+
+        var took = TimeProvider.System.GetElapsedTime(start);
+        Assert.True(took < TimeSpan.FromSeconds(10), $"50 work items in a row took {took}.");
+    }
+
     private static EmbeddedActorSystem Create(int capacity) =>
         EmbeddedActorSystem.Create("threads", new ActorSystemOptions { MailboxCapacity = capacity });
 
@@ -225,6 +247,11 @@ public sealed class ThreadPoolTests
     }
 
     private sealed record Numbered(int Sender, int Number);
+
+    private sealed class Echo : Actor
+    {
+        protected override void Receive(object message) => Sender.Tell(message, Self);
+    }
 
     private sealed class Sink(Action onMessage) : Actor
     {

@@ -176,7 +176,7 @@ internal sealed partial class ActorCell
         _life = Life.Terminating;
         CancelTimers();
         DropPendingRestarts();
-        LazyInitializer.EnsureInitialized(ref _children).Close();
+        Interlocked.CompareExchange(ref _children, ChildrenContainer.ClosedEmpty, null)?.Close();
         StopAllChildren();
         FinishTerminateUnlessWaiting();
     }

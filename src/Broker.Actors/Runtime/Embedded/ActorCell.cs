@@ -69,7 +69,14 @@ internal sealed partial class ActorCell
     /// <summary>From any thread.</summary>
     public int Restarts => Volatile.Read(ref _restarts);
 
-    public void CountProcessed(int messages) => Volatile.Write(ref _processed, _processed + messages);
+    public void CountProcessed(int messages)
+    {
+        if (messages > 0)
+        {
+            Volatile.Write(ref _processed, _processed + messages);
+            TypeMetrics.CountProcessed(messages);
+        }
+    }
 
     /// <summary>From any thread.</summary>
     public void DeadLetter(object message, ActorRef? sender, DeadLetterReason reason) =>

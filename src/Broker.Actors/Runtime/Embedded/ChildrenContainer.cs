@@ -11,6 +11,9 @@ internal sealed class ChildrenContainer
     private long _generatedNames;
     private bool _closed;
 
+    /// <summary>For every actor that stops without ever having had a child.</summary>
+    public static ChildrenContainer ClosedEmpty { get; } = new() { _closed = true };
+
     public int Count
     {
         get

@@ -25,7 +25,10 @@ internal sealed class Mailbox : IThreadPoolWorkItem
     private readonly SystemQueue _system = new();
     private readonly IActorDispatcher _dispatcher;
     private readonly int _throughput;
+
+    /// <summary>Zero if this batch is not timed. Belongs to whoever has made the mailbox scheduled.</summary>
     private long _scheduledAt;
+    private int _batch;
     private int _state;
     private int _overflowing;
 
@@ -94,14 +97,8 @@ internal sealed class Mailbox : IThreadPoolWorkItem
     /// <summary>Runs one batch. Called by the dispatcher alone.</summary>
     public void Execute()
     {
-        var metrics = Cell.TypeMetrics;
-        var started = 0L;
-        if (metrics.MeasuresBatches)
-        {
-            started = Stopwatch.GetTimestamp();
-            metrics.RecordWait(_scheduledAt, started);
-        }
-
+        var scheduledAt = _scheduledAt;
+        var startedAt = scheduledAt == 0 ? 0 : Stopwatch.GetTimestamp();
         RunSystemMessages();
         var processed = 0;
         while (processed < _throughput && Cell.TakesMessages && _messages.TryDequeue(out var message, out var sender))
@@ -117,9 +114,9 @@ internal sealed class Mailbox : IThreadPoolWorkItem
 
         Cell.EndBatch();
         Cell.CountProcessed(processed);
-        if (started != 0)
+        if (scheduledAt != 0)
         {
-            metrics.RecordRun(started, processed);
+            Cell.TypeMetrics.RecordBatch(scheduledAt, startedAt);
         }
 
         if (Volatile.Read(ref _state) < Closed)
@@ -196,7 +193,7 @@ internal sealed class Mailbox : IThreadPoolWorkItem
 
     private void Schedule(bool continues)
     {
-        _scheduledAt = Cell.TypeMetrics.MeasuresBatches ? Stopwatch.GetTimestamp() : 0;
+        _scheduledAt = Cell.TypeMetrics.Samples(_batch++) ? Stopwatch.GetTimestamp() : 0;
         _dispatcher.Schedule(this, continues);
     }
 

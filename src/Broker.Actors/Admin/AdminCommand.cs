@@ -1,0 +1,117 @@
+using System.Text.Json.Nodes;
+using Broker.Protocol;
+
+namespace Broker.Actors.Admin;
+
+/// <summary>How a command's argument is given on a command line.</summary>
+internal enum ArgumentKind
+{
+    /// <summary>By its place.</summary>
+    Positional,
+
+    /// <summary>As <c>--name value</c>.</summary>
+    Option,
+
+    /// <summary>As <c>--name</c>.</summary>
+    Flag,
+}
+
+/// <summary>An argument of a command.</summary>
+/// <param name="Name">Name, as in <c>--name</c> and as the JSON member.</param>
+/// <param name="Kind">How it is given.</param>
+/// <param name="Type"><c>string</c>, <c>int</c> or <c>bool</c>.</param>
+/// <param name="Description">One line.</param>
+/// <param name="Required">Whether the command needs it.</param>
+/// <param name="Default">What stands if it is not given.</param>
+internal sealed record AdminArgument(string Name, ArgumentKind Kind, string Type, string Description, bool Required = false, JsonNode? Default = null);
+
+/// <summary>A command that <c>pbm</c> shows and this node carries out.</summary>
+/// <param name="Name">Palette and verb, such as <c>queue list</c>.</param>
+/// <param name="Description">One line.</param>
+/// <param name="Arguments">Arguments in order.</param>
+/// <param name="Columns">Members of the rows that a table shows, in order.</param>
+/// <param name="Run">Carries it out. An <see cref="AdminException"/> is the command's answer; anything else is an internal error.</param>
+internal sealed record AdminCommand(
+    string Name,
+    string Description,
+    IReadOnlyList<AdminArgument> Arguments,
+    IReadOnlyList<string> Columns,
+    Func<AdminArguments, CancellationToken, Task<IReadOnlyList<JsonObject>>> Run)
+{
+    /// <summary>The command's entry in the catalog.</summary>
+    public JsonObject Describe() => new()
+    {
+        ["command"] = Name,
+        ["description"] = Description,
+        ["arguments"] = new JsonArray([.. Arguments.Select(a => new JsonObject
+        {
+            ["name"] = a.Name,
+            ["kind"] = a.Kind switch { ArgumentKind.Positional => "positional", ArgumentKind.Option => "option", _ => "flag" },
+            ["type"] = a.Type,
+            ["required"] = a.Required,
+            ["default"] = a.Default?.DeepClone(),
+            ["description"] = a.Description,
+        })]),
+        ["columns"] = new JsonArray([.. Columns.Select(c => JsonValue.Create(c))]),
+    };
+}
+
+/// <summary>A command's answer is that it cannot be done.</summary>
+internal sealed class AdminException(ErrorCode code, string message) : Exception(message)
+{
+    public ErrorCode Code => code;
+}
+
+/// <summary>The values that a client gave for a command's arguments, checked against their declaration.</summary>
+internal sealed class AdminArguments
+{
+    private readonly JsonObject _values;
+
+    /// <exception cref="AdminException">An argument is unknown, missing or of the wrong type.</exception>
+    public AdminArguments(IReadOnlyList<AdminArgument> declared, JsonObject values)
+    {
+        _values = values;
+        foreach (var (name, value) in values)
+        {
+            var argument = declared.FirstOrDefault(a => a.Name == name)
+                ?? throw Invalid($"there is no argument '{name}'; known: {(declared.Count > 0 ? string.Join(", ", declared.Select(a => a.Name)) : "none")}");
+            if (value is not null && !Fits(value, argument.Type))
+            {
+                throw Invalid($"argument '{name}' must be of type {argument.Type}");
+            }
+        }
+
+        foreach (var argument in declared)
+        {
+            if (values[argument.Name] is null)
+            {
+                if (argument.Required)
+                {
+                    throw Invalid($"argument '{argument.Name}' is missing");
+                }
+
+                values[argument.Name] = argument.Default?.DeepClone();
+            }
+        }
+    }
+
+    public string Text(string name) => _values[name]?.GetValue<string>() ?? "";
+
+    public bool Flag(string name) => _values[name]?.GetValue<bool>() ?? false;
+
+    /// <exception cref="AdminException">The number is out of range.</exception>
+    public int Number(string name, int min, int max)
+    {
+        var number = _values[name]!.GetValue<long>();
+        return number >= min && number <= max ? (int)number : throw Invalid($"argument '{name}' is {number}; it must be between {min} and {max}");
+    }
+
+    private static AdminException Invalid(string message) => new(ErrorCode.InvalidArgument, message);
+
+    private static bool Fits(JsonNode value, string type) => value is JsonValue scalar && type switch
+    {
+        "string" => scalar.TryGetValue<string>(out _),
+        "int" => scalar.TryGetValue<long>(out _),
+        _ => scalar.TryGetValue<bool>(out _),
+    };
+}

@@ -1,0 +1,44 @@
+using System.Text.Json.Nodes;
+using Broker.Actors.Runtime;
+using Broker.Actors.Server;
+using Broker.Transport;
+
+namespace Broker.Actors.Admin;
+
+/// <summary><c>cluster</c>: the nodes. One so far.</summary>
+internal static class ClusterPalette
+{
+    public static IEnumerable<AdminCommand> Commands(ActorSystem system, NodeServices node, IQuicTransport transport, IQuicListener listener)
+    {
+        var started = system.TimeProvider.GetUtcNow();
+        yield return new AdminCommand(
+            "cluster show",
+            "Show the nodes of the cluster",
+            [],
+            ["node", "status", "address", "version", "transport", "uptime", "connections", "queues", "memory"],
+            (_, _) => BuiltInCommands.Rows(Show()));
+
+        JsonObject Show()
+        {
+            var statistics = listener.Statistics;
+            return new JsonObject
+            {
+                ["node"] = node.Options.NodeId,
+                ["status"] = "up",
+                ["cluster"] = node.Options.ClusterName,
+                ["address"] = listener.LocalEndPoint.ToString(),
+                ["version"] = node.Options.ProductVersion,
+                ["transport"] = transport.LibraryVersions.Length > 0 ? $"{transport.Name} ({transport.LibraryVersions})" : transport.Name,
+                ["uptime"] = (system.TimeProvider.GetUtcNow() - started).ToString(@"d\.hh\:mm\:ss", null),
+                ["connections"] = node.Connections.Count,
+                ["queues"] = node.Queues.Queues.Count(),
+                ["messageBytes"] = node.Memory.UsedBytes,
+                ["messageBytesLimit"] = node.Memory.LimitBytes,
+                ["memory"] = Environment.WorkingSet,
+                ["publishersBlocked"] = node.Memory.IsClosed,
+                ["handshakesFailed"] = statistics.HandshakesFailed,
+                ["handshakesPending"] = statistics.HandshakesPending,
+            };
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Text.Json.Nodes;
+using Broker.Actors.Connections;
+using Broker.Actors.Server;
+using Broker.Protocol;
+
+namespace Broker.Actors.Admin;
+
+/// <summary><c>connection</c>.</summary>
+internal static class ConnectionPalette
+{
+    public static IEnumerable<AdminCommand> Commands(NodeServices node)
+    {
+        yield return new AdminCommand(
+            "connection list",
+            "List the connections of this node, and why a publisher is blocked",
+            [],
+            ["id", "user", "client", "address", "protocol", "streams", "rttUs", "blocked"],
+            (_, _) => BuiltInCommands.Rows(node.Connections.Connections.Select(Row)));
+        yield return new AdminCommand(
+            "connection close",
+            "Close a connection",
+            [
+                new AdminArgument("id", ArgumentKind.Positional, "int", "Number of the connection", Required: true),
+                new AdminArgument("reason", ArgumentKind.Option, "string", "Told to the client", Default: "closed by an administrator"),
+            ],
+            ["id", "user"],
+            async (a, _) =>
+            {
+                var id = a.Number("id", 0, int.MaxValue);
+                var status = node.Connections.Find(id) ?? throw new AdminException(ErrorCode.NotFound, $"there is no connection {id}");
+                await status.Connection.CloseAsync((long)ErrorCode.Cancelled, a.Text("reason")).ConfigureAwait(false);
+                return [new JsonObject { ["id"] = id, ["user"] = status.Identity.User }];
+            });
+    }
+
+    private static JsonObject Row(ConnectionStatus status)
+    {
+        var statistics = status.Connection.GetStatistics();
+        var streams = status.Streams.Values.OrderBy(s => s.Id).ToList();
+        return new JsonObject
+        {
+            ["id"] = status.Connection.Id,
+            ["user"] = status.Identity.User,
+            ["roles"] = status.Identity.Roles.ToString().ToLowerInvariant(),
+            ["client"] = status.ClientName,
+            ["address"] = status.Connection.RemoteEndPoint.ToString(),
+            ["protocol"] = status.Connection.ApplicationProtocol,
+            ["since"] = status.Since.ToString("O", null),
+            ["streams"] = streams.Count,
+            ["blocked"] = string.Join("; ", streams.Select(s => s.BlockedBy).Where(b => b is not null)),
+            ["rttUs"] = statistics.SmoothedRtt.TotalMicroseconds,
+            ["congestionWindow"] = statistics.CongestionWindow,
+            ["packetsLost"] = statistics.PacketsLost,
+            ["bytesSent"] = statistics.BytesSent,
+            ["bytesReceived"] = statistics.BytesReceived,
+            ["streamDetails"] = new JsonArray([.. streams.Select(s => new JsonObject
+            {
+                ["id"] = s.Id,
+                ["kind"] = s.Kind,
+                ["subject"] = s.Subject,
+                ["messages"] = s.Messages,
+                ["blocked"] = s.BlockedBy,
+            })]),
+        };
+    }
+}

@@ -1,0 +1,124 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Broker.Actors.Queues;
+using Broker.Actors.Runtime;
+using Broker.Actors.Server;
+using Broker.Actors.Topology;
+using Broker.Machines.Queues;
+using Broker.Machines.Topology;
+using Broker.Protocol;
+
+namespace Broker.Actors.Admin;
+
+/// <summary><c>queue</c>.</summary>
+internal static class QueuePalette
+{
+    private const int MaxPeek = 1000;
+    private const int MaxPeekBodyBytes = 4096;
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
+    private static readonly AdminArgument Queue = new("queue", ArgumentKind.Positional, "string", "Name of the queue", Required: true);
+
+    public static IEnumerable<AdminCommand> Commands(NodeServices node)
+    {
+        yield return new AdminCommand(
+            "queue list",
+            "List the queues of this node",
+            [],
+            ["name", "ready", "unsettled", "consumers", "bytes", "blocked"],
+            (_, _) => BuiltInCommands.Rows(node.Queues.Queues.Select(Row)));
+        yield return new AdminCommand("queue declare", "Declare a queue; no effect if it exists alike", [Queue], ["name", "messages", "consumers"], async (a, token) =>
+        {
+            var reply = await ExchangePalette.AskAsync(node, new TopologyRequest.DeclareQueue(a.Text("queue"), Passive: false), token).ConfigureAwait(false);
+            return [new JsonObject { ["name"] = reply.Name, ["messages"] = reply.Messages, ["consumers"] = reply.Consumers }];
+        });
+        yield return new AdminCommand(
+            "queue delete",
+            "Delete a queue with its messages and bindings; no effect if it does not exist",
+            [
+                Queue,
+                new AdminArgument("if-unused", ArgumentKind.Flag, "bool", "Only if it has no consumers"),
+                new AdminArgument("if-empty", ArgumentKind.Flag, "bool", "Only if it has no messages"),
+            ],
+            ["name", "messages"],
+            async (a, token) =>
+            {
+                var request = new TopologyRequest.DeleteQueue(a.Text("queue"), a.Flag("if-unused"), a.Flag("if-empty"));
+                var reply = await ExchangePalette.AskAsync(node, request, token).ConfigureAwait(false);
+                return [new JsonObject { ["name"] = a.Text("queue"), ["messages"] = reply.Messages }];
+            });
+        yield return new AdminCommand("queue purge", "Drop the ready messages of a queue", [Queue], ["name", "messages"], async (a, token) =>
+        {
+            var reply = await AskAsync<QueueReply.Purged>(node, a.Text("queue"), new QueueMessage.Purge(), token).ConfigureAwait(false);
+            return [new JsonObject { ["name"] = a.Text("queue"), ["messages"] = reply.MessageCount }];
+        });
+        yield return new AdminCommand(
+            "queue peek",
+            "Show the first ready messages of a queue and leave them there",
+            [Queue, new AdminArgument("count", ArgumentKind.Option, "int", $"How many, 1 to {MaxPeek}", Default: 10)],
+            ["position", "exchange", "key", "deliveries", "bytes", "body"],
+            async (a, token) =>
+            {
+                var reply = await AskAsync<QueueReply.Peeked>(node, a.Text("queue"), new QueueMessage.Peek(a.Number("count", 1, MaxPeek)), token).ConfigureAwait(false);
+                return [.. reply.Entries.Select(Row)];
+            });
+    }
+
+    private static Task<T> AskAsync<T>(NodeServices node, string name, QueueMessage message, CancellationToken cancellationToken)
+    {
+        if (!node.Queues.TryGet(name, out var queue))
+        {
+            var fault = TopologyMachine.NoQueue(name);
+            throw new AdminException(fault.Code, fault.Reason);
+        }
+
+        return queue.Actor.AskAsync<T>(message, BuiltInCommands.AskTimeout, cancellationToken);
+    }
+
+    private static JsonObject Row(LocalQueue queue) => new()
+    {
+        ["name"] = queue.Name,
+        ["ready"] = queue.Status.Ready,
+        ["unsettled"] = queue.Status.Unsettled,
+        ["consumers"] = queue.Status.Consumers,
+        ["bytes"] = queue.Status.SizeBytes,
+        ["blocked"] = queue.Status.Parked > 0 ? "publishers wait" : "",
+        ["enqueued"] = queue.Status.Enqueued,
+        ["delivered"] = queue.Status.Delivered,
+        ["redelivered"] = queue.Status.Redelivered,
+        ["acknowledged"] = queue.Status.Acknowledged,
+    };
+
+    private static JsonObject Row(QueueEntry entry)
+    {
+        var bytes = entry.Message.Bytes.Span;
+        if (!MessageView.TryParse(bytes, out var view, out var fault))
+        {
+            throw new AdminException(ErrorCode.InternalError, $"message {entry.Position} does not parse: {fault.Reason}");
+        }
+
+        var shown = view.Body[..Math.Min(view.Body.Length, MaxPeekBodyBytes)];
+        return new JsonObject
+        {
+            ["position"] = entry.Position,
+            ["exchange"] = Encoding.UTF8.GetString(view.Exchange),
+            ["key"] = Encoding.UTF8.GetString(view.RoutingKey),
+            ["deliveries"] = entry.DeliveryCount,
+            ["bytes"] = view.Body.Length,
+            ["body"] = TextOf(shown) ?? Convert.ToHexString(shown),
+            ["encoding"] = TextOf(shown) is null ? "hex" : "utf-8",
+            ["cut"] = shown.Length < view.Body.Length,
+        };
+    }
+
+    private static string? TextOf(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            return StrictUtf8.GetString(bytes);
+        }
+        catch (DecoderFallbackException)
+        {
+            return null;
+        }
+    }
+}

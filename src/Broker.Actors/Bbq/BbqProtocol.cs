@@ -1,0 +1,30 @@
+using System.Globalization;
+using Broker.Actors.Connections;
+using Broker.Actors.Runtime;
+using Broker.Actors.Server;
+using Broker.Protocol.Bbq;
+using Broker.Transport;
+
+namespace Broker.Actors.Bbq;
+
+/// <summary><c>bbq</c>: a stream for each message published and for each message consumed (docs/protocol.md, "bbq").</summary>
+internal sealed class BbqProtocol : IApplicationProtocol
+{
+    public string Alpn => BbqFraming.Alpn;
+
+    public Props ConnectionProps(IQuicConnection connection, PeerIdentity identity, NodeServices node) =>
+        Props.Create(() => new BbqConnectionActor(connection, identity, node));
+}
+
+/// <summary>One <c>bbq</c> connection. It has no handshake of its own: the certificate says who it is.</summary>
+internal sealed class BbqConnectionActor(IQuicConnection connection, PeerIdentity identity, NodeServices node)
+    : ConnectionActor(connection, identity, node)
+{
+    protected override void HandleStream(IQuicStream stream)
+    {
+        var status = Status.Open(stream.Id, "bbq");
+        Context.ActorOf(
+            Props.Create(() => new BbqStreamActor(stream, Node, status)),
+            string.Create(CultureInfo.InvariantCulture, $"bbq-{stream.Id}"));
+    }
+}

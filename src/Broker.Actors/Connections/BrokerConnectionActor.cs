@@ -1,0 +1,165 @@
+using System.Globalization;
+using Broker.Actors.Admin;
+using Broker.Actors.Consuming;
+using Broker.Actors.Publishing;
+using Broker.Actors.Requests;
+using Broker.Actors.Runtime;
+using Broker.Actors.Server;
+using Broker.Actors.Streams;
+using Broker.Protocol;
+using Broker.Transport;
+
+namespace Broker.Actors.Connections;
+
+/// <summary>
+/// One connection of a <c>broker/1</c> client. Streams say their kind in their first bytes; those that come before WELCOME has left wait, unread, because QUIC keeps no
+/// order between streams.
+/// </summary>
+internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIdentity identity, NodeServices node)
+    : ConnectionActor(connection, identity, node)
+{
+    private readonly List<Opened> _waiting = [];
+    private bool _hasControl;
+    private bool _welcomed;
+
+    /// <summary>By the control stream's actor: the client has introduced itself.</summary>
+    public sealed record Welcomed(string ClientName);
+
+    /// <summary>By the control stream's actor: the connection is to end.</summary>
+    public sealed record Ending(FrameFault Fault);
+
+    private sealed record Opened(IQuicStream Stream, StreamKind Kind);
+
+    private sealed record NotOpened(IQuicStream Stream, ErrorCode Code);
+
+    private sealed class HelloTimeout
+    {
+        public static readonly HelloTimeout Instance = new();
+    }
+
+    protected override void PreStart()
+    {
+        base.PreStart();
+        Context.Timers.StartSingle(HelloTimeout.Instance, HelloTimeout.Instance, Node.Limits.OpeningTimeout);
+    }
+
+    protected override void HandleStream(IQuicStream stream) =>
+        Context.PipeTo(ReadKindAsync(stream, Node.Limits.OpeningTimeout, Context.System.TimeProvider), opened => opened, _ => new NotOpened(stream, ErrorCode.InternalError));
+
+    protected override void ReceiveMessage(object message)
+    {
+        switch (message)
+        {
+            case Opened { Kind: StreamKind.Control } m:
+                StartControl(m.Stream);
+                break;
+            case Opened m when _welcomed:
+                Start(m);
+                break;
+            case Opened m:
+                _waiting.Add(m);
+                break;
+            case NotOpened m:
+                m.Stream.Reset((long)m.Code);
+                m.Stream.StopSending((long)m.Code);
+                StreamActor.Forget(m.Stream.DisposeAsync());
+                break;
+            case Welcomed m:
+                Status.ClientName = m.ClientName;
+                _welcomed = true;
+                Context.Timers.Cancel(HelloTimeout.Instance);
+                _waiting.ForEach(Start);
+                _waiting.Clear();
+                break;
+            case Ending m:
+                Close((long)m.Fault.Code, m.Fault.Reason);
+                break;
+            case HelloTimeout:
+                Close((long)ErrorCode.HandshakeTimeout, $"no HELLO within {Node.Limits.OpeningTimeout.TotalSeconds:0.#} s");
+                break;
+            default:
+                Unhandled(message);
+                break;
+        }
+    }
+
+    private void StartControl(IQuicStream stream)
+    {
+        if (_hasControl)
+        {
+            Close((long)ErrorCode.ProtocolViolation, "a connection has one control stream; this is a second one");
+            return;
+        }
+
+        _hasControl = true;
+        var self = Self;
+        var status = Status.Open(stream.Id, "control");
+        var welcome = new WelcomeFrame
+        {
+            NodeId = Node.Options.NodeId,
+            ProductVersion = Node.Options.ProductVersion,
+            ClusterName = Node.Options.ClusterName,
+            Identity = Identity.User,
+            ConnectionId = (ulong)ConnectionId,
+            MaxMessageBytes = Node.Limits.MaxMessageBytes,
+            MaxFrameBytes = Node.Limits.MaxMessageBytes + ProtocolLimits.FrameOverheadBytes,
+        };
+        Context.ActorOf(Props.Create(() => new ControlStreamActor(stream, Node, status, self, welcome)), Name("control", stream));
+    }
+
+    private void Start(Opened opened)
+    {
+        var stream = opened.Stream;
+        var kind = opened.Kind switch
+        {
+            StreamKind.Publish => "publish",
+            StreamKind.Consume => "consume",
+            StreamKind.Request => "request",
+            StreamKind.Echo => "echo",
+            _ => "admin",
+        };
+        var status = Status.Open(stream.Id, kind);
+        var props = opened.Kind switch
+        {
+            StreamKind.Publish => Props.Create(() => new PublisherStreamActor(stream, Node, status)),
+            StreamKind.Consume => Props.Create(() => new ConsumerStreamActor(stream, Node, status)),
+            StreamKind.Request => Props.Create(() => new RequestStreamActor(stream, Node, status)),
+            StreamKind.Echo => Props.Create(() => new EchoStreamActor(stream, Node, status)),
+            _ => Props.Create(() => new AdminStreamActor(stream, Node, status, Identity)),
+        };
+        Context.ActorOf(props, Name(kind, stream));
+    }
+
+    private static string Name(string kind, IQuicStream stream) => string.Create(CultureInfo.InvariantCulture, $"{kind}-{stream.Id}");
+
+    private static async Task<object> ReadKindAsync(IQuicStream stream, TimeSpan timeout, TimeProvider time)
+    {
+        using var deadline = new CancellationTokenSource(timeout, time);
+        try
+        {
+            while (true)
+            {
+                var read = await stream.Input.ReadAsync(deadline.Token).ConfigureAwait(false);
+                if (StreamHeader.TryRead(read.Buffer, out var kind, out var consumed))
+                {
+                    stream.Input.AdvanceTo(consumed);
+                    return Enum.IsDefined(kind) ? new Opened(stream, kind) : new NotOpened(stream, ErrorCode.UnknownStreamKind);
+                }
+
+                stream.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                if (read.IsCompleted)
+                {
+                    return new NotOpened(stream, ErrorCode.ProtocolViolation);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return new NotOpened(stream, ErrorCode.HandshakeTimeout);
+        }
+        catch (QuicTransportException)
+        {
+            return new NotOpened(stream, ErrorCode.Cancelled); // gone before it said anything
+        }
+    }
+}

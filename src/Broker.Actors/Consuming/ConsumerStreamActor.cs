@@ -1,0 +1,273 @@
+using System.Runtime.InteropServices;
+using Broker.Actors.Connections;
+using Broker.Actors.Queues;
+using Broker.Actors.Runtime;
+using Broker.Actors.Server;
+using Broker.Actors.Streams;
+using Broker.Machines.Consuming;
+using Broker.Machines.Messages;
+using Broker.Machines.Queues;
+using Broker.Machines.Topology;
+using Broker.Protocol;
+using Broker.Transport;
+
+namespace Broker.Actors.Consuming;
+
+/// <summary>
+/// One consume stream: a subscription to one queue. It asks the queue for no more than the client has credit for and the QUIC stream takes, so a client that stops
+/// reading costs its window and holds up nobody.
+/// </summary>
+internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status)
+    : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
+{
+    private readonly ConsumerCredit _credit = new(node.Limits.ConsumerWindowMessages, node.Limits.ConsumerWindowBytes);
+    private readonly Queue<Delivery> _outbox = new();
+    private readonly List<SequenceRange> _settled = [];
+    private State _state = State.Opened;
+    private LocalQueue? _queue;
+    private bool _confirmSettles;
+    private string? _subscribedTag;
+    private FrameFault? _cancelled;
+    private int _pendingRanges;
+    private long _delivered;
+    private long _writtenMessages;
+    private long _writtenBytes;
+
+    private enum State
+    {
+        /// <summary>Waits for SUBSCRIBE.</summary>
+        Opened,
+
+        /// <summary>The queue has been asked, or has agreed.</summary>
+        Subscribed,
+
+        /// <summary>CANCEL has come; the queue's last deliveries may still.</summary>
+        Cancelling,
+
+        /// <summary>CANCELLED is on its way; only settlements may follow.</summary>
+        Cancelled,
+
+        /// <summary>The queue is gone; settlements have nothing to act on.</summary>
+        QueueGone,
+    }
+
+    protected override bool MayHandleFrames => _pendingRanges < Node.Limits.MaxPendingSettleRanges;
+
+    protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
+    {
+        FrameFault fault;
+        if (_state == State.Opened && type != FrameType.Subscribe)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, "a consume stream starts with SUBSCRIBE");
+        }
+
+        switch (type)
+        {
+            case FrameType.Subscribe:
+                return SubscribeFrame.TryRead(payload, out var subscribe, out fault) ? HandleSubscribe(subscribe) : fault;
+            case FrameType.Credit:
+                if (!CreditFrame.TryRead(payload, out var credit, out fault))
+                {
+                    return fault;
+                }
+
+                _credit.HandleCredit(credit.Messages, credit.Bytes);
+                return null;
+            case FrameType.Settle:
+                var ranges = new List<SequenceRange>();
+                if (!SettleFrame.TryRead(payload, out var outcome, ranges, out fault))
+                {
+                    return fault;
+                }
+
+                HandleSettle(outcome, ranges);
+                return null;
+            case FrameType.Cancel:
+                return CancelFrame.TryRead(payload, out _, out fault) ? HandleCancel() : fault;
+            default:
+                return Unexpected(type, "consume");
+        }
+    }
+
+    protected override void ReceiveMessage(object message)
+    {
+        switch (message)
+        {
+            case ConsumerSignal.Deliver m:
+                HandleDeliver(m.Deliveries);
+                break;
+            case ConsumerSignal.Settled m:
+                _pendingRanges -= m.Ranges.Count;
+                if (m.Fault is { } settleFault)
+                {
+                    Fail(settleFault);
+                }
+                else if (_confirmSettles)
+                {
+                    _settled.AddRange(m.Ranges);
+                }
+
+                break;
+            case ConsumerSignal.Subscribed { Fault: { } subscribeFault }:
+                Fail(subscribeFault);
+                break;
+            case ConsumerSignal.Subscribed:
+                _subscribedTag = Status.Subject;
+                break;
+            case ConsumerSignal.CancelDone when _state == State.Cancelling:
+                _state = State.Cancelled;
+                _cancelled = new FrameFault(ErrorCode.NoError, "");
+                break;
+            case ConsumerSignal.QueueGone or Terminated:
+                HandleQueueGone();
+                break;
+            case ConsumerSignal.CancelDone:
+                break; // the queue went first
+            default:
+                Unhandled(message);
+                break;
+        }
+    }
+
+    protected override void AfterBatch()
+    {
+        base.AfterBatch();
+        if (_state == State.Subscribed && !IsClosing && _credit.TryTakeGrant(out var messages, out var bytes))
+        {
+            _queue!.Actor.Tell(new QueueMessage.Grant(messages, bytes), Self);
+        }
+    }
+
+    protected override void WriteFrames()
+    {
+        if (_subscribedTag is not null)
+        {
+            new SubscribedFrame(_subscribedTag).Write(Output);
+            _subscribedTag = null;
+            MarkWritten();
+        }
+
+        while (_outbox.TryDequeue(out var delivery))
+        {
+            var message = delivery.Entry.Message;
+            var flags = (delivery.Redelivered ? DeliverFlags.Redelivered : DeliverFlags.None)
+                | (message.Traits.HasFlag(MessageTraits.Durable) ? DeliverFlags.Durable : DeliverFlags.None);
+            DeliverFrame.Write(Output, delivery.Tag, flags, (ulong)delivery.Entry.DeliveryCount, message.Bytes.Span);
+            _writtenMessages++;
+            _writtenBytes += message.SizeBytes;
+            MarkWritten();
+        }
+
+        if (_settled.Count > 0)
+        {
+            WriteSettled();
+        }
+
+        if (_cancelled is { } cancelled)
+        {
+            new CancelledFrame(cancelled.Code, cancelled.Reason).Write(Output);
+            _cancelled = null;
+            MarkWritten();
+        }
+    }
+
+    protected override void HandleFlushed()
+    {
+        _credit.HandleFlushed(_writtenMessages, _writtenBytes);
+        _writtenMessages = _writtenBytes = 0;
+    }
+
+    private FrameFault? HandleSubscribe(SubscribeFrame frame)
+    {
+        if (_state != State.Opened)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, "SUBSCRIBE came twice; a consume stream is one subscription");
+        }
+
+        if (frame.Arguments.Count > 0)
+        {
+            return new FrameFault(ErrorCode.InvalidArgument, $"subscription argument '{frame.Arguments[0].Key}' is unknown; this version has none");
+        }
+
+        if (!Node.Queues.TryGet(frame.Queue, out _queue))
+        {
+            return TopologyMachine.NoQueue(frame.Queue);
+        }
+
+        _state = State.Subscribed;
+        _confirmSettles = frame.Flags.HasFlag(SubscribeFlags.ConfirmSettles);
+        Status.Subject = frame.ConsumerTag.Length > 0 ? frame.ConsumerTag : $"{frame.Queue}-{Status.Id}";
+        Context.Watch(_queue.Actor);
+        _queue.Actor.Tell(new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), frame.Flags.HasFlag(SubscribeFlags.NoAck)), Self);
+        _credit.HandleCredit(frame.CreditMessages, frame.CreditBytes);
+        return null;
+    }
+
+    private void HandleSettle(SettleOutcome outcome, List<SequenceRange> ranges)
+    {
+        if (_state != State.QueueGone)
+        {
+            _pendingRanges += ranges.Count;
+            _queue!.Actor.Tell(new QueueMessage.Settle(ranges, outcome), Self);
+        }
+        else if (_confirmSettles)
+        {
+            _settled.AddRange(ranges); // they went with the queue, whatever the client decided
+        }
+    }
+
+    private FrameFault? HandleCancel()
+    {
+        if (_state == State.Subscribed)
+        {
+            _state = State.Cancelling;
+            _queue!.Actor.Tell(new QueueMessage.CancelSubscription(), Self);
+        }
+
+        return null; // a second CANCEL, or one that crossed with the queue's end, asks for what is done already
+    }
+
+    private void HandleDeliver(IReadOnlyList<Delivery> deliveries)
+    {
+        long bytes = 0;
+        for (var i = 0; i < deliveries.Count; i++)
+        {
+            var delivery = deliveries[i];
+            bytes += delivery.Entry.Message.SizeBytes;
+            _outbox.Enqueue(delivery);
+        }
+
+        _credit.HandleDelivered(deliveries.Count, bytes);
+        _delivered += deliveries.Count;
+        Status.SetMessages(_delivered);
+    }
+
+    private void HandleQueueGone()
+    {
+        if (_state is State.Subscribed or State.Cancelling)
+        {
+            _cancelled = new FrameFault(ErrorCode.QueueDeleted, $"queue '{_queue!.Name}' was deleted");
+        }
+
+        _state = State.QueueGone;
+        _pendingRanges = 0;
+    }
+
+    private void WriteSettled()
+    {
+        // Ranges of several SETTLE frames, in the order in which they were settled: each frame takes an ascending run.
+        var ranges = CollectionsMarshal.AsSpan(_settled);
+        var start = 0;
+        for (var i = 1; i <= ranges.Length; i++)
+        {
+            if (i == ranges.Length || i - start == ProtocolLimits.MaxRanges || ranges[i].First <= ranges[i - 1].Last + 1)
+            {
+                SettledFrame.Write(Output, ranges[start..i]);
+                start = i;
+            }
+        }
+
+        _settled.Clear();
+        MarkWritten();
+    }
+}

@@ -1,0 +1,236 @@
+using System.Runtime.InteropServices;
+using Broker.Actors.Connections;
+using Broker.Actors.Queues;
+using Broker.Actors.Runtime;
+using Broker.Actors.Server;
+using Broker.Actors.Streams;
+using Broker.Machines.Publishing;
+using Broker.Protocol;
+using Broker.Transport;
+
+namespace Broker.Actors.Publishing;
+
+/// <summary>One publish stream: frames in, batches to the queues' actors, confirms out.</summary>
+internal sealed class PublisherStreamActor : FrameStreamActor
+{
+    private readonly PublishStreamMachine _machine;
+    private readonly Dictionary<string, Target> _targets = new(StringComparer.Ordinal);
+    private readonly List<PublishBatch> _batches = [];
+    private readonly List<SequenceRange> _confirmed = [];
+    private readonly List<PublishOutcome> _outcomes = [];
+    private bool _readyToSend;
+    private bool _inputEnded;
+    private bool _waitsForMemory;
+    private string? _fullQueue;
+    private bool _saidBlocked;
+
+    /// <summary>A queue that has been sent to, and what it has not answered.</summary>
+    private sealed class Target(ActorRef actor)
+    {
+        public ActorRef Actor { get; } = actor;
+
+        /// <summary>By batch, whether the queue has parked it.</summary>
+        public Dictionary<PublishBatch, bool> Unanswered { get; } = [];
+    }
+
+    public PublisherStreamActor(IQuicStream stream, NodeServices node, StreamStatus status)
+        : base(stream, node, status, node.Limits.MaxMessageBytes + ProtocolLimits.FrameOverheadBytes)
+    {
+        _machine = new PublishStreamMachine(node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes });
+    }
+
+    protected override bool MayHandleFrames => _machine.MayRead && !_waitsForMemory;
+
+    protected override void PostStop()
+    {
+        Node.Memory.Forget(Self);
+        base.PostStop();
+    }
+
+    protected override void BeginFrames(long bytes)
+    {
+        _machine.BeginRead(bytes);
+        _waitsForMemory = Node.Memory.IsClosed && Node.Memory.TryWait(Self);
+    }
+
+    protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
+    {
+        FrameFault fault;
+        switch (type)
+        {
+            case FrameType.Publish:
+                return PublishFrame.TryRead(payload, out var publish, out fault)
+                    ? _machine.HandlePublish(
+                        publish.Sequence, publish.Flags.HasFlag(PublishFlags.Mandatory), publish.Flags.HasFlag(PublishFlags.Durable), publish.Message)
+                    : fault;
+            case FrameType.PublisherOpen:
+                if (!PublisherOpenFrame.TryRead(payload, out var open, out fault))
+                {
+                    return fault;
+                }
+
+                Status.Subject = open.ProducerId;
+                _readyToSend = true;
+                return _machine.HandleOpen();
+            default:
+                return Unexpected(type, "publish");
+        }
+    }
+
+    protected override void ReceiveMessage(object message)
+    {
+        switch (message)
+        {
+            case PublisherSignal.Answered m:
+                if (_targets.TryGetValue(m.Batch.Queue, out var target) && target.Unanswered.Remove(m.Batch))
+                {
+                    _machine.HandleAnswered(m.Batch, m.Accepted, m.WasParked);
+                }
+
+                break;
+            case PublisherSignal.Parked m:
+                if (_targets.TryGetValue(m.Batch.Queue, out var full) && full.Unanswered.ContainsKey(m.Batch))
+                {
+                    full.Unanswered[m.Batch] = true;
+                    _fullQueue = m.Batch.Queue;
+                    _machine.HandleParked();
+                }
+
+                break;
+            case MemoryGate.Opened:
+                _waitsForMemory = false;
+                break;
+            case Terminated m:
+                HandleQueueGone(m.Actor);
+                break;
+            default:
+                Unhandled(message);
+                break;
+        }
+    }
+
+    protected override void AfterBatch()
+    {
+        SendBatches();
+        Status.SetMessages(_machine.PublishedCount);
+        Status.BlockedBy = BlockedBy;
+        base.AfterBatch();
+        if (_inputEnded && _machine.IsSettled && CanWrite)
+        {
+            EndOutput();
+        }
+    }
+
+    protected override void WriteFrames()
+    {
+        if (_readyToSend)
+        {
+            _readyToSend = false;
+            new PublisherReadyFrame(LastSequence: 0).Write(Output);
+            MarkWritten();
+        }
+
+        _machine.TakeOutcomes(_confirmed, _outcomes);
+        for (var i = 0; i < _confirmed.Count; i += ProtocolLimits.MaxRanges)
+        {
+            ConfirmFrame.Write(Output, CollectionsMarshal.AsSpan(_confirmed).Slice(i, Math.Min(ProtocolLimits.MaxRanges, _confirmed.Count - i)));
+            MarkWritten();
+        }
+
+        foreach (var outcome in _outcomes)
+        {
+            if (outcome.Returned)
+            {
+                new ReturnFrame(outcome.Sequence, outcome.Fault.Code, outcome.Fault.Reason).Write(Output);
+            }
+            else
+            {
+                new RejectFrame(outcome.Sequence, outcome.Fault.Code, outcome.Fault.Reason).Write(Output);
+            }
+
+            MarkWritten();
+        }
+
+        _confirmed.Clear();
+        _outcomes.Clear();
+        WriteBlocked();
+    }
+
+    /// <summary>Everything that was published gets its outcome before the broker ends its side.</summary>
+    protected override void HandleInputEnded() => _inputEnded = true;
+
+    private string? BlockedBy =>
+        _machine.ParkedCount > 0 ? $"queue '{_fullQueue}' is full" : _waitsForMemory ? "the node's memory limit is reached" : null;
+
+    private void WriteBlocked()
+    {
+        var reason = BlockedBy;
+        if (reason is not null && !_saidBlocked)
+        {
+            new BlockedFrame(reason).Write(Output);
+            MarkWritten();
+        }
+        else if (reason is null && _saidBlocked)
+        {
+            default(UnblockedFrame).Write(Output);
+            MarkWritten();
+        }
+
+        _saidBlocked = reason is not null;
+    }
+
+    private void SendBatches()
+    {
+        _machine.TakeBatches(_batches);
+        foreach (var batch in _batches)
+        {
+            if (TargetFor(batch.Queue) is { } target)
+            {
+                target.Unanswered.Add(batch, false);
+                target.Actor.Tell(new QueueMessage.Enqueue(batch), Self);
+            }
+            else
+            {
+                _machine.HandleAnswered(batch, accepted: false, wasParked: false); // deleted since the route was looked up
+            }
+        }
+
+        _batches.Clear();
+    }
+
+    private Target? TargetFor(string queue)
+    {
+        if (_targets.TryGetValue(queue, out var target))
+        {
+            return target;
+        }
+
+        if (!Node.Queues.TryGet(queue, out var local))
+        {
+            return null;
+        }
+
+        target = new Target(local.Actor);
+        _targets.Add(queue, target);
+        Context.Watch(local.Actor);
+        return target;
+    }
+
+    /// <summary>The queue's actor has ended. What it had not answered it never will.</summary>
+    private void HandleQueueGone(ActorRef actor)
+    {
+        foreach (var (queue, target) in _targets)
+        {
+            if (target.Actor == actor)
+            {
+                _targets.Remove(queue);
+                foreach (var (batch, parked) in target.Unanswered)
+                {
+                    _machine.HandleAnswered(batch, accepted: false, parked);
+                }
+
+                return;
+            }
+        }
+    }
+}

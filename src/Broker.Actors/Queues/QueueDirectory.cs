@@ -1,0 +1,39 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using Broker.Actors.Runtime;
+
+namespace Broker.Actors.Queues;
+
+/// <summary>A queue that lives on this node.</summary>
+internal sealed record LocalQueue(string Name, ActorRef Actor, QueueStatus Status);
+
+/// <summary>The queues that live on this node, for stream actors that want to reach one without asking anybody. Thread-safe.</summary>
+internal sealed class QueueDirectory
+{
+    private readonly ConcurrentDictionary<string, LocalQueue> _queues = new(StringComparer.Ordinal);
+    private long _version;
+
+    /// <summary>Grows with every queue that comes or goes.</summary>
+    public long Version => Volatile.Read(ref _version);
+
+    /// <summary>All of them, by name.</summary>
+    public IEnumerable<LocalQueue> Queues => _queues.Values.OrderBy(q => q.Name, StringComparer.Ordinal);
+
+    public bool TryGet(string name, [MaybeNullWhen(false)] out LocalQueue queue) => _queues.TryGetValue(name, out queue);
+
+    /// <summary>By the queue's actor, when it starts.</summary>
+    public void Add(LocalQueue queue)
+    {
+        _queues[queue.Name] = queue;
+        Interlocked.Increment(ref _version);
+    }
+
+    /// <summary>By the queue's actor, when it ends. A successor of the same name stays.</summary>
+    public void Remove(LocalQueue queue)
+    {
+        if (_queues.TryRemove(new KeyValuePair<string, LocalQueue>(queue.Name, queue)))
+        {
+            Interlocked.Increment(ref _version);
+        }
+    }
+}

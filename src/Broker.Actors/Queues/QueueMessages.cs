@@ -1,0 +1,106 @@
+using Broker.Machines.Publishing;
+using Broker.Machines.Queues;
+using Broker.Protocol;
+
+namespace Broker.Actors.Queues;
+
+/// <summary>What a <see cref="QueueActor"/> is told.</summary>
+internal abstract record QueueMessage
+{
+    private protected QueueMessage()
+    {
+    }
+
+    /// <summary>By the topology, for each declaration: be there. Answer: <see cref="QueueReply.Started"/>.</summary>
+    public sealed record Start(long OperationId) : QueueMessage;
+
+    /// <summary>By the topology. Answer: <see cref="QueueReply.Deleted"/> or <see cref="QueueReply.Refused"/>.</summary>
+    public sealed record Delete(long OperationId, bool IfUnused, bool IfEmpty) : QueueMessage;
+
+    /// <summary>By a request stream or an admin command. Answer: <see cref="QueueReply.Purged"/>.</summary>
+    public sealed record Purge : QueueMessage;
+
+    /// <summary>By an admin command. Answer: <see cref="QueueReply.Peeked"/>.</summary>
+    public sealed record Peek(int Count) : QueueMessage;
+
+    /// <summary>By a publisher stream. Answer: <see cref="PublisherSignal.Answered"/>, after <see cref="PublisherSignal.Parked"/> if the queue is full.</summary>
+    public sealed record Enqueue(PublishBatch Batch) : QueueMessage;
+
+    /// <summary>By a consumer stream. Answer: <see cref="ConsumerSignal.Subscribed"/>; then <see cref="ConsumerSignal.Deliver"/> as credit allows.</summary>
+    public sealed record Subscribe(bool Exclusive, bool NoAck) : QueueMessage;
+
+    /// <summary>By a consumer stream: it can take so much more. No answer.</summary>
+    public sealed record Grant(long Messages, long Bytes) : QueueMessage;
+
+    /// <summary>By a consumer or request stream. Answer: <see cref="ConsumerSignal.Settled"/>.</summary>
+    public sealed record Settle(IReadOnlyList<SequenceRange> Ranges, SettleOutcome Outcome) : QueueMessage;
+
+    /// <summary>By a consumer stream. Answer: <see cref="ConsumerSignal.CancelDone"/> after the last delivery.</summary>
+    public sealed record CancelSubscription : QueueMessage;
+
+    /// <summary>By a request stream: one message, if there is one. Answer: <see cref="QueueReply.Got"/>.</summary>
+    public sealed record Get(bool NoAck) : QueueMessage;
+}
+
+/// <summary>Answers of a <see cref="QueueActor"/> to single questions.</summary>
+internal abstract record QueueReply
+{
+    private protected QueueReply()
+    {
+    }
+
+    /// <summary>The queue is there.</summary>
+    public sealed record Started(long OperationId, int ReadyCount, int ConsumerCount) : QueueReply;
+
+    /// <summary>The queue is gone, with so many messages that were ready.</summary>
+    public sealed record Deleted(long OperationId, int MessageCount) : QueueReply;
+
+    /// <summary>A condition forbids it.</summary>
+    public sealed record Refused(long OperationId, FrameFault Fault) : QueueReply;
+
+    /// <summary>So many messages were dropped.</summary>
+    public sealed record Purged(int MessageCount) : QueueReply;
+
+    /// <summary>The first ready messages.</summary>
+    public sealed record Peeked(IReadOnlyList<QueueEntry> Entries) : QueueReply;
+
+    /// <summary>A message, or none.</summary>
+    public sealed record Got(Delivery? Delivery, int Remaining) : QueueReply;
+}
+
+/// <summary>What a queue tells those who publish to it.</summary>
+internal abstract record PublisherSignal
+{
+    private protected PublisherSignal()
+    {
+    }
+
+    /// <summary>The batch is in the queue, or the queue was deleted first.</summary>
+    public sealed record Answered(PublishBatch Batch, bool Accepted, bool WasParked) : PublisherSignal;
+
+    /// <summary>The queue is full; the batch waits.</summary>
+    public sealed record Parked(PublishBatch Batch) : PublisherSignal;
+}
+
+/// <summary>What a queue tells those who consume from it.</summary>
+internal abstract record ConsumerSignal
+{
+    private protected ConsumerSignal()
+    {
+    }
+
+    /// <summary>The subscription stands, or why not.</summary>
+    public sealed record Subscribed(FrameFault? Fault) : ConsumerSignal;
+
+    /// <summary>Messages, in order.</summary>
+    public sealed record Deliver(IReadOnlyList<Delivery> Deliveries) : ConsumerSignal;
+
+    /// <summary>The settlement is done, or what was wrong with it.</summary>
+    public sealed record Settled(IReadOnlyList<SequenceRange> Ranges, FrameFault? Fault) : ConsumerSignal;
+
+    /// <summary>No delivery follows.</summary>
+    public sealed record CancelDone : ConsumerSignal;
+
+    /// <summary>The queue was deleted.</summary>
+    public sealed record QueueGone : ConsumerSignal;
+}

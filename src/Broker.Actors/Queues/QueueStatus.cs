@@ -1,0 +1,55 @@
+using Broker.Machines.Queues;
+
+namespace Broker.Actors.Queues;
+
+/// <summary>
+/// A queue's figures for listings. Its actor writes them once per batch and anybody reads them; each is correct by itself, together they may be a batch apart.
+/// So that a listing of many queues asks no actor.
+/// </summary>
+internal sealed class QueueStatus
+{
+    private long _ready;
+    private long _unsettled;
+    private long _consumers;
+    private long _bytes;
+    private long _parked;
+    private long _enqueued;
+    private long _delivered;
+    private long _redelivered;
+    private long _acknowledged;
+
+    public long Ready => Volatile.Read(ref _ready);
+
+    public long Unsettled => Volatile.Read(ref _unsettled);
+
+    public long Consumers => Volatile.Read(ref _consumers);
+
+    public long SizeBytes => Volatile.Read(ref _bytes);
+
+    /// <summary>Batches of publishers that wait for room.</summary>
+    public long Parked => Volatile.Read(ref _parked);
+
+    public long Enqueued => Volatile.Read(ref _enqueued);
+
+    public long Delivered => Volatile.Read(ref _delivered);
+
+    public long Redelivered => Volatile.Read(ref _redelivered);
+
+    public long Acknowledged => Volatile.Read(ref _acknowledged);
+
+    public void Update(QueueMachine machine)
+    {
+        var counters = machine.Counters;
+        Volatile.Write(ref _ready, machine.ReadyCount);
+        Volatile.Write(ref _unsettled, machine.UnsettledCount);
+        Volatile.Write(ref _consumers, machine.ConsumerCount);
+        Volatile.Write(ref _bytes, machine.SizeBytes);
+        Volatile.Write(ref _parked, machine.ParkedCount);
+        Volatile.Write(ref _enqueued, counters.Enqueued);
+        Volatile.Write(ref _delivered, counters.Delivered);
+        Volatile.Write(ref _redelivered, counters.Redelivered);
+        Volatile.Write(ref _acknowledged, counters.Acknowledged);
+    }
+
+    public override string ToString() => $"{Ready} ready, {Unsettled} unsettled, {Consumers} consumers";
+}

@@ -1,0 +1,108 @@
+using System.Net;
+using Broker.Actors.Admin;
+using Broker.Actors.Bbq;
+using Broker.Actors.Connections;
+using Broker.Actors.Exchanges;
+using Broker.Actors.Queues;
+using Broker.Actors.Runtime;
+using Broker.Actors.Runtime.Embedded;
+using Broker.Actors.Runtime.Sharding;
+using Broker.Actors.Topology;
+using Broker.Protocol;
+using Broker.Transport;
+
+namespace Broker.Actors.Server;
+
+/// <summary>One running broker node: the actor system with everything in it, behind one listener.</summary>
+public sealed class BrokerServer : IAsyncDisposable
+{
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
+    private readonly ActorSystem _system;
+    private readonly IQuicListener _listener;
+    private readonly NodeServices _node;
+
+    private BrokerServer(ActorSystem system, IQuicListener listener, NodeServices node)
+    {
+        _system = system;
+        _listener = listener;
+        _node = node;
+    }
+
+    /// <summary>The application protocols that a node serves, in order of preference; for <see cref="QuicConnectionOptions.ApplicationProtocols"/>.</summary>
+    public static IReadOnlyList<string> ApplicationProtocols { get; } = [.. Protocols.Select(p => p.Alpn)];
+
+    /// <summary>Where the node listens.</summary>
+    public IPEndPoint LocalEndPoint => _listener.LocalEndPoint;
+
+    /// <summary>The listener's counters.</summary>
+    public QuicListenerStatistics ListenerStatistics => _listener.Statistics;
+
+    private static IReadOnlyList<IApplicationProtocol> Protocols => [new BrokerProtocol(), new BbqProtocol()];
+
+    /// <summary>Starts the actors, then listens, so that the first client finds everything there.</summary>
+    /// <param name="options">What the node is.</param>
+    /// <param name="transport">The QUIC backend; stays the caller's.</param>
+    /// <param name="listener">Address, TLS and limits of the listener. Its protocols, continuations and default codes are set here.</param>
+    /// <param name="cancellationToken">Gives the start up.</param>
+    /// <exception cref="ArgumentException">A limit is out of range.</exception>
+    /// <exception cref="QuicTransportException">The address cannot be listened on.</exception>
+    public static async ValueTask<BrokerServer> StartAsync(
+        BrokerServerOptions options, IQuicTransport transport, QuicListenerOptions listener, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(transport);
+        ArgumentNullException.ThrowIfNull(listener);
+        options.Limits.Validate();
+        var system = EmbeddedActorSystem.Create("broker", new ActorSystemOptions { TimeProvider = options.TimeProvider, OnFault = options.OnFault });
+        try
+        {
+            var node = new NodeServices(options);
+            node.ExchangeRegion = ShardRegion.Start(system, new ShardRegionOptions
+            {
+                TypeName = "exchange",
+                ShardCount = options.ShardCount,
+                EntityProps = name => Props.Create(() => new ExchangeActor(name, node)),
+            });
+            node.QueueRegion = ShardRegion.Start(system, new ShardRegionOptions
+            {
+                TypeName = "queue",
+                ShardCount = options.ShardCount,
+                EntityProps = name => Props.Create(() => new QueueActor(name, node)),
+            });
+            node.Topology = system.ActorOf(Props.Create(() => new TopologyActor(node)), "topology");
+            var bound = await transport.ListenAsync(
+                listener with
+                {
+                    ApplicationProtocols = ApplicationProtocols,
+                    InlineContinuations = true, // every continuation here posts a message and returns
+                    DefaultStreamErrorCode = (long)ErrorCode.InternalError,
+                    DefaultCloseErrorCode = (long)ErrorCode.InternalError,
+                },
+                cancellationToken).ConfigureAwait(false);
+            node.Commands = BuiltInCommands.Create(system, node, transport, bound);
+            system.ActorOf(Props.Create(() => new ListenerActor(bound, Protocols.ToDictionary(p => p.Alpn), node)), "listener");
+            return new BrokerServer(system, bound, node);
+        }
+        catch
+        {
+            await system.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Uses another certificate for connections from now on; those that exist stay.</summary>
+    /// <exception cref="QuicTransportException">It does not parse; the old one stays in use.</exception>
+    public void UpdateTls(QuicTlsOptions tls) => _listener.UpdateTls(tls);
+
+    /// <summary>Accepts no more, tells every client that the node is stopping, and stops all actors. Idempotent.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var connection in _node.Connections.Connections)
+        {
+            await connection.Connection.CloseAsync((long)ErrorCode.ShuttingDown, "the node is stopping").ConfigureAwait(false);
+        }
+
+        await _listener.DisposeAsync().ConfigureAwait(false);
+        await _system.TerminateAsync(StopTimeout).ConfigureAwait(false);
+    }
+}

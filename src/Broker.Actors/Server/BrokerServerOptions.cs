@@ -1,0 +1,28 @@
+using Broker.Actors.Runtime;
+
+namespace Broker.Actors.Server;
+
+/// <summary>What one broker node is.</summary>
+public sealed record BrokerServerOptions
+{
+    /// <summary>Name of the node, unique in its cluster; 1 to 255 bytes. Shown to clients and in <c>pbm</c>.</summary>
+    public required string NodeId { get; init; }
+
+    /// <summary>Name of the cluster. Default <c>broker</c>.</summary>
+    public string ClusterName { get; init; } = "broker";
+
+    /// <summary>Version of the product, told to clients.</summary>
+    public string ProductVersion { get; init; } = typeof(BrokerServerOptions).Assembly.GetName().Version?.ToString(3) ?? "";
+
+    /// <summary>All bounds.</summary>
+    public BrokerLimits Limits { get; init; } = new();
+
+    /// <summary>Number of shards that queues and exchanges hash to, 1 to 4,096. Default 64. It cannot be changed later in a cluster.</summary>
+    public int ShardCount { get; init; } = 64;
+
+    /// <summary>Clock of all timers. Default: the system's.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Hears of every fault in an actor, for the log. Called on the thread of the fault; must not throw.</summary>
+    public Action<ActorFault>? OnFault { get; init; }
+}

@@ -1,0 +1,43 @@
+using Broker.Machines.Topology;
+using Broker.Protocol;
+
+namespace Broker.Actors.Topology;
+
+/// <summary>What the <see cref="TopologyActor"/> is asked, by request streams and admin commands. Answer to each: <see cref="TopologyReply"/>, once the change is in force.</summary>
+internal abstract record TopologyRequest
+{
+    private protected TopologyRequest()
+    {
+    }
+
+    /// <summary>Declare an exchange; passive only asks for it.</summary>
+    public sealed record DeclareExchange(string Name, string Type, bool Passive) : TopologyRequest;
+
+    /// <summary>Delete an exchange.</summary>
+    public sealed record DeleteExchange(string Name, bool IfUnused) : TopologyRequest;
+
+    /// <summary>Declare a queue; an empty name asks for one made up here.</summary>
+    public sealed record DeclareQueue(string Name, bool Passive) : TopologyRequest;
+
+    /// <summary>Delete a queue.</summary>
+    public sealed record DeleteQueue(string Name, bool IfUnused, bool IfEmpty) : TopologyRequest;
+
+    /// <summary>Bind a queue to an exchange.</summary>
+    public sealed record Bind(Binding Binding) : TopologyRequest;
+
+    /// <summary>Remove a binding.</summary>
+    public sealed record Unbind(Binding Binding) : TopologyRequest;
+
+    /// <summary>For listings. Answer: <see cref="TopologyListing"/>.</summary>
+    public sealed record List : TopologyRequest;
+}
+
+/// <summary>How a request ended.</summary>
+/// <param name="Fault"><c>null</c>: it is done.</param>
+/// <param name="Name">The queue's name, for a declaration.</param>
+/// <param name="Messages">The queue's ready messages, for a declaration; for a deletion, those that went with it.</param>
+/// <param name="Consumers">The queue's consumers, for a declaration.</param>
+internal sealed record TopologyReply(FrameFault? Fault, string Name = "", int Messages = 0, int Consumers = 0);
+
+/// <summary>Everything that is declared.</summary>
+internal sealed record TopologyListing(IReadOnlyList<ExchangeDefinition> Exchanges, IReadOnlyList<QueueDefinition> Queues, IReadOnlyList<Binding> Bindings);

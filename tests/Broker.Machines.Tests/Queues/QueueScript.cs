@@ -1,0 +1,167 @@
+using System.Globalization;
+using System.Text;
+using Broker.Machines.Queues;
+using Broker.Machines.Tests.Messages;
+using Broker.Protocol;
+
+namespace Broker.Machines.Tests.Queues;
+
+/// <summary>
+/// Plays a story on a <see cref="QueueMachine"/>. A story is a text: a command per line, and under each, after <c>&gt;</c>, what came of it.
+/// The whole text is compared, so nothing may happen that the story does not tell.
+/// </summary>
+/// <remarks>
+/// <code>
+/// publish SHOP A B:20 ...             a batch; sizes in bytes, 10 unless given
+/// subscribe C [exclusive] [no-ack]
+/// grant C 2 [100]                     messages and bytes; a million bytes unless given
+/// ack|requeue|reject C 1..2 4         delivery tags
+/// get C [no-ack]       cancel C       consumer-gone C        publisher-gone SHOP
+/// purge                delete [if-unused] [if-empty]         peek 3     state
+/// </code>
+/// Effects are taken after each command, but a line that ends in <c>&amp;</c> leaves that to the next one. In a delivery, <c>3:A</c> is tag 3 and
+/// <c>A*2</c> a message that was handed out twice before.
+/// </remarks>
+internal sealed class QueueScript
+{
+    private readonly QueueMachine _machine;
+    private readonly List<string> _names = [""];
+    private readonly StringBuilder _trace = new();
+    private long _lastBatch;
+
+    private QueueScript(QueueLimits limits) => _machine = new QueueMachine(limits);
+
+    public static void Play(string story) => Play(new QueueLimits(), story);
+
+    public static void Play(QueueLimits limits, string story)
+    {
+        var script = new QueueScript(limits);
+        foreach (var line in story.Split('\n'))
+        {
+            if (!line.TrimStart().StartsWith('>'))
+            {
+                script.PlayLine(line);
+            }
+        }
+
+        Assert.Equal(story.Trim(), script._trace.ToString().Trim());
+    }
+
+    private void PlayLine(string line)
+    {
+        _trace.Append(line).Append('\n');
+        var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        if (words.Length == 0 || words[0] == "#")
+        {
+            return;
+        }
+
+        var dispatch = words[^1] != "&";
+        Perform(words[0], dispatch ? words[1..] : words[1..^1]);
+        if (dispatch)
+        {
+            _machine.Dispatch();
+            while (_machine.TryTakeEffect(out var effect))
+            {
+                Tell(Describe(effect));
+            }
+        }
+    }
+
+    private void Perform(string command, string[] args)
+    {
+        switch (command)
+        {
+            case "publish":
+                _machine.HandleEnqueue(new PublisherId(IdOf(args[0])), ++_lastBatch, args[1..].Select(MessageOf).ToArray());
+                break;
+            case "subscribe":
+                Refuse(_machine.HandleSubscribe(Consumer(args), exclusive: args.Contains("exclusive"), noAck: args.Contains("no-ack")));
+                break;
+            case "grant":
+                _machine.HandleGrant(Consumer(args), Number(args[1]), args.Length > 2 ? Number(args[2]) : 1_000_000);
+                break;
+            case "ack" or "requeue" or "reject":
+                Refuse(_machine.HandleSettle(Consumer(args), [.. args[1..].Select(RangeOf)], Enum.Parse<SettleOutcome>(command, ignoreCase: true)));
+                break;
+            case "get":
+                Tell(_machine.HandleGet(Consumer(args), args.Contains("no-ack"), out var delivery) ? $"{args[0]} gets {Describe(delivery)}" : "empty");
+                break;
+            case "cancel":
+                _machine.HandleCancel(Consumer(args));
+                break;
+            case "consumer-gone":
+                _machine.HandleConsumerGone(Consumer(args));
+                break;
+            case "publisher-gone":
+                _machine.HandlePublisherGone(new PublisherId(IdOf(args[0])));
+                break;
+            case "purge":
+                Tell($"{_machine.HandlePurge()} dropped");
+                break;
+            case "delete":
+                Refuse(_machine.HandleDelete(ifUnused: args.Contains("if-unused"), ifEmpty: args.Contains("if-empty")));
+                break;
+            case "peek":
+                Tell(_machine.Peek((int)Number(args[0])) is { Count: > 0 } entries ? string.Join(' ', entries.Select(Describe)) : "empty");
+                break;
+            case "state":
+                Tell($"ready {_machine.ReadyCount}, unsettled {_machine.UnsettledCount}, bytes {_machine.SizeBytes}, "
+                    + $"consumers {_machine.ConsumerCount}, parked {_machine.ParkedCount}{(_machine.IsFull ? ", full" : "")}");
+                break;
+            default:
+                throw new ArgumentException($"'{command}' is no command of a queue script");
+        }
+    }
+
+    private string Describe(QueueEffect effect) => effect switch
+    {
+        QueueEffect.Accepted e => $"{_names[(int)e.Publisher.Value]} #{e.BatchId} accepted",
+        QueueEffect.Parked e => $"{_names[(int)e.Publisher.Value]} #{e.BatchId} parked",
+        QueueEffect.Dropped e => $"{_names[(int)e.Publisher.Value]} #{e.BatchId} dropped",
+        QueueEffect.Deliver e => $"{_names[(int)e.Consumer.Value]} gets {string.Join(' ', e.Deliveries.Select(Describe))}",
+        QueueEffect.ConsumerClosed e => $"{_names[(int)e.Consumer.Value]} closed",
+        _ => throw new ArgumentException($"effect {effect}"),
+    };
+
+    private static string Describe(Delivery delivery) => $"{delivery.Tag}:{Describe(delivery.Entry)}";
+
+    private static string Describe(QueueEntry entry) =>
+        TestMessages.NameOf(entry.Message) + (entry.DeliveryCount > 0 ? $"*{entry.DeliveryCount}" : "");
+
+    private void Refuse(FrameFault? fault)
+    {
+        if (fault is { } f)
+        {
+            Tell($"refused, {f.Code}");
+        }
+    }
+
+    private void Tell(string outcome) => _trace.Append("  > ").Append(outcome).Append('\n');
+
+    private ConsumerId Consumer(string[] args) => new(IdOf(args[0]));
+
+    private int IdOf(string name)
+    {
+        if (!_names.Contains(name))
+        {
+            _names.Add(name);
+        }
+
+        return _names.IndexOf(name);
+    }
+
+    private static Machines.Messages.StoredMessage MessageOf(string text)
+    {
+        var parts = text.Split(':');
+        return TestMessages.Named(parts[0], parts.Length > 1 ? (int)Number(parts[1]) : 10);
+    }
+
+    private static SequenceRange RangeOf(string text)
+    {
+        var ends = text.Split("..");
+        return new SequenceRange((ulong)Number(ends[0]), (ulong)Number(ends[^1]));
+    }
+
+    private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
+}

@@ -1,14 +1,11 @@
 using System.Net;
-using System.Text;
 
 namespace Broker.Transport.InMemory;
 
 /// <summary>One end of a connection. Internal members are called under the link's gate.</summary>
 internal sealed class InMemoryConnection : IQuicConnection
 {
-    private const int MaxReasonBytes = 256;
     private const int StreamIdStep = 4;
-    private static long s_lastId;
 
     private readonly InMemoryLink _link;
     private readonly QuicConnectionOptions _options;
@@ -31,7 +28,7 @@ internal sealed class InMemoryConnection : IQuicConnection
         _link = link;
         _options = options;
         _nextStreamId = firstStreamId;
-        Id = Interlocked.Increment(ref s_lastId);
+        Id = ConnectionId.Next();
         LocalEndPoint = local;
         RemoteEndPoint = remote;
         ApplicationProtocol = protocol;
@@ -109,8 +106,8 @@ internal sealed class InMemoryConnection : IQuicConnection
     public ValueTask CloseAsync(long errorCode, string reason = "")
     {
         ArgumentNullException.ThrowIfNull(reason);
-        CheckErrorCode(errorCode);
-        reason = Cut(reason);
+        ApplicationErrorCode.Check(errorCode);
+        reason = CloseReason.Cut(reason);
         var mine = new QuicCloseInfo(QuicError.OperationAborted, errorCode, reason);
         var theirs = mine with { Error = QuicError.ConnectionAborted };
         var isClient = this == _link.Client;
@@ -131,12 +128,6 @@ internal sealed class InMemoryConnection : IQuicConnection
                 OpenStreams = _streams.Count,
             };
         }
-    }
-
-    internal static void CheckErrorCode(long errorCode)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(errorCode);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(errorCode, 1L << 62);
     }
 
     internal void CountSent(long bytes) => _bytesSent += bytes;
@@ -218,22 +209,5 @@ internal sealed class InMemoryConnection : IQuicConnection
         {
             throw _end.ToException();
         }
-    }
-
-    private static string Cut(string reason)
-    {
-        var bytes = Encoding.UTF8.GetBytes(reason);
-        if (bytes.Length <= MaxReasonBytes)
-        {
-            return reason;
-        }
-
-        var length = MaxReasonBytes;
-        while ((bytes[length] & 0xC0) == 0x80)
-        {
-            length--; // not in the middle of a character
-        }
-
-        return Encoding.UTF8.GetString(bytes, 0, length);
     }
 }

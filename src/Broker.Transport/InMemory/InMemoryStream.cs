@@ -32,13 +32,13 @@ internal sealed class InMemoryStream : IQuicStream
 
     public void Reset(long errorCode)
     {
-        InMemoryConnection.CheckErrorCode(errorCode);
+        ApplicationErrorCode.Check(errorCode);
         _link.Do(_connection.Scheduler, _outbound, errorCode, static (outbound, code) => outbound.Reset(code));
     }
 
     public void StopSending(long errorCode)
     {
-        InMemoryConnection.CheckErrorCode(errorCode);
+        ApplicationErrorCode.Check(errorCode);
         _link.Do(_connection.Scheduler, _inbound, errorCode, static (inbound, code) => inbound.Stop(code));
     }
 

@@ -33,8 +33,28 @@ internal sealed class InlineQueue
 
         while (TryTake(out var next))
         {
-            // The only actions are continuations of tasks and pipes; neither lets a caller's exception out.
-            next.Action(next.State);
+            Run(next.Action, next.State);
+        }
+    }
+
+    private void Run(Action<object?> action, object? state)
+    {
+        var returned = false;
+        try
+        {
+            action(state);
+            returned = true;
+        }
+        finally
+        {
+            if (!returned)
+            {
+                // The exception reaches whoever drained; the queue must not stay locked behind it.
+                lock (_gate)
+                {
+                    _draining = false;
+                }
+            }
         }
     }
 

@@ -15,8 +15,8 @@ public abstract class FlowControlContract<TBackend> : TransportContract<TBackend
 
         var (flush, written) = await Pattern.WriteUntilBlockedAsync(stream.Local.Output);
 
-        // Window and send buffer, each of which a backend may hold twice: in the library and in the pipe.
-        Assert.InRange(written, SendBuffer, 4 * (Window + SendBuffer));
+        // The windows are 64 KiB; a native library may have buffers of its own under the pipes, but bounded ones.
+        Assert.InRange(written, SendBuffer, 2 << 20);
         Assert.False(flush.IsCompleted);
         Assert.False(pair.Client.Closed.IsCompleted);
     }

@@ -68,6 +68,8 @@ public sealed class BrokerServer : IAsyncDisposable
                 TypeName = "queue",
                 ShardCount = options.ShardCount,
                 EntityProps = name => Props.Create(() => new QueueActor(name, node)),
+                // A queue whose actor failed has lost its messages: its publishers and consumers are to hear of it, not to go on with an empty one.
+                EntitySupervision = SupervisorStrategy.Stopping,
             });
             node.Topology = system.ActorOf(Props.Create(() => new TopologyActor(node)), "topology");
             var bound = await transport.ListenAsync(

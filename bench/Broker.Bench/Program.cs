@@ -1,0 +1,35 @@
+using System.CommandLine;
+using System.Net;
+using Broker.Bench;
+using Broker.Transport;
+using Broker.Transport.Auto;
+
+var transportOption = new Option<string>("--transport") { Description = "auto, msquic or ngtcp2", DefaultValueFactory = _ => "auto" };
+var secondsOption = new Option<double>("--seconds") { Description = "Length of one measurement", DefaultValueFactory = _ => 5 };
+var runsOption = new Option<int>("--runs") { Description = "How often each is measured", DefaultValueFactory = _ => 3 };
+var certificatesOption = new Option<DirectoryInfo>("--certs") { Description = "Folder with development certificates", Required = true };
+var onlyOption = new Option<string>("--only") { Description = "Substring of the measurements to take", DefaultValueFactory = _ => "" };
+
+var rawServer = new Command("raw-server", "The other side of the raw measurements; started by 'run'.") { transportOption, certificatesOption };
+rawServer.SetAction(async (parsed, cancellationToken) =>
+{
+    await using var transport = QuicTransports.Create(parsed.GetValue(transportOption)!);
+    await using var listener = await transport.ListenAsync(new QuicListenerOptions
+    {
+        EndPoint = new IPEndPoint(IPAddress.Loopback, 0),
+        ApplicationProtocols = ["bench"],
+        Tls = BenchSuite.Tls(parsed.GetValue(certificatesOption)!, "server"),
+    }, cancellationToken);
+    Console.WriteLine($"listening on {listener.LocalEndPoint}");
+    await RawServer.RunAsync(listener);
+});
+
+var run = new Command("run", "Starts a node and a load, measures, and prints a table.") { transportOption, certificatesOption, secondsOption, runsOption, onlyOption };
+run.SetAction(async (parsed, _) =>
+{
+    var suite = new BenchSuite(
+        parsed.GetValue(transportOption)!, parsed.GetValue(certificatesOption)!, parsed.GetValue(secondsOption), parsed.GetValue(runsOption), parsed.GetValue(onlyOption)!);
+    await suite.RunAsync();
+});
+
+return await new RootCommand("Measures the broker and what it stands on.") { rawServer, run }.Parse(args).InvokeAsync();

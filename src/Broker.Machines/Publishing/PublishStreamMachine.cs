@@ -51,8 +51,8 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     /// <summary>Whether more may be read from the stream.</summary>
     public bool MayRead => OutstandingBytes < limits.MaxOutstandingBytes && _tracker.OutstandingCount < limits.MaxOutstandingMessages;
 
-    /// <summary>Whether everything that came has its outcome.</summary>
-    public bool IsSettled => OutstandingBytes == 0 && _tracker.OutstandingCount == 0 && !_tracker.HasOutcomes;
+    /// <summary>Whether everything that came has its outcome, and each outcome was taken.</summary>
+    public bool IsSettled => OutstandingBytes == 0 && _tracker.OutstandingCount == 0 && !_tracker.HasOutcomes && _outcomes.Count == 0;
 
     /// <summary>Handles PUBLISHER_OPEN.</summary>
     public FrameFault? HandleOpen()

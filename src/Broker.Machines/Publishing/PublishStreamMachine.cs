@@ -28,7 +28,8 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     private int _blockUsed;
     private int _expectedBytes;
     private ulong _lastSequence;
-    private byte[] _cachedAddress = []; // what the cached route is for
+    private byte[] _cachedExchange = []; // what the cached route is for
+    private byte[] _cachedKey = [];
     private long _cachedVersion = -1;
     private bool _cachedExists;
     private ImmutableArray<string> _cachedQueues = [];
@@ -96,11 +97,11 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         }
 
         PublishedCount++;
-        var address = message[..(message.Length - view.Properties.Length - view.Body.Length)]; // exchange and key as encoded
-        if (_cachedVersion != router.Version || !address.SequenceEqual(_cachedAddress))
+        if (_cachedVersion != router.Version || !view.RoutingKey.SequenceEqual(_cachedKey) || !view.Exchange.SequenceEqual(_cachedExchange))
         {
             _cachedVersion = router.Version;
-            _cachedAddress = address.ToArray();
+            _cachedExchange = view.Exchange.ToArray();
+            _cachedKey = view.RoutingKey.ToArray();
             _cachedExists = router.TryRoute(Encoding.UTF8.GetString(view.Exchange), Encoding.UTF8.GetString(view.RoutingKey), out _cachedQueues);
         }
 

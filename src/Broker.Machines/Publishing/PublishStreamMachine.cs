@@ -22,6 +22,8 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
 {
     private readonly ConfirmTracker _tracker = new();
     private readonly List<PublishBatch> _batches = [];
+    private readonly Dictionary<string, PublishBatch> _batchOfQueue = new(StringComparer.Ordinal);
+    private readonly List<PublishBatch> _batchesOfRoute = []; // those of the cached route; empty: to be found
     private readonly List<PublishOutcome> _outcomes = [];
     private readonly List<ulong> _rejected = [];
     private byte[] _block = [];
@@ -99,6 +101,7 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         PublishedCount++;
         if (_cachedVersion != router.Version || !view.RoutingKey.SequenceEqual(_cachedKey) || !view.Exchange.SequenceEqual(_cachedExchange))
         {
+            _batchesOfRoute.Clear();
             _cachedVersion = router.Version;
             _cachedExchange = view.Exchange.ToArray();
             _cachedKey = view.RoutingKey.ToArray();
@@ -145,6 +148,8 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     {
         batches.AddRange(_batches);
         _batches.Clear();
+        _batchOfQueue.Clear();
+        _batchesOfRoute.Clear();
     }
 
     /// <summary>Moves out what can be confirmed now and what was returned or refused.</summary>
@@ -180,25 +185,30 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         message.CopyTo(_block.AsSpan(_blockUsed));
         var stored = new StoredMessage(_block.AsMemory(_blockUsed, message.Length), traits);
         _blockUsed += message.Length;
-        foreach (var queue in _cachedQueues)
+        if (_batchesOfRoute.Count == 0)
         {
-            BatchFor(queue).Add(stored, slot);
+            foreach (var queue in _cachedQueues)
+            {
+                _batchesOfRoute.Add(BatchFor(queue));
+            }
+        }
+
+        foreach (var batch in _batchesOfRoute)
+        {
+            batch.Add(stored, slot);
             OutstandingBytes += message.Length;
         }
     }
 
     private PublishBatch BatchFor(string queue)
     {
-        foreach (var batch in _batches)
+        if (!_batchOfQueue.TryGetValue(queue, out var batch))
         {
-            if (ReferenceEquals(batch.Queue, queue) || batch.Queue == queue)
-            {
-                return batch;
-            }
+            batch = new PublishBatch(queue);
+            _batchOfQueue.Add(queue, batch);
+            _batches.Add(batch);
         }
 
-        var added = new PublishBatch(queue);
-        _batches.Add(added);
-        return added;
+        return batch;
     }
 }

@@ -8,7 +8,7 @@ namespace Broker.Machines.Consuming;
 /// <param name="windowBytes">Bytes, likewise.</param>
 public sealed class ConsumerCredit(long windowMessages, long windowBytes)
 {
-    private const long Ceiling = 1L << 62; // credit beyond this is as good as none being counted
+    private const long Ceiling = 1L << 62; // where a balance saturates (docs/protocol.md, section 8.2): as good as not being counted
     private long _clientMessages;
     private long _clientBytes;
     private long _unflushedMessages;
@@ -25,8 +25,8 @@ public sealed class ConsumerCredit(long windowMessages, long windowBytes)
     /// <summary>The client asks for more.</summary>
     public void HandleCredit(ulong messages, ulong bytes)
     {
-        _clientMessages = Math.Min(Ceiling, _clientMessages + (long)Math.Min(messages, (ulong)Ceiling));
-        _clientBytes = Math.Min(Ceiling, _clientBytes + (long)Math.Min(bytes, (ulong)Ceiling));
+        _clientMessages += (long)Math.Min(messages, (ulong)(Ceiling - _clientMessages));
+        _clientBytes += (long)Math.Min(bytes, (ulong)(Ceiling - _clientBytes));
     }
 
     /// <summary>The queue has sent these.</summary>

@@ -24,7 +24,10 @@ public abstract class ExchangeRoutes
 }
 
 /// <summary>The bindings of one exchange, and the routes that follow from them.</summary>
-/// <remarks>Adding or removing a binding costs O(log n) in the number of keys, and O(m) in the number of queues bound with that one key.</remarks>
+/// <remarks>
+/// Adding or removing a binding costs O(log n) in the number of keys, and O(m) in the number of queues bound with that one key; in a fanout exchange, in the number of
+/// all its queues.
+/// </remarks>
 public sealed class ExchangeMachine(ExchangeKind kind)
 {
     private readonly Dictionary<string, int> _bindingsPerQueue = []; // fanout: a queue bound with two keys still gets one copy
@@ -57,11 +60,9 @@ public sealed class ExchangeMachine(ExchangeKind kind)
 
         _byKey = _byKey.SetItem(routingKey, bound.Add(queue));
         BindingCount++;
-        var count = _bindingsPerQueue.GetValueOrDefault(queue);
-        _bindingsPerQueue[queue] = count + 1;
-        if (count == 0)
+        if (kind == ExchangeKind.Fanout)
         {
-            _queues = _queues.Add(queue);
+            AddToFanout(queue);
         }
 
         return true;
@@ -80,12 +81,30 @@ public sealed class ExchangeMachine(ExchangeKind kind)
 
         _byKey = rest.IsEmpty ? _byKey.Remove(routingKey) : _byKey.SetItem(routingKey, rest);
         BindingCount--;
+        if (kind == ExchangeKind.Fanout)
+        {
+            RemoveFromFanout(queue);
+        }
+
+        return true;
+    }
+
+    private void AddToFanout(string queue)
+    {
+        var count = _bindingsPerQueue.GetValueOrDefault(queue);
+        _bindingsPerQueue[queue] = count + 1;
+        if (count == 0)
+        {
+            _queues = _queues.Add(queue);
+        }
+    }
+
+    private void RemoveFromFanout(string queue)
+    {
         if (--_bindingsPerQueue[queue] == 0)
         {
             _bindingsPerQueue.Remove(queue);
             _queues = _queues.Remove(queue, StringComparer.Ordinal);
         }
-
-        return true;
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using Broker.Protocol;
 
 namespace Broker.Machines.Topology;
@@ -23,7 +24,7 @@ public static class TopologyNames
     /// <returns><c>null</c>, or what is wrong with it.</returns>
     public static FrameFault? Check(string what, string name)
     {
-        if (name.Length == 0)
+        if (name.Length == 0 || Encoding.UTF8.GetByteCount(name) > ProtocolLimits.MaxNameBytes)
         {
             return new FrameFault(ErrorCode.InvalidArgument, $"the {what} needs a name of 1 to {ProtocolLimits.MaxNameBytes} bytes");
         }

@@ -1,0 +1,112 @@
+using Broker.Machines.Routing;
+using Broker.Machines.Tests.Histories;
+using Broker.Machines.Topology;
+
+namespace Broker.Machines.Tests.Topology;
+
+/// <summary>Whatever is declared and deleted: whoever carries out the effects, in order, ends up with what the machine lists, and never meets a binding without its ends.</summary>
+public class TopologyHistoryTests
+{
+    private enum Kind
+    {
+        DeclareExchange,
+        DeleteExchange,
+        DeclareQueue,
+        DeleteQueue,
+        Bind,
+        Unbind,
+    }
+
+    private static readonly Kind[] Frequencies =
+    [
+        Kind.DeclareExchange, Kind.DeclareExchange, Kind.DeclareExchange, Kind.DeleteExchange, Kind.DeclareQueue, Kind.DeclareQueue, Kind.DeclareQueue, Kind.DeleteQueue,
+        Kind.Bind, Kind.Bind, Kind.Bind, Kind.Bind, Kind.Bind, Kind.Bind, Kind.Unbind, Kind.Unbind,
+    ];
+
+    private readonly record struct Step(Kind Kind, int X, int Y, int Z);
+
+    [Fact]
+    public void Effects_lead_to_what_is_listed() => RandomHistories.Check(
+        1_500,
+        120,
+        random => new Step(Frequencies[random.Next(Frequencies.Length)], random.Next(4), random.Next(4), random.Next(3)),
+        steps =>
+        {
+            var machine = new TopologyMachine();
+            var follower = new Follower();
+            foreach (var step in steps)
+            {
+                Perform(machine, step);
+                follower.Follow(machine);
+                Assert.Equal(machine.Exchanges, follower.Exchanges);
+                Assert.Equal(machine.Queues.Select(q => q.Name), follower.Queues);
+                Assert.Equal(machine.QueueCount, follower.Queues.Count);
+                Assert.Equal(machine.Bindings.ToHashSet(), follower.Bindings);
+            }
+        });
+
+    private static void Perform(TopologyMachine machine, Step step)
+    {
+        var (exchange, queue) = (step.X == 3 ? "amq.fanout" : $"x{step.X}", $"q{step.Y}");
+        var binding = new Binding(exchange, queue, $"k{step.Z}");
+        var before = machine.Bindings.ToList();
+        switch (step.Kind)
+        {
+            case Kind.DeclareExchange:
+                machine.HandleDeclareExchange(exchange, step.Z == 0 ? "direct" : "fanout", passive: step.Y == 3);
+                break;
+            case Kind.DeleteExchange:
+                var refused = machine.HandleDeleteExchange(exchange, ifUnused: step.Z == 0) is not null;
+                Assert.Equal(exchange == "amq.fanout" || (step.Z == 0 && before.Any(b => b.Exchange == exchange)), refused);
+                Assert.Equal(refused ? before : before.Where(b => b.Exchange != exchange), machine.Bindings);
+                break;
+            case Kind.DeclareQueue:
+                Assert.Equal(step.X == 3 && !machine.HasQueue(queue), machine.HandleDeclareQueue(queue, passive: step.X == 3) is not null);
+                break;
+            case Kind.DeleteQueue:
+                machine.HandleQueueDeleted(queue);
+                Assert.Equal(before.Where(b => b.Queue != queue), machine.Bindings);
+                break;
+            case Kind.Bind:
+                var endsExist = machine.HasQueue(queue) && machine.Exchanges.Any(e => e.Name == exchange);
+                Assert.Equal(endsExist, machine.HandleBind(binding) is null);
+                Assert.Equal(endsExist, machine.Bindings.Contains(binding));
+                break;
+            default:
+                machine.HandleUnbind(binding);
+                Assert.Equal(before.Where(b => b != binding), machine.Bindings);
+                break;
+        }
+    }
+
+    /// <summary>Carries out effects as the actors do, and insists that each makes sense when it comes.</summary>
+    private sealed class Follower
+    {
+        private readonly SortedDictionary<string, ExchangeKind> _exchanges = new(StringComparer.Ordinal);
+
+        public IEnumerable<ExchangeDefinition> Exchanges => _exchanges.Select(e => new ExchangeDefinition(e.Key, e.Value));
+
+        public SortedSet<string> Queues { get; } = new(StringComparer.Ordinal);
+
+        public HashSet<Binding> Bindings { get; } = [];
+
+        public void Follow(TopologyMachine machine)
+        {
+            while (machine.TryTakeEffect(out var effect))
+            {
+                Assert.True(
+                    effect switch
+                    {
+                        TopologyEffect.ExchangeAdded e => _exchanges.TryAdd(e.Exchange.Name, e.Exchange.Kind),
+                        TopologyEffect.ExchangeRemoved e => _exchanges.Remove(e.Exchange) && !Bindings.Any(b => b.Exchange == e.Exchange),
+                        TopologyEffect.QueueAdded e => Queues.Add(e.Queue.Name),
+                        TopologyEffect.QueueRemoved e => Queues.Remove(e.Queue) && !Bindings.Any(b => b.Queue == e.Queue),
+                        TopologyEffect.BindingAdded e => _exchanges.ContainsKey(e.Binding.Exchange) && Queues.Contains(e.Binding.Queue) && Bindings.Add(e.Binding),
+                        TopologyEffect.BindingRemoved e => Bindings.Remove(e.Binding),
+                        _ => false,
+                    },
+                    $"{effect} makes no sense here");
+            }
+        }
+    }
+}

@@ -23,7 +23,9 @@ internal sealed class AdminStreamActor(IQuicStream stream, NodeServices node, St
 
     private sealed record Done(IReadOnlyList<JsonObject> Rows, ErrorCode Code, string Message);
 
-    protected override bool MayHandleFrames => !_running && _end is null;
+    protected override bool MayHandleFrames => !OwesOutput;
+
+    protected override bool OwesOutput => _running || _end is not null;
 
     protected override bool HasMoreOutput => _rows.Count > 0;
 

@@ -30,7 +30,9 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
 
     private sealed record Opened(IQuicStream Stream, StreamKind Kind);
 
-    private sealed record NotOpened(IQuicStream Stream, ErrorCode Code);
+    private sealed record Refused(IQuicStream Stream, FrameFault Fault);
+
+    private sealed record Gone(IQuicStream Stream);
 
     private sealed class HelloTimeout
     {
@@ -44,7 +46,7 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
     }
 
     protected override void HandleStream(IQuicStream stream) =>
-        Context.PipeTo(ReadKindAsync(stream, Node.Limits.OpeningTimeout, Context.System.TimeProvider), opened => opened, _ => new NotOpened(stream, ErrorCode.InternalError));
+        Context.PipeTo(ReadKindAsync(stream, Node.Limits.OpeningTimeout, Context.System.TimeProvider), opened => opened, _ => new Gone(stream));
 
     protected override void ReceiveMessage(object message)
     {
@@ -59,9 +61,11 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
             case Opened m:
                 _waiting.Add(m);
                 break;
-            case NotOpened m:
-                m.Stream.Reset((long)m.Code);
-                m.Stream.StopSending((long)m.Code);
+            case Refused m:
+                var status = Status.Open(m.Stream.Id, "refused");
+                Context.ActorOf(Props.Create(() => new RefusedStreamActor(m.Stream, Node, status, m.Fault)), Name("refused", m.Stream));
+                break;
+            case Gone m:
                 StreamActor.Forget(m.Stream.DisposeAsync());
                 break;
             case Welcomed m:
@@ -143,23 +147,25 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
                 if (StreamHeader.TryRead(read.Buffer, out var kind, out var consumed))
                 {
                     stream.Input.AdvanceTo(consumed);
-                    return Enum.IsDefined(kind) ? new Opened(stream, kind) : new NotOpened(stream, ErrorCode.UnknownStreamKind);
+                    return Enum.IsDefined(kind)
+                        ? new Opened(stream, kind)
+                        : new Refused(stream, new FrameFault(ErrorCode.UnknownStreamKind, $"there is no stream kind {(ulong)kind}"));
                 }
 
                 stream.Input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
                 if (read.IsCompleted)
                 {
-                    return new NotOpened(stream, ErrorCode.ProtocolViolation);
+                    return new Refused(stream, new FrameFault(ErrorCode.ProtocolViolation, "the stream ended before it said its kind"));
                 }
             }
         }
         catch (OperationCanceledException)
         {
-            return new NotOpened(stream, ErrorCode.HandshakeTimeout);
+            return new Refused(stream, new FrameFault(ErrorCode.HandshakeTimeout, $"the stream did not say its kind within {timeout.TotalSeconds:0.#} s"));
         }
         catch (QuicTransportException)
         {
-            return new NotOpened(stream, ErrorCode.Cancelled); // gone before it said anything
+            return new Gone(stream); // before it said anything
         }
     }
 }

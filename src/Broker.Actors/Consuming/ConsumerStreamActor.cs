@@ -25,6 +25,8 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
     private readonly List<SequenceRange> _settled = [];
     private State _state = State.Opened;
     private LocalQueue? _queue;
+    private bool _subscribing;
+    private bool _noAck;
     private bool _confirmSettles;
     private string? _subscribedTag;
     private FrameFault? _cancelled;
@@ -44,6 +46,9 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         /// <summary>CANCEL has come; the queue's last deliveries may still.</summary>
         Cancelling,
 
+        /// <summary>FIN has come; what was settled before it is still to be carried out.</summary>
+        Draining,
+
         /// <summary>CANCELLED is on its way; only settlements may follow.</summary>
         Cancelled,
 
@@ -52,6 +57,8 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
     }
 
     protected override bool MayHandleFrames => _pendingRanges < Node.Limits.MaxPendingSettleRanges;
+
+    protected override bool OwesOutput => _subscribing || _pendingRanges > 0;
 
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
     {
@@ -73,6 +80,8 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
 
                 _credit.HandleCredit(credit.Messages, credit.Bytes);
                 return null;
+            case FrameType.Settle when _noAck:
+                return new FrameFault(ErrorCode.ProtocolViolation, "SETTLE on a subscription with no-ack; its messages were settled when they were sent");
             case FrameType.Settle:
                 var ranges = new List<SequenceRange>();
                 if (!SettleFrame.TryRead(payload, out var outcome, ranges, out fault))
@@ -86,6 +95,17 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
                 return CancelFrame.TryRead(payload, out _, out fault) ? HandleCancel() : fault;
             default:
                 return Unexpected(type, "consume");
+        }
+    }
+
+    /// <summary>No more is delivered to a client that has ended its side; its settlements take effect, the rest goes back when the stream has ended.</summary>
+    protected override void HandleInputEnded()
+    {
+        base.HandleInputEnded();
+        if (_state == State.Subscribed)
+        {
+            _state = State.Draining;
+            _queue!.Actor.Tell(new QueueMessage.CancelSubscription(), Self);
         }
     }
 
@@ -109,9 +129,11 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
 
                 break;
             case ConsumerSignal.Subscribed { Fault: { } subscribeFault }:
+                _subscribing = false;
                 Fail(subscribeFault);
                 break;
             case ConsumerSignal.Subscribed:
+                _subscribing = false;
                 _subscribedTag = Status.Subject;
                 break;
             case ConsumerSignal.CancelDone when _state == State.Cancelling:
@@ -122,7 +144,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
                 HandleQueueGone();
                 break;
             case ConsumerSignal.CancelDone:
-                break; // the queue went first
+                break; // the queue went first, or nobody asked for an answer
             default:
                 Unhandled(message);
                 break;
@@ -195,10 +217,12 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         }
 
         _state = State.Subscribed;
+        _subscribing = true;
+        _noAck = frame.Flags.HasFlag(SubscribeFlags.NoAck);
         _confirmSettles = frame.Flags.HasFlag(SubscribeFlags.ConfirmSettles);
         Status.Subject = frame.ConsumerTag.Length > 0 ? frame.ConsumerTag : $"{frame.Queue}-{Status.Id}";
         Context.Watch(_queue.Actor);
-        _queue.Actor.Tell(new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), frame.Flags.HasFlag(SubscribeFlags.NoAck)), Self);
+        _queue.Actor.Tell(new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck), Self);
         _credit.HandleCredit(frame.CreditMessages, frame.CreditBytes);
         return null;
     }
@@ -250,6 +274,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         }
 
         _state = State.QueueGone;
+        _subscribing = false;
         _pendingRanges = 0;
     }
 

@@ -19,7 +19,6 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     private readonly List<SequenceRange> _confirmed = [];
     private readonly List<PublishOutcome> _outcomes = [];
     private bool _readyToSend;
-    private bool _inputEnded;
     private bool _waitsForMemory;
     private string? _fullQueue;
     private bool _saidBlocked;
@@ -115,10 +114,6 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         Status.SetMessages(_machine.PublishedCount);
         Status.BlockedBy = BlockedBy;
         base.AfterBatch();
-        if (_inputEnded && _machine.IsSettled && CanWrite)
-        {
-            EndOutput();
-        }
     }
 
     protected override void WriteFrames()
@@ -156,8 +151,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         WriteBlocked();
     }
 
-    /// <summary>Everything that was published gets its outcome before the broker ends its side.</summary>
-    protected override void HandleInputEnded() => _inputEnded = true;
+    protected override bool OwesOutput => !_machine.IsSettled;
 
     private string? BlockedBy =>
         _machine.ParkedCount > 0 ? $"queue '{_fullQueue}' is full" : _waitsForMemory ? "the node's memory limit is reached" : null;

@@ -27,7 +27,9 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
     /// <summary>The request under way.</summary>
     private sealed record Pending(ulong RequestId, FrameType Type, LocalQueue? Queue = null, bool NoAck = false);
 
-    protected override bool MayHandleFrames => _pending is null && _answer is null;
+    protected override bool MayHandleFrames => !OwesOutput;
+
+    protected override bool OwesOutput => _pending is not null || _answer is not null;
 
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
     {

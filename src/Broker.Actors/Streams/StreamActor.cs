@@ -23,6 +23,7 @@ internal abstract class StreamActor : Actor
     private bool _dirty;
     private bool _inputEnded;
     private bool _outputEnded;
+    private bool _endsWhenAnswered;
     private Action? _tellReadable;
     private Action? _tellFlushed;
 
@@ -118,6 +119,11 @@ internal abstract class StreamActor : Actor
             }
             while (HasMoreOutput && CanWrite);
 
+            if (_endsWhenAnswered && CanWrite && !OwesOutput)
+            {
+                EndOutput();
+            }
+
             Read();
         }
         catch (QuicTransportException)
@@ -146,8 +152,11 @@ internal abstract class StreamActor : Actor
     /// <summary>Whether <see cref="WriteOutput"/> has left something for after the next flush.</summary>
     protected virtual bool HasMoreOutput => false;
 
-    /// <summary>The peer has ended its side and all of it was handed over. Default: ends this side too.</summary>
-    protected virtual void HandleInputEnded() => EndOutput();
+    /// <summary>Whether something that was read is still to be answered. FIN waits for it.</summary>
+    protected virtual bool OwesOutput => false;
+
+    /// <summary>The peer has ended its side and all of it was handed over. Default: ends this side too, as soon as it owes nothing.</summary>
+    protected virtual void HandleInputEnded() => _endsWhenAnswered = true;
 
     protected void MarkWritten() => _dirty = true;
 

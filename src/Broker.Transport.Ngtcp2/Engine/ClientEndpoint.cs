@@ -23,7 +23,8 @@ internal sealed class ClientEndpoint : Endpoint
     /// <summary>Connects; completes with the handshake.</summary>
     public async Task<Ngtcp2Connection> ConnectAsync(QuicClientOptions options, TlsCredentials credentials, CancellationToken cancellationToken)
     {
-        var source = SourceAddress.Find(options.EndPoint) ?? LocalEndPoint.Address;
+        var bound = LocalEndPoint.Address;
+        var source = bound.Equals(IPAddress.Any) || bound.Equals(IPAddress.IPv6Any) ? SourceAddress.Find(options.EndPoint) ?? bound : bound;
         var connection = new Ngtcp2Connection(this, options, credentials, new IPEndPoint(source, LocalEndPoint.Port), options.EndPoint);
         var handshake = connection.HandshakeCompleted;
         Post(new LoopAction(() => Begin(connection, options)));

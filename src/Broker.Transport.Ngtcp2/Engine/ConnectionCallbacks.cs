@@ -14,11 +14,13 @@ internal static unsafe class ConnectionCallbacks
     /// <summary>All AEADs of RFC 9001 append a tag of this length.</summary>
     private const int TagLength = 16;
 
+    /// <summary>RFC 9000, section 17.3.1.</summary>
+    private const byte KeyPhaseBit = 0x04;
+
     [ThreadStatic]
     private static Ngtcp2Connection? _reading;
 
     private static delegate* unmanaged<byte*, void*, void*, byte*, nuint, byte*, nuint, byte*, nuint, int> _decrypt;
-    private static delegate* unmanaged<nint, byte*, byte*, void*, byte*, void*, byte*, byte*, byte*, nuint, nint, int> _updateKey;
 
     /// <summary>The table for clients; never freed.</summary>
     public static Callbacks* Client { get; } = Create(server: false);
@@ -35,7 +37,6 @@ internal static unsafe class ConnectionCallbacks
     private static Callbacks* Create(bool server)
     {
         _decrypt = (delegate* unmanaged<byte*, void*, void*, byte*, nuint, byte*, nuint, byte*, nuint, int>)CryptoNative.Callback("ngtcp2_crypto_decrypt_cb");
-        _updateKey = (delegate* unmanaged<nint, byte*, byte*, void*, byte*, void*, byte*, byte*, byte*, nuint, nint, int>)CryptoNative.Callback("ngtcp2_crypto_update_key_cb");
         var table = (Callbacks*)NativeMemory.AllocZeroed((nuint)sizeof(Callbacks));
         if (server)
         {
@@ -50,13 +51,13 @@ internal static unsafe class ConnectionCallbacks
         table->ReceiveCryptoData = CryptoNative.Callback("ngtcp2_crypto_recv_crypto_data_cb");
         table->Encrypt = CryptoNative.Callback("ngtcp2_crypto_encrypt_cb");
         table->HeaderProtectionMask = CryptoNative.Callback("ngtcp2_crypto_hp_mask_cb");
+        table->UpdateKey = CryptoNative.Callback("ngtcp2_crypto_update_key_cb");
         table->DeleteCryptoAeadContext = CryptoNative.Callback("ngtcp2_crypto_delete_crypto_aead_ctx_cb");
         table->DeleteCryptoCipherContext = CryptoNative.Callback("ngtcp2_crypto_delete_crypto_cipher_ctx_cb");
         table->GetPathChallengeData = CryptoNative.Callback("ngtcp2_crypto_get_path_challenge_data_cb");
         table->VersionNegotiation = CryptoNative.Callback("ngtcp2_crypto_version_negotiation_cb");
 
         table->Decrypt = (nint)(delegate* unmanaged<byte*, void*, void*, byte*, nuint, byte*, nuint, byte*, nuint, int>)&OnDecrypt;
-        table->UpdateKey = (nint)(delegate* unmanaged<nint, byte*, byte*, void*, byte*, void*, byte*, byte*, byte*, nuint, nint, int>)&OnUpdateKey;
         table->Random = (nint)(delegate* unmanaged<byte*, nuint, void*, void>)&OnRandom;
         table->GetNewConnectionId = (nint)(delegate* unmanaged<nint, Cid*, byte*, nuint, nint, int>)&OnGetNewConnectionId;
         table->RemoveConnectionId = (nint)(delegate* unmanaged<nint, Cid*, nint, int>)&OnRemoveConnectionId;
@@ -88,6 +89,7 @@ internal static unsafe class ConnectionCallbacks
         var result = _decrypt(plain, aead, context, cipher, cipherLength, nonce, nonceLength, header, headerLength);
         if (result == 0 && (header[0] & 0x80) == 0 && cipherLength > TagLength && _reading is { } connection)
         {
+            connection.NoteKeyPhase((header[0] & KeyPhaseBit) != 0);
             try
             {
                 StopSendingScanner.Scan(new ReadOnlySpan<byte>(plain, (int)cipherLength - TagLength), connection, static (owner, id, code) => owner.NoteStopSending(id, code));
@@ -99,13 +101,6 @@ internal static unsafe class ConnectionCallbacks
         }
 
         return result;
-    }
-
-    [UnmanagedCallersOnly]
-    private static int OnUpdateKey(nint connection, byte* rxSecret, byte* txSecret, void* rxAead, byte* rxIv, void* txAead, byte* txIv, byte* currentRx, byte* currentTx, nuint length, nint user)
-    {
-        Owner(user).NoteKeyUpdate();
-        return _updateKey(connection, rxSecret, txSecret, rxAead, rxIv, txAead, txIv, currentRx, currentTx, length, user);
     }
 
     [UnmanagedCallersOnly]

@@ -136,7 +136,7 @@ internal sealed unsafe class ListenerEndpoint : Endpoint
             }
         }
 
-        if (!validated && (_options.Retry == QuicRetryPolicy.Always || (_options.Retry == QuicRetryPolicy.UnderLoad && _pending >= _options.RetryThreshold)))
+        if (!validated && (_options.Retry == QuicRetryPolicy.Always || (_options.Retry == QuicRetryPolicy.UnderLoad && _pending > _options.RetryThreshold)))
         {
             SendRetry(path, &header, now);
             return;

@@ -227,8 +227,8 @@ internal sealed unsafe partial class Ngtcp2Connection
     /// <summary>A stateless reset came; the error that follows says only "draining".</summary>
     public void NoteStatelessReset() => _statelessReset = true;
 
-    /// <summary>Keys were updated, by either side.</summary>
-    public void NoteKeyUpdate() => Interlocked.Increment(ref _keyUpdates);
+    /// <summary>A packet was decrypted with the keys of this phase.</summary>
+    public void NoteKeyPhase(bool phase) => Volatile.Write(ref _keyPhase, phase);
 
     /// <summary>The peer allows so many streams.</summary>
     public void NoteStreamLimit(long limit) => _newStreamLimit = limit;

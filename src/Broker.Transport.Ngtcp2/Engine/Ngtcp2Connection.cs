@@ -22,7 +22,7 @@ internal sealed partial class Ngtcp2Connection : LoopWork, IQuicConnection, ITim
     private IPEndPoint _remoteEndPoint;
     private long _consumed;
     private int _returnedSlots;
-    private long _keyUpdates;
+    private bool _keyPhase;
 
     /// <summary>Creates a connection that <see cref="StartClient"/> or <see cref="StartServer"/> brings to life on the loop.</summary>
     public Ngtcp2Connection(Endpoint endpoint, QuicConnectionOptions options, TlsCredentials credentials, IPEndPoint localEndPoint, IPEndPoint remoteEndPoint)
@@ -69,8 +69,8 @@ internal sealed partial class Ngtcp2Connection : LoopWork, IQuicConnection, ITim
     /// <summary>Whether the handshake was shortened by a ticket (RFC 8446, section 2.2).</summary>
     public bool IsResumed { get; private set; }
 
-    /// <summary>How often the keys were updated, by either side (RFC 9001, section 6).</summary>
-    public long KeyUpdates => Interlocked.Read(ref _keyUpdates);
+    /// <summary>The key phase of the last packet that was received (RFC 9001, section 6); it changes with each key update.</summary>
+    public bool KeyPhase => Volatile.Read(ref _keyPhase);
 
     /// <inheritdoc/>
     public async ValueTask<IQuicStream> OpenStreamAsync(CancellationToken cancellationToken = default)

@@ -188,7 +188,7 @@ internal sealed class Ngtcp2Stream : LoopWork, IQuicStream
     /// <summary>On the loop: the peer reset its side.</summary>
     public void OnReset(long errorCode)
     {
-        var waiting = _input.OnFailed(new QuicTransportException(QuicError.StreamAborted, $"the peer reset the stream with code {errorCode}", errorCode: errorCode), out var released);
+        var waiting = _input.OnFailed(new QuicTransportException(QuicError.StreamAborted, $"the peer reset the stream with code {errorCode}", errorCode: errorCode), dropUnread: false, out var released);
         ReturnCredit(released, creditDue: false);
         if (waiting)
         {
@@ -209,7 +209,7 @@ internal sealed class Ngtcp2Stream : LoopWork, IQuicStream
     public void OnClosed(Exception error, bool clean)
     {
         IsClosed = true;
-        var waiting = _input.OnFailed(error, out var released);
+        var waiting = _input.OnFailed(error, dropUnread: !clean, out var released);
         waiting |= _output.OnClosed(error, clean);
         ReturnCredit(released, creditDue: false);
         if (waiting)

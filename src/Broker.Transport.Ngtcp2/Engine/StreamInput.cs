@@ -201,14 +201,17 @@ internal sealed class StreamInput : PipeReader, IValueTaskSource<ReadResult>
         }
     }
 
-    /// <summary>On the loop: no more bytes will come, for another reason than FIN.</summary>
+    /// <summary>On the loop: no more bytes will come, unless FIN came first.</summary>
+    /// <param name="error">What reads throw from now on.</param>
+    /// <param name="dropUnread">Whether what came before FIN and was not read is lost as well, as it is when the connection ends.</param>
+    /// <param name="released">Gets the bytes that were dropped.</param>
     /// <returns>Whether a reader waits.</returns>
-    public bool OnFailed(Exception error, out long released)
+    public bool OnFailed(Exception error, bool dropUnread, out long released)
     {
         lock (_gate)
         {
             released = 0;
-            if (!_ended)
+            if (!_ended || (dropUnread && _buffer.Length > 0))
             {
                 _error ??= error;
                 released = DiscardBuffered();

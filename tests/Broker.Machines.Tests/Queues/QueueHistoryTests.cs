@@ -119,7 +119,7 @@ public class QueueHistoryTests
 
     private static void CompareState(QueueMachine machine, QueueModel model)
     {
-        Assert.Equal(model.Ready, machine.Peek(int.MaxValue));
+        Same.Sequence(model.Ready, machine.Peek(int.MaxValue));
         Assert.Equal(model.Ready.Count(), machine.ReadyCount);
         Assert.Equal(model.UnsettledCount, machine.UnsettledCount);
         Assert.Equal(model.SizeBytes, machine.SizeBytes);
@@ -138,7 +138,7 @@ public class QueueHistoryTests
             {
                 var deliver = Assert.IsType<QueueEffect.Deliver>(actual);
                 Assert.Equal(to, deliver.Consumer);
-                Assert.Equal(deliveries, deliver.Deliveries);
+                Same.Sequence(deliveries, deliver.Deliveries);
             }
             else
             {

@@ -67,7 +67,7 @@ public class ReadyMessagesTests
 
             Assert.Equal(model.Count, ready.Count);
             Assert.Equal(model.Values.Sum(e => (long)e.Message.SizeBytes), ready.SizeBytes);
-            Assert.Equal(model.Values.Take(3), ready.Peek(3));
+            Same.Sequence(model.Values.Take(3), ready.Peek(3));
         }
 
         Assert.Equal(model.Values, ready.Peek(int.MaxValue));

@@ -96,7 +96,7 @@ public class UnsettledDeliveriesTests
                 Assert.Equal(nextTag, unsettled.NextTag);
                 Assert.Equal(model.Count, unsettled.Count);
                 Assert.Equal(model.Values.Sum(e => (long)e.Message.SizeBytes), unsettled.SizeBytes);
-                Assert.Equal(model.Select(e => new Delivery(e.Key, e.Value)), unsettled.All());
+                Same.Sequence(model.Select(e => new Delivery(e.Key, e.Value)), unsettled.All());
                 for (var tag = 0UL; tag <= nextTag; tag++)
                 {
                     Assert.Equal(model.ContainsKey(tag), unsettled.Holds(new SequenceRange(tag, tag)));

@@ -111,8 +111,8 @@ public class ExchangeMachineTests
                 foreach (var k in (string[])["k0", "k1", "k2", "k3", "k4"])
                 {
                     var route = routes.Route(k);
-                    Assert.Distinct(route);
-                    Assert.Equal(bindings.Where(b => kind == ExchangeKind.Fanout || b.Key == k).Select(b => b.Queue).Distinct().Order(), route.Order());
+                    Same.Sequence(route.Distinct(), route);
+                    Same.Sequence(bindings.Where(b => kind == ExchangeKind.Fanout || b.Key == k).Select(b => b.Queue).Distinct().Order(), route.Order());
                 }
             }
         });

@@ -22,6 +22,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
 {
     private readonly ConsumerCredit _credit = new(node.Limits.ConsumerWindowMessages, node.Limits.ConsumerWindowBytes);
     private readonly Queue<Delivery> _outbox = new();
+    private readonly Queue<IReadOnlyList<SequenceRange>> _settling = new(); // told to the queue and not answered, in order
     private readonly List<SequenceRange> _settled = [];
     private State _state = State.Opened;
     private LocalQueue? _queue;
@@ -46,7 +47,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         /// <summary>CANCEL has come; the queue's last deliveries may still.</summary>
         Cancelling,
 
-        /// <summary>FIN has come; what was settled before it is still to be carried out.</summary>
+        /// <summary>FIN has come; what was settled before it is still to be carried out, and what the queue has sent to be written.</summary>
         Draining,
 
         /// <summary>CANCELLED is on its way; only settlements may follow.</summary>
@@ -58,7 +59,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
 
     protected override bool MayHandleFrames => _pendingRanges < Node.Limits.MaxPendingSettleRanges;
 
-    protected override bool OwesOutput => _subscribing || _pendingRanges > 0;
+    protected override bool OwesOutput => _subscribing || _state is State.Cancelling or State.Draining || _settling.Count > 0;
 
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
     {
@@ -102,6 +103,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
     protected override void HandleInputEnded()
     {
         base.HandleInputEnded();
+        Context.Timers.StartSingle(StreamSignal.ClosingTimeout, StreamSignal.ClosingTimeout, Node.Limits.ClosingTimeout); // or what is unsettled would wait for a client that does not read
         if (_state == State.Subscribed)
         {
             _state = State.Draining;
@@ -117,16 +119,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
                 HandleDeliver(m.Deliveries);
                 break;
             case ConsumerSignal.Settled m:
-                _pendingRanges -= m.Ranges.Count;
-                if (m.Fault is { } settleFault)
-                {
-                    Fail(settleFault);
-                }
-                else if (_confirmSettles)
-                {
-                    _settled.AddRange(m.Ranges);
-                }
-
+                HandleSettled(m.Fault);
                 break;
             case ConsumerSignal.Subscribed { Fault: { } subscribeFault }:
                 _subscribing = false;
@@ -140,11 +133,22 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
                 _state = State.Cancelled;
                 _cancelled = new FrameFault(ErrorCode.NoError, "");
                 break;
-            case ConsumerSignal.QueueGone or Terminated:
+            case ConsumerSignal.CancelDone when _state == State.Draining:
+                _state = State.Cancelled; // and not a word about it: nobody asked
+                break;
+            case ConsumerSignal.QueueGone:
                 HandleQueueGone();
                 break;
+            case Terminated:
+                HandleQueueGone();
+                while (_settling.Count > 0)
+                {
+                    HandleSettled(fault: null); // went to a queue that was gone, as they may
+                }
+
+                break;
             case ConsumerSignal.CancelDone:
-                break; // the queue went first, or nobody asked for an answer
+                break; // the queue went first
             default:
                 Unhandled(message);
                 break;
@@ -232,11 +236,26 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         if (_state != State.QueueGone)
         {
             _pendingRanges += ranges.Count;
+            _settling.Enqueue(ranges);
             _queue!.Actor.Tell(new QueueMessage.Settle(ranges, outcome), Self);
         }
         else if (_confirmSettles)
         {
             _settled.AddRange(ranges); // they went with the queue, whatever the client decided
+        }
+    }
+
+    private void HandleSettled(FrameFault? fault)
+    {
+        var ranges = _settling.Dequeue();
+        _pendingRanges -= ranges.Count;
+        if (fault is { } settleFault)
+        {
+            Fail(settleFault);
+        }
+        else if (_confirmSettles)
+        {
+            _settled.AddRange(ranges);
         }
     }
 
@@ -275,7 +294,6 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
 
         _state = State.QueueGone;
         _subscribing = false;
-        _pendingRanges = 0;
     }
 
     private void WriteSettled()

@@ -1,6 +1,7 @@
 using System.Net;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
+using Broker.Protocol;
 using Broker.Transport;
 using Broker.Transport.InMemory;
 using Broker.Transport.Tests;
@@ -23,15 +24,23 @@ internal sealed class BrokerFixture : IAsyncDisposable
 
     public BrokerServer Server { get; }
 
-    public static async Task<BrokerFixture> StartAsync(BrokerLimits? limits = null)
+    public static async Task<BrokerFixture> StartAsync(
+        BrokerLimits? limits = null, TimeProvider? time = null, Func<QuicListenerOptions, QuicListenerOptions>? listener = null)
     {
         var faults = new List<ActorFault>();
         var transport = new InMemoryTransport();
+        var options = new QuicListenerOptions
+        {
+            EndPoint = new IPEndPoint(IPAddress.Loopback, 7400),
+            Tls = TestCertificates.Server,
+            ApplicationProtocols = BrokerServer.ApplicationProtocols,
+        };
         var server = await BrokerServer.StartAsync(
             new BrokerServerOptions
             {
                 NodeId = "node-1",
                 Limits = limits ?? new BrokerLimits(),
+                TimeProvider = time ?? TimeProvider.System,
                 OnFault = fault =>
                 {
                     lock (faults)
@@ -41,31 +50,37 @@ internal sealed class BrokerFixture : IAsyncDisposable
                 },
             },
             transport,
-            new QuicListenerOptions
-            {
-                EndPoint = new IPEndPoint(IPAddress.Loopback, 7400),
-                Tls = TestCertificates.Server,
-                ApplicationProtocols = BrokerServer.ApplicationProtocols,
-            });
+            listener?.Invoke(options) ?? options);
         return new BrokerFixture(transport, server, faults);
     }
 
     /// <summary>Connects and exchanges HELLO and WELCOME.</summary>
-    public async Task<WireConnection> ConnectAsync(QuicTlsOptions? tls = null)
+    public async Task<WireConnection> ConnectAsync(QuicTlsOptions? tls = null, Func<QuicClientOptions, QuicClientOptions>? client = null)
     {
-        var connection = await ConnectRawAsync("broker/1", tls);
+        var connection = await ConnectRawAsync("broker/1", tls, client);
         await connection.HelloAsync();
         return connection;
     }
 
-    public async Task<WireConnection> ConnectRawAsync(string alpn, QuicTlsOptions? tls = null) =>
-        new(await Transport.ConnectAsync(new QuicClientOptions
+    /// <summary>Connects and says nothing.</summary>
+    public async Task<WireConnection> ConnectRawAsync(string alpn, QuicTlsOptions? tls = null, Func<QuicClientOptions, QuicClientOptions>? client = null)
+    {
+        var options = new QuicClientOptions
         {
             EndPoint = Server.LocalEndPoint,
             ServerName = "localhost",
             Tls = tls ?? TestCertificates.Client,
             ApplicationProtocols = [alpn],
-        }));
+        };
+        return new(await Transport.ConnectAsync(client?.Invoke(options) ?? options));
+    }
+
+    /// <summary>A connection of its own with one admin stream.</summary>
+    public async Task<WireAdmin> AdministerAsync()
+    {
+        var connection = await ConnectAsync(TestCertificates.AdminClient);
+        return new WireAdmin(connection, await connection.OpenAsync(StreamKind.Admin));
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Broker.Actors.Server;
+using Broker.Machines.Queues;
 using Broker.Protocol;
 
 namespace Broker.Actors.Tests.Nodes;
@@ -122,5 +124,132 @@ public sealed class StreamEndTests
 
         Assert.Equal(ErrorCode.ProtocolViolation, (await stream.ExpectErrorAsync()).Code);
         Assert.Null(await stream.ReadAsync());
+    }
+
+    [Fact]
+    public async Task Publisher_gets_all_its_confirms_before_the_end()
+    {
+        const int Count = 5000;
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        await client.BindAsync("logs", "fanout", "", "a", "b", "c");
+        var publisher = await client.OpenAsync(StreamKind.Publish);
+        await publisher.SendAsync(w =>
+        {
+            new PublisherOpenFrame("").Write(w);
+            for (var i = 1; i <= Count; i++)
+            {
+                WireStream.WritePublish(w, (ulong)i, "logs", "", "body"u8.ToArray());
+            }
+        });
+        publisher.Finish();
+        await publisher.ExpectAsync(FrameType.PublisherReady);
+        var confirmed = await publisher.ExpectConfirmsAsync(Count);
+        Assert.Equal(Enumerable.Range(1, Count).Select(i => (ulong)i), confirmed.Order());
+        await publisher.ExpectEndAsync();
+    }
+
+    [Fact]
+    public async Task Publisher_that_has_ended_is_still_confirmed_when_a_full_queue_drains()
+    {
+        await using var broker = await BrokerFixture.StartAsync(new BrokerLimits { Queue = new QueueLimits { MaxMessages = 1 } });
+        await using var client = await broker.ConnectAsync();
+        await client.DeclareQueueAsync("orders");
+        var publisher = await client.OpenPublisherAsync();
+        await publisher.PublishAsync(1, "", "orders", "one");
+        await publisher.ExpectConfirmsAsync(1);
+        await publisher.PublishAsync(2, "", "orders", "two");
+        publisher.Finish();
+        await publisher.ExpectAsync(FrameType.Blocked);
+
+        await using var consumer = await client.SubscribeAsync("orders", flags: SubscribeFlags.NoAck);
+        Assert.Equal(["one", "two"], await consumer.ExpectBodiesAsync(2));
+        Assert.Equal([2UL], await publisher.ExpectConfirmsAsync(1));
+        await publisher.ExpectAsync(FrameType.Unblocked);
+        await publisher.ExpectEndAsync();
+    }
+
+    [Fact]
+    public async Task Wrong_settlement_before_the_end_is_still_a_fault()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        await client.DeclareQueueAsync("orders");
+        var consumer = await client.SubscribeAsync("orders");
+        SettleFrame.Write(consumer.Quic.Output, SettleOutcome.Ack, [new SequenceRange(1, 1)]);
+        consumer.Finish();
+        Assert.Equal(ErrorCode.UnknownDeliveryTag, (await consumer.ExpectErrorAsync()).Code);
+        await consumer.ExpectEndAsync();
+    }
+
+    [Fact]
+    public async Task Echo_sends_back_every_byte_and_then_the_end()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        var echo = await client.OpenAsync(StreamKind.Echo);
+        var sent = new byte[3 << 20];
+        new Random(7).NextBytes(sent);
+        var sending = Task.Run(async () =>
+        {
+            foreach (var chunk in sent.Chunk(70_000))
+            {
+                await echo.SendBytesAsync(chunk);
+            }
+
+            echo.Finish();
+        });
+        var received = await echo.ReadBytesAsync();
+        await sending;
+        Assert.True(sent.AsSpan().SequenceEqual(received), $"sent {sent.Length} bytes, got {received.Length}, or others");
+    }
+
+    [Fact]
+    public async Task Cancellation_before_the_end_is_answered()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        await client.DeclareQueueAsync("orders");
+        var consumer = await client.SubscribeAsync("orders");
+        default(CancelFrame).Write(consumer.Quic.Output);
+        consumer.Finish();
+        Assert.Equal(ErrorCode.NoError, (await consumer.ExpectCancelledAsync()).Code);
+        await consumer.ExpectEndAsync();
+    }
+
+    [Fact]
+    public async Task Consumer_that_ends_loses_no_message_that_needs_no_settlement()
+    {
+        const int Count = 20_000;
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        await client.DeclareQueueAsync("orders");
+        await using var publisher = await client.OpenPublisherAsync();
+        var publishing = Task.Run(async () =>
+        {
+            for (var i = 1; i <= Count; i++)
+            {
+                await publisher.PublishAsync((ulong)i, "", "orders", "body");
+            }
+        });
+        var got = 0;
+        while (!publishing.IsCompleted)
+        {
+            var consumer = await client.SubscribeAsync("orders", messages: 1000, flags: SubscribeFlags.NoAck);
+            consumer.Finish();
+            while (await consumer.ReadAsync() is { } frame)
+            {
+                Assert.Equal(FrameType.Deliver, frame.Type);
+                got++;
+            }
+
+            await consumer.DisposeAsync();
+        }
+
+        await publishing;
+        await publisher.ExpectConfirmsAsync(Count);
+        await using var requests = await client.OpenRequestsAsync();
+        await requests.SendAsync(w => new DeclareQueueFrame { RequestId = 1, Name = "orders" }.Write(w));
+        Assert.Equal(Count, got + (int)(await requests.ExpectQueueOkAsync()).Messages);
     }
 }

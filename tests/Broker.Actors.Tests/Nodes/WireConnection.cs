@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text;
 using Broker.Protocol;
 using Broker.Transport;
 
@@ -15,6 +13,9 @@ internal sealed class WireConnection(IQuicConnection connection) : IAsyncDisposa
     public IQuicConnection Quic => connection;
 
     public WelcomeFrame? Welcome { get; private set; }
+
+    /// <summary>After <see cref="HelloAsync"/>.</summary>
+    public WireStream Control => _control!;
 
     public async Task HelloAsync(HelloFrame? hello = null)
     {
@@ -70,137 +71,10 @@ internal sealed class WireConnection(IQuicConnection connection) : IAsyncDisposa
         }
     }
 
+    /// <summary>A stream for any number of requests.</summary>
+    public Task<WireStream> OpenRequestsAsync() => OpenAsync(StreamKind.Request);
+
     public async Task<QuicCloseInfo> ClosedAsync() => await connection.Closed.WaitAsync(Timeout);
 
     public ValueTask DisposeAsync() => connection.DisposeAsync();
-}
-
-/// <summary>A received DELIVER, copied out.</summary>
-internal sealed record WireDelivery(ulong Tag, DeliverFlags Flags, ulong Count, string Exchange, string Key, byte[] Body)
-{
-    public string Text => Encoding.UTF8.GetString(Body);
-}
-
-/// <summary>A client's stream, frame by frame.</summary>
-internal sealed class WireStream(IQuicStream stream) : IAsyncDisposable
-{
-    private readonly Queue<(FrameType Type, byte[] Payload)> _frames = new();
-
-    public IQuicStream Quic => stream;
-
-    public async Task SendAsync(params Action<IBufferWriter<byte>>[] writes)
-    {
-        foreach (var write in writes)
-        {
-            write(stream.Output);
-        }
-
-        await stream.Output.FlushAsync().AsTask().WaitAsync(WireConnection.Timeout);
-    }
-
-    public Task PublishAsync(ulong sequence, string exchange, string key, string body, PublishFlags flags = PublishFlags.None) =>
-        SendAsync(w => WritePublish(w, sequence, exchange, key, Encoding.UTF8.GetBytes(body), flags));
-
-    public static void WritePublish(IBufferWriter<byte> writer, ulong sequence, string exchange, string key, byte[] body, PublishFlags flags = PublishFlags.None)
-    {
-        var message = new ArrayBufferWriter<byte>();
-        MessageWriter.Write(message, exchange, key, null, body);
-        PublishFrame.Write(writer, sequence, flags, message.WrittenSpan);
-    }
-
-    /// <summary>The next frame; <c>null</c> at the end of the stream.</summary>
-    public async Task<(FrameType Type, byte[] Payload)?> ReadAsync(TimeSpan? timeout = null)
-    {
-        while (_frames.Count == 0)
-        {
-            var read = await stream.Input.ReadAsync().AsTask().WaitAsync(timeout ?? WireConnection.Timeout);
-            var consumed = Decode(read.Buffer);
-            stream.Input.AdvanceTo(consumed, read.Buffer.End);
-            if (read.IsCompleted && _frames.Count == 0)
-            {
-                return null;
-            }
-        }
-
-        return _frames.Dequeue();
-    }
-
-    /// <summary>The payload of the next frame, which must be of that type.</summary>
-    public async Task<byte[]> ExpectAsync(FrameType type)
-    {
-        (FrameType Type, byte[] Payload)? frame;
-        try
-        {
-            frame = await ReadAsync();
-        }
-        catch (TimeoutException)
-        {
-            throw new TimeoutException($"waited {WireConnection.Timeout} for {type}");
-        }
-
-        Assert.True(frame is not null, $"expected {type}, but the stream ended");
-        if (frame.Value.Type == FrameType.Error && type != FrameType.Error && ErrorFrame.TryRead(frame.Value.Payload, out var error, out _))
-        {
-            Assert.Fail($"expected {type}, but got ERROR {error.Code}: {error.Reason}");
-        }
-
-        Assert.Equal(type, frame.Value.Type);
-        return frame.Value.Payload;
-    }
-
-    public async Task<ErrorFrame> ExpectErrorAsync()
-    {
-        Assert.True(ErrorFrame.TryRead(await ExpectAsync(FrameType.Error), out var error, out _));
-        return error;
-    }
-
-    /// <summary>Reads CONFIRM frames until so many sequences are confirmed.</summary>
-    public async Task<List<ulong>> ExpectConfirmsAsync(int count)
-    {
-        var confirmed = new List<ulong>();
-        var ranges = new List<SequenceRange>();
-        while (confirmed.Count < count)
-        {
-            ranges.Clear();
-            Assert.True(ConfirmFrame.TryRead(await ExpectAsync(FrameType.Confirm), ranges, out _));
-            foreach (var range in ranges)
-            {
-                for (var sequence = range.First; sequence <= range.Last; sequence++)
-                {
-                    confirmed.Add(sequence);
-                }
-            }
-        }
-
-        return confirmed;
-    }
-
-    public async Task<WireDelivery> ExpectDeliveryAsync()
-    {
-        var payload = await ExpectAsync(FrameType.Deliver);
-        Assert.True(DeliverFrame.TryRead(payload, out var deliver, out _));
-        Assert.True(MessageView.TryParse(deliver.Message, out var view, out _));
-        return new WireDelivery(
-            deliver.Tag, deliver.Flags, deliver.DeliveryCount, Encoding.UTF8.GetString(view.Exchange), Encoding.UTF8.GetString(view.RoutingKey), view.Body.ToArray());
-    }
-
-    public Task SettleAsync(SettleOutcome outcome, params SequenceRange[] ranges) => SendAsync(w => SettleFrame.Write(w, outcome, ranges));
-
-    public ValueTask DisposeAsync() => stream.DisposeAsync();
-
-    private SequencePosition Decode(ReadOnlySequence<byte> buffer)
-    {
-        using var reader = new FrameReader(buffer, 32 << 20);
-        while (true)
-        {
-            var status = reader.TryRead(out var type, out var payload, out var fault);
-            if (status != FrameReadStatus.Frame)
-            {
-                Assert.True(status == FrameReadStatus.NeedMore, fault.Reason);
-                return reader.Consumed;
-            }
-
-            _frames.Enqueue((type, payload.ToArray()));
-        }
-    }
 }

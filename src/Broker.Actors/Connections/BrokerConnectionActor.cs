@@ -78,6 +78,9 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
             case Ending m:
                 Close((long)m.Fault.Code, m.Fault.Reason);
                 break;
+            case Terminated: // after an orderly end the connection is closed already, and this has no effect
+                Close((long)ErrorCode.ProtocolViolation, "the control stream was reset; it lives as long as the connection");
+                break;
             case HelloTimeout:
                 Close((long)ErrorCode.HandshakeTimeout, $"no HELLO within {Node.Limits.OpeningTimeout.TotalSeconds:0.#} s");
                 break;
@@ -108,7 +111,7 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
             MaxMessageBytes = Node.Limits.MaxMessageBytes,
             MaxFrameBytes = Node.Limits.MaxMessageBytes + ProtocolLimits.FrameOverheadBytes,
         };
-        Context.ActorOf(Props.Create(() => new ControlStreamActor(stream, Node, status, self, welcome)), Name("control", stream));
+        Context.Watch(Context.ActorOf(Props.Create(() => new ControlStreamActor(stream, Node, status, self, welcome)), Name("control", stream)));
     }
 
     private void Start(Opened opened)

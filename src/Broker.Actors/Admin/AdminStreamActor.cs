@@ -43,7 +43,7 @@ internal sealed class AdminStreamActor(IQuicStream stream, NodeServices node, St
     {
         if (type != FrameType.AdminRequest)
         {
-            return Unexpected(type, "admin");
+            return Unexpected(type, StreamKind.Admin);
         }
 
         if (!AdminRequestFrame.TryRead(payload, out var request, out var fault))

@@ -18,7 +18,7 @@ internal sealed class ControlStreamActor(IQuicStream stream, NodeServices node, 
     {
         if (type != FrameType.Hello)
         {
-            return Unexpected(type, "control");
+            return Unexpected(type, StreamKind.Control);
         }
 
         if (_greeted)

@@ -64,7 +64,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
     {
         FrameFault fault;
-        if (_state == State.Opened && type != FrameType.Subscribe)
+        if (_state == State.Opened && (type is FrameType.Credit or FrameType.Settle or FrameType.Cancel))
         {
             return new FrameFault(ErrorCode.ProtocolViolation, "a consume stream starts with SUBSCRIBE");
         }
@@ -95,7 +95,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
             case FrameType.Cancel:
                 return CancelFrame.TryRead(payload, out _, out fault) ? HandleCancel() : fault;
             default:
-                return Unexpected(type, "consume");
+                return Unexpected(type, StreamKind.Consume);
         }
     }
 

@@ -72,7 +72,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
                 _readyToSend = true;
                 return _machine.HandleOpen();
             default:
-                return Unexpected(type, "publish");
+                return Unexpected(type, StreamKind.Publish);
         }
     }
 

@@ -72,7 +72,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             case FrameType.Settle:
                 return HandleSettle(payload);
             default:
-                return Unexpected(type, "request");
+                return Unexpected(type, StreamKind.Request);
         }
     }
 

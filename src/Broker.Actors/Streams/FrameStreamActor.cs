@@ -100,6 +100,23 @@ internal abstract class FrameStreamActor(IQuicStream stream, NodeServices node, 
         }
     }
 
-    protected static FrameFault Unexpected(FrameType type, string streamKind) =>
-        new(ErrorCode.UnknownFrame, $"frame type 0x{(ulong)type:x2} is not sent by a client on a {streamKind} stream");
+    /// <summary>A frame that a client does not send on this kind of stream: unknown here, or the server's own (docs/protocol.md, section 4).</summary>
+    protected static FrameFault Unexpected(FrameType type, StreamKind kind)
+    {
+        var name = kind.ToString().ToLowerInvariant();
+        return OccursOn(kind, type)
+            ? new FrameFault(ErrorCode.ProtocolViolation, $"frame type 0x{(ulong)type:x2} is not sent by a client on a {name} stream")
+            : new FrameFault(ErrorCode.UnknownFrame, $"there is no frame type 0x{(ulong)type:x2} on a {name} stream");
+    }
+
+    private static bool OccursOn(StreamKind kind, FrameType type) => kind switch
+    {
+        StreamKind.Control => type is FrameType.Hello or FrameType.Welcome or FrameType.GoAway,
+        StreamKind.Publish => type is FrameType.Error or (>= FrameType.PublisherOpen and <= FrameType.Unblocked),
+        StreamKind.Consume => type is FrameType.Error or (>= FrameType.Subscribe and <= FrameType.Cancelled),
+        StreamKind.Request => type is FrameType.Error or FrameType.Settle or FrameType.RequestError
+            or (>= FrameType.DeclareExchange and <= FrameType.Get) or (>= FrameType.Ok and <= FrameType.GetEmpty),
+        StreamKind.Admin => type is FrameType.Error or (>= FrameType.AdminRequest and <= FrameType.AdminEnd),
+        _ => false, // an echo stream has no frames
+    };
 }

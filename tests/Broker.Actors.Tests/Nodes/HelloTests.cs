@@ -52,6 +52,8 @@ public sealed class HelloTests
 
     [Theory]
     [InlineData("4040 00", ErrorCode.UnknownFrame)]
+    [InlineData("04 02 00 00", ErrorCode.UnknownFrame)]
+    [InlineData("02 00", ErrorCode.ProtocolViolation)]
     [InlineData("01 00", ErrorCode.ProtocolViolation)]
     [InlineData("01 5001", ErrorCode.FrameTooLarge)]
     [InlineData("01 bfffffff", ErrorCode.FrameTooLarge)]

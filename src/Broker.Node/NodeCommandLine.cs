@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using Broker.Node.Certificates;
+using Broker.Node.Hosting;
 
 namespace Broker.Node;
 
-/// <summary>The command line of the node's process: <c>certs</c> makes development certificates.</summary>
+/// <summary>The command line of the node's process: without a command it runs the node, <c>certs</c> makes development certificates.</summary>
 internal static class NodeCommandLine
 {
     /// <summary>Exit code of a command line, configuration or start that cannot work.</summary>
@@ -20,8 +21,47 @@ internal static class NodeCommandLine
     public static RootCommand Build()
     {
         var root = new RootCommand("A message broker node that serves AMQP's model over QUIC.");
+        AddRun(root);
         root.Subcommands.Add(Certs());
         return root;
+    }
+
+    private static void AddRun(RootCommand root)
+    {
+        var config = new Option<string>("--config")
+        {
+            Description = "JSON file with settings. Default: broker.json in the working directory, if there is one",
+        };
+        Option[] settings =
+        [
+            s_data,
+            s_certs,
+            new Option<string>("--name") { Description = "How the node calls itself. Default: the host's name" },
+            new Option<string>("--listen") { Description = "IP address to listen on. Default: all, IPv6 and IPv4" },
+            new Option<int>("--port") { Description = "UDP port; 0 lets the system choose. Default: 7400" },
+            new Option<string>("--transport") { Description = "auto, msquic or ngtcp2. Default: auto" },
+            new Option<bool>("--development-certificates") { Description = "Make certificates for this machine where there are none" },
+            new Option<string>("--welcome") { Description = "A text file to print once the node serves" },
+        ];
+        root.Options.Add(config);
+        foreach (var setting in settings)
+        {
+            root.Options.Add(setting);
+        }
+
+        root.SetAction((parsed, cancellationToken) =>
+        {
+            var given = new Dictionary<string, string?>();
+            foreach (var setting in settings)
+            {
+                if (parsed.GetResult(setting) is { Implicit: false } result)
+                {
+                    given[ConfigurationKey(setting)] = result.Tokens.Count > 0 ? result.Tokens[^1].Value : bool.TrueString;
+                }
+            }
+
+            return NodeHost.RunAsync(given, parsed.GetValue(config), cancellationToken);
+        });
     }
 
     private static Command Certs()
@@ -57,4 +97,7 @@ internal static class NodeCommandLine
         });
         return command;
     }
+
+    // --development-certificates is the key DevelopmentCertificates; keys ignore case.
+    private static string ConfigurationKey(Option option) => option.Name.Replace("-", "", StringComparison.Ordinal);
 }

@@ -28,7 +28,9 @@ internal static class NodeConfiguration
     {
         services.AddSingleton<IValidateOptions<BrokerNodeOptions>, BrokerNodeOptionsValidator>();
         services.AddSingleton<IValidateOptions<HealthOptions>, HealthOptionsValidator>();
+        services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
         services.AddOptions<BrokerNodeOptions>().Bind(configuration).ValidateOnStart();
         services.AddOptions<HealthOptions>().Bind(configuration.GetSection("Health")).ValidateOnStart();
+        services.AddOptions<LimitOptions>().Bind(configuration.GetSection("Limits")).ValidateOnStart();
     }
 }

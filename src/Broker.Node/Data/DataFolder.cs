@@ -34,9 +34,9 @@ internal sealed class DataFolder : IDisposable
         {
             return new DataFolder(fullPath, new FileStream(lockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         }
-        catch (IOException e) when (File.Exists(lockFile))
+        catch (IOException) when (File.Exists(lockFile))
         {
-            throw new IOException($"'{fullPath}' is in use by another node; stop it or choose another folder with --data", e);
+            throw new IOException($"'{fullPath}' is in use by another node; stop it or choose another folder with --data");
         }
     }
 

@@ -1,3 +1,4 @@
+using Broker.Actors.Runtime;
 using Microsoft.Extensions.Logging;
 
 namespace Broker.Node.Hosting;
@@ -10,6 +11,9 @@ internal static partial class NodeLog
 
     [LoggerMessage(101, LogLevel.Information, "Stopping: no new connections, open ones are told to go")]
     public static partial void Stopping(ILogger logger);
+
+    [LoggerMessage(103, LogLevel.Error, "{Kind} in actor {Path} ({Type}); its supervisor decided: {Directive}")]
+    public static partial void ActorFault(ILogger logger, Exception? exception, ActorFaultKind kind, ActorPath path, string type, Directive? directive);
 
     [LoggerMessage(102, LogLevel.Information, "Stopped")]
     public static partial void Stopped(ILogger logger);

@@ -1,3 +1,4 @@
+using Broker.Actors.Server;
 using Broker.Node.Configuration;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -56,6 +57,14 @@ public sealed class NodeConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void Limits_that_are_not_given_are_the_brokers()
+    {
+        var limits = Services(File("{}"), ("limits:maxqueuebytes", "4096")).GetRequiredService<IOptions<LimitOptions>>().Value.ToBrokerLimits();
+        var expected = new BrokerLimits();
+        Assert.Equal(expected with { MaxMemoryBytes = limits.MaxMemoryBytes, Queue = expected.Queue with { MaxBytes = 4096 } }, limits);
+    }
+
+    [Fact]
     public void A_file_that_was_named_must_exist() =>
         Assert.Throws<FileNotFoundException>(() => Bind(_folder["absent.json"]));
 
@@ -67,6 +76,7 @@ public sealed class NodeConfigurationTests : IDisposable
     [InlineData("name", "a b", "Name")]
     [InlineData("health:address", "everywhere", "IP address")]
     [InlineData("health:port", "0", "Port")]
+    [InlineData("limits:maxmessagebytes", "1000", "MaxMessageBytes")]
     public void A_value_that_cannot_work_is_refused_with_its_name(string key, string value, string named)
     {
         var services = Services(File("{}"), (key, value));

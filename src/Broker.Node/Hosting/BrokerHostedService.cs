@@ -1,0 +1,97 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using Broker.Actors.Server;
+using Broker.Node.Certificates;
+using Broker.Node.Configuration;
+using Broker.Node.Data;
+using Broker.Node.Health;
+using Broker.Transport;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Broker.Node.Hosting;
+
+/// <summary>Runs the broker between the start and the stop of the process: data folder, certificates, transport, server, and back in reverse.</summary>
+internal sealed class BrokerHostedService(
+    IOptions<BrokerNodeOptions> options,
+    IOptions<LimitOptions> limits,
+    Func<string, IQuicTransport> createTransport,
+    TextWriter banner,
+    NodeHealth health,
+    TimeProvider time,
+    ILogger<BrokerHostedService> logger) : IHostedService, IAsyncDisposable
+{
+    private readonly BrokerNodeOptions _options = options.Value;
+    private DataFolder? _data;
+    private IQuicTransport? _transport;
+    private BrokerServer? _server;
+
+    /// <inheritdoc/>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _data = DataFolder.Open(_options.Data);
+        EnsureDevelopmentCertificates();
+        _transport = createTransport(_options.Transport);
+        var listener = ListenerSettings.From(_options, BrokerServer.ApplicationProtocols, _data.ReadOrCreateStatelessResetKey());
+        var broker = new BrokerServerOptions
+        {
+            NodeId = _options.Name,
+            Limits = limits.Value.ToBrokerLimits(),
+            TimeProvider = time,
+            OnFault = fault => NodeLog.ActorFault(logger, fault.Exception, fault.Kind, fault.Path, fault.TypeName, fault.Directive),
+        };
+        _server = await BrokerServer.StartAsync(broker, _transport, listener, cancellationToken);
+        _data.PublishAddress(_server.LocalEndPoint);
+        health.State = NodeState.Ready;
+        Greet(_server.LocalEndPoint);
+    }
+
+    /// <inheritdoc/>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_server is null)
+        {
+            return;
+        }
+
+        NodeLog.Stopping(logger);
+        health.State = NodeState.Stopping;
+        _data!.WithdrawAddress();
+        await _server.DisposeAsync().AsTask().WaitAsync(cancellationToken);
+        NodeLog.Stopped(logger);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_transport is not null)
+        {
+            await _transport.DisposeAsync();
+        }
+
+        _data?.Dispose();
+    }
+
+    private void EnsureDevelopmentCertificates()
+    {
+        if (_options.DevelopmentCertificates && new DevelopmentCertificates(_options.CertificateFolder, time).Ensure() is { Count: > 0 } made)
+        {
+            NodeLog.CertificatesMade(logger, _options.CertificateFolder, string.Join(", ", made));
+        }
+    }
+
+    private void Greet(IPEndPoint endPoint)
+    {
+        var version = typeof(BrokerHostedService).Assembly.GetName().Version?.ToString(3);
+        banner.WriteLine(
+            $"broker {version} '{_options.Name}' serves udp {endPoint} with {_transport!.Name} {_transport.LibraryVersions}, "
+            + $"{RuntimeInformation.FrameworkDescription}, data in {_data!.FullPath}");
+        if (_options.Welcome is { } welcome)
+        {
+            banner.Write(File.ReadAllText(welcome));
+        }
+
+        banner.Flush();
+    }
+}

@@ -97,7 +97,7 @@ internal sealed class AdminStreamActor(IQuicStream stream, NodeServices node, St
         using var deadline = new CancellationTokenSource(CommandTimeout, Node.Options.TimeProvider);
         try
         {
-            return new Done(await Node.Commands.RunAsync(command, json, deadline.Token).ConfigureAwait(false), ErrorCode.NoError, "");
+            return new Done(await Node.Commands.RunAsync(command, json, deadline.Token), ErrorCode.NoError, "");
         }
         catch (AdminException e)
         {

@@ -146,7 +146,7 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
         {
             while (true)
             {
-                var read = await stream.Input.ReadAsync(deadline.Token).ConfigureAwait(false);
+                var read = await stream.Input.ReadAsync(deadline.Token);
                 if (StreamHeader.TryRead(read.Buffer, out var kind, out var consumed))
                 {
                     stream.Input.AdvanceTo(consumed);

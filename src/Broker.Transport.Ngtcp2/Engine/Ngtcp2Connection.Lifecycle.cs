@@ -247,10 +247,24 @@ internal sealed unsafe partial class Ngtcp2Connection
         if (length > 0)
         {
             _closePacket = new ReadOnlySpan<byte>(packet, (int)length).ToArray();
-            Endpoint.SendAlone(packet, (int)length, &storage.Path);
+            SendClose(&storage.Path);
         }
 
         Terminate(info, linger: length > 0);
+    }
+
+    // A packet a datagram. Before the handshake is confirmed there is one for each set of keys that the peer may have, and quiche drops a datagram whose first packet
+    // it has no keys for any more, though RFC 9000, section 12.2, wants the others read: a refused client would wait for its idle timeout.
+    private void SendClose(NativePath* path)
+    {
+        fixed (byte* packets = _closePacket)
+        {
+            for (int at = 0, length; at < _closePacket!.Length; at += length)
+            {
+                length = CoalescedPackets.LengthOfFirst(_closePacket.AsSpan(at));
+                Endpoint.SendAlone(packets + at, length, path);
+            }
+        }
     }
 
     // The end as the application sees it. The native objects go at once; only ids and the close packet linger, to answer packets that are still under way

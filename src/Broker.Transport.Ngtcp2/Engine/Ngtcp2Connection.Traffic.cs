@@ -322,10 +322,7 @@ internal sealed unsafe partial class Ngtcp2Connection
         if (_closePacket != null && _repliesLeft > 0)
         {
             _repliesLeft--;
-            fixed (byte* p = _closePacket)
-            {
-                Endpoint.SendAlone(p, _closePacket.Length, path);
-            }
+            SendClose(path);
         }
     }
 

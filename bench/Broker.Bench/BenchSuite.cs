@@ -1,12 +1,15 @@
 using System.Net;
+using Broker.Client;
 using Broker.Transport;
 using Broker.Transport.Auto;
 
 namespace Broker.Bench;
 
 /// <summary>All measurements in order. Server and load are two processes on one machine and share its cores, so compare within one run.</summary>
-internal sealed class BenchSuite(string transportKind, DirectoryInfo certificates, double seconds, int runs, string only)
+internal sealed class BenchSuite(string transportKind, DirectoryInfo certificates, FileInfo nodeAssembly, double seconds, int runs, string only)
 {
+    private const int IdleConnections = 1000;
+
     public static QuicTlsOptions Tls(DirectoryInfo folder, string name) => QuicTlsOptions.FromFiles(
         Path.Combine(folder.FullName, $"{name}.pem"), Path.Combine(folder.FullName, $"{name}.key"), Path.Combine(folder.FullName, "ca.pem"));
 
@@ -18,6 +21,41 @@ internal sealed class BenchSuite(string transportKind, DirectoryInfo certificate
         }
 
         await MeasureRawAsync();
+        await MeasureBrokerAsync();
+    }
+
+    private async Task MeasureBrokerAsync()
+    {
+        var data = Directory.CreateTempSubdirectory("broker-bench-");
+        try
+        {
+            await using var node = await ChildProcess.StartAsync(
+                nodeAssembly.FullName,
+                ["--data", data.FullName, "--certs", certificates.FullName, "--listen", "127.0.0.1", "--port", "0", "--transport", transportKind],
+                "serves udp ");
+            var address = node.ReadyLine.Split("serves udp ")[1].Split(' ')[0];
+            await using var transport = QuicTransports.Create(transportKind);
+            var options = new BrokerClientOptions
+            {
+                Endpoints = [BrokerEndpoint.Parse(address)],
+                ServerName = "localhost",
+                Tls = Tls(certificates, "client"),
+                Transport = transport,
+            };
+            await new BrokerBench(options, node, 2).EndToEndAsync(1024, 1, acknowledge: true); // warms both processes up
+            var bench = new BrokerBench(options, node, seconds);
+            await PrintAsync("broker 1 KiB, 1 producer 1 consumer, no-ack", "msg/s", () => bench.EndToEndAsync(1024, 1, acknowledge: false));
+            await PrintAsync("broker 1 KiB, 1 producer 1 consumer, acked", "msg/s", () => bench.EndToEndAsync(1024, 1, acknowledge: true));
+            await PrintAsync("broker 100 B, 1 producer 1 consumer, no-ack", "msg/s", () => bench.EndToEndAsync(100, 1, acknowledge: false));
+            await PrintAsync("broker 100 B, 1 producer 1 consumer, acked", "msg/s", () => bench.EndToEndAsync(100, 1, acknowledge: true));
+            await PrintAsync("broker 1 KiB, 10 producers 10 consumers, acked", "msg/s", () => bench.EndToEndAsync(1024, 10, acknowledge: true));
+            await PrintLatenciesAsync("broker confirm latency at 1,000 msg/s of 1 KiB", bench.ConfirmLatencyAsync);
+            await PrintAsync($"broker memory per idle connection, {IdleConnections} of them", "KiB", () => bench.IdleConnectionAsync(IdleConnections));
+        }
+        finally
+        {
+            data.Delete(recursive: true);
+        }
     }
 
     private async Task MeasureRawAsync()
@@ -45,9 +83,27 @@ internal sealed class BenchSuite(string transportKind, DirectoryInfo certificate
         var bench = new RawBench(connection, seconds);
         await PrintAsync("raw bulk, one stream", "MiB/s", bench.BulkAsync);
         await PrintAsync("raw messages of 1 KiB, one stream", "msg/s", bench.MessagesAsync);
-        await PrintAsync("raw round trip of 100 B, p50", "us", async () => (await bench.RoundTripAsync()).Percentile(0.5));
-        await PrintAsync("raw round trip of 100 B, p99", "us", async () => (await bench.RoundTripAsync()).Percentile(0.99));
+        await PrintLatenciesAsync("raw round trip of 100 B", bench.RoundTripAsync);
         await PrintAsync("raw streams: open, echo 100 B, close", "1/s", bench.StreamsAsync);
+    }
+
+    private async Task PrintLatenciesAsync(string what, Func<Task<Latencies>> measure)
+    {
+        if (!Wanted(what))
+        {
+            return;
+        }
+
+        var taken = new List<Latencies>();
+        for (var i = 0; i < runs; i++)
+        {
+            taken.Add(await measure());
+        }
+
+        foreach (var (name, share) in new[] { ("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999) })
+        {
+            Console.WriteLine(new Row($"{what}, {name}", "us", new Samples([.. taken.Select(l => l.Percentile(share))])));
+        }
     }
 
     private bool Wanted(params string[] names) => names.Any(n => n.Contains(only, StringComparison.OrdinalIgnoreCase));

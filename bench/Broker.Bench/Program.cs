@@ -10,6 +10,8 @@ var runsOption = new Option<int>("--runs") { Description = "How often each is me
 var certificatesOption = new Option<DirectoryInfo>("--certs") { Description = "Folder with development certificates", Required = true };
 var onlyOption = new Option<string>("--only") { Description = "Substring of the measurements to take", DefaultValueFactory = _ => "" };
 
+var nodeOption = new Option<FileInfo>("--node") { Description = "Broker.Node.dll, as built in Release", Required = true };
+
 var rawServer = new Command("raw-server", "The other side of the raw measurements; started by 'run'.") { transportOption, certificatesOption };
 rawServer.SetAction(async (parsed, cancellationToken) =>
 {
@@ -24,11 +26,16 @@ rawServer.SetAction(async (parsed, cancellationToken) =>
     await RawServer.RunAsync(listener);
 });
 
-var run = new Command("run", "Starts a node and a load, measures, and prints a table.") { transportOption, certificatesOption, secondsOption, runsOption, onlyOption };
+var run = new Command("run", "Starts a node and a load, measures, and prints a table.") { transportOption, certificatesOption, nodeOption, secondsOption, runsOption, onlyOption };
 run.SetAction(async (parsed, _) =>
 {
     var suite = new BenchSuite(
-        parsed.GetValue(transportOption)!, parsed.GetValue(certificatesOption)!, parsed.GetValue(secondsOption), parsed.GetValue(runsOption), parsed.GetValue(onlyOption)!);
+        parsed.GetValue(transportOption)!,
+        parsed.GetValue(certificatesOption)!,
+        parsed.GetValue(nodeOption)!,
+        parsed.GetValue(secondsOption),
+        parsed.GetValue(runsOption),
+        parsed.GetValue(onlyOption)!);
     await suite.RunAsync();
 });
 

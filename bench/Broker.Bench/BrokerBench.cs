@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Broker.Client;
-using Broker.Transport;
 
 namespace Broker.Bench;
 
@@ -86,39 +85,56 @@ internal sealed class BrokerBench(BrokerClientOptions options, ChildProcess node
         await using var consumer = await consuming.SubscribeAsync(
             queue, new ConsumerOptions { NoAck = !acknowledge, PrefetchMessages = 16_384, PrefetchBytes = 8 << 20 });
         await using var publisher = await producing.CreatePublisherAsync();
-        long sent = 0;
-        var finished = false;
-        var clock = Stopwatch.StartNew();
-        var production = Task.Run(async () =>
-        {
-            var body = new byte[bodyBytes];
-            while (clock.Elapsed.TotalSeconds < seconds)
-            {
-                for (var i = 0; i < 64; i++)
-                {
-                    await publisher.PublishAsync("", queue, body);
-                }
-
-                sent += 64;
-            }
-
-            await publisher.FlushAsync();
-            Volatile.Write(ref finished, true);
-        });
+        using var stop = new CancellationTokenSource();
         long received = 0;
-        while (!Volatile.Read(ref finished) || received < sent)
+        var consumption = Task.Run(async () =>
         {
-            using var timeout = new CancellationTokenSource(StallTimeout);
-            using var batch = await consumer.ReadBatchAsync(timeout.Token) ?? throw new InvalidOperationException("the consumer was cancelled");
-            received += batch.Count;
-            if (acknowledge)
+            try
             {
-                await batch.AckAllAsync();
+                while (await consumer.ReadBatchAsync(stop.Token) is { } batch)
+                {
+                    using (batch)
+                    {
+                        Interlocked.Add(ref received, batch.Count);
+                        if (acknowledge)
+                        {
+                            await batch.AckAllAsync();
+                        }
+                    }
+                }
             }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                // everything has come
+            }
+        });
+        var clock = Stopwatch.StartNew();
+        long sent = 0;
+        var body = new byte[bodyBytes];
+        while (clock.Elapsed.TotalSeconds < seconds)
+        {
+            for (var i = 0; i < 64; i++)
+            {
+                await publisher.PublishAsync("", queue, body);
+            }
+
+            sent += 64;
         }
 
-        var rate = received / clock.Elapsed.TotalSeconds;
-        await production;
+        await publisher.FlushAsync().WaitAsync(StallTimeout);
+        while (Interlocked.Read(ref received) < sent)
+        {
+            if (clock.Elapsed > TimeSpan.FromSeconds(seconds) + StallTimeout)
+            {
+                throw new TimeoutException($"{received} of {sent} messages came within {clock.Elapsed}");
+            }
+
+            await Task.Delay(1);
+        }
+
+        var rate = sent / clock.Elapsed.TotalSeconds;
+        await stop.CancelAsync();
+        await consumption;
         await producing.DeleteQueueAsync(queue);
         return rate;
     }

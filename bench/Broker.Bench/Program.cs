@@ -39,4 +39,5 @@ run.SetAction(async (parsed, _) =>
     await suite.RunAsync();
 });
 
-return await new RootCommand("Measures the broker and what it stands on.") { rawServer, run }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures the broker and what it stands on.") { rawServer, run }.Parse(args)
+    .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

@@ -211,16 +211,16 @@ public sealed class TopologyMachine
         return null;
     }
 
-    /// <summary>Removes a binding.</summary>
+    /// <summary>Removes a binding. What is not there, be it the binding, the exchange or the queue, needs no removing.</summary>
     /// <returns><c>null</c>, or why not.</returns>
     public FrameFault? HandleUnbind(Binding binding)
     {
-        if (CheckBinding(binding) is { } fault)
+        if (binding.Exchange == TopologyNames.DefaultExchange)
         {
-            return fault;
+            return DefaultExchangeIsFixed;
         }
 
-        if (_exchanges[binding.Exchange].Bindings.Contains(binding))
+        if (_exchanges.TryGetValue(binding.Exchange, out var exchange) && exchange.Bindings.Contains(binding))
         {
             Remove(binding);
         }
@@ -237,11 +237,14 @@ public sealed class TopologyMachine
     /// <summary>The answer for a queue that does not exist.</summary>
     public static FrameFault NoQueue(string name) => new(ErrorCode.NotFound, $"there is no queue '{name}'");
 
+    private static FrameFault DefaultExchangeIsFixed =>
+        new(ErrorCode.AccessRefused, "the default exchange routes by queue name; it cannot be bound or unbound");
+
     private FrameFault? CheckBinding(Binding binding)
     {
         if (binding.Exchange == TopologyNames.DefaultExchange)
         {
-            return new FrameFault(ErrorCode.AccessRefused, "the default exchange routes by queue name; it cannot be bound or unbound");
+            return DefaultExchangeIsFixed;
         }
 
         return !_exchanges.ContainsKey(binding.Exchange) ? NoExchange(binding.Exchange) : !_queues.ContainsKey(binding.Queue) ? NoQueue(binding.Queue) : null;

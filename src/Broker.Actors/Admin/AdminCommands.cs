@@ -36,7 +36,7 @@ internal sealed class AdminCommands
             throw new AdminException(ErrorCode.NotFound, $"there is no command '{name}'; 'pbm help' lists them");
         }
 
-        return await command.Run(new AdminArguments(command.Arguments, Parse(json)), cancellationToken).ConfigureAwait(false);
+        return await command.Run(new AdminArguments(command.Arguments, Parse(json)), cancellationToken);
     }
 
     private static JsonObject Parse(ReadOnlyMemory<byte> json)

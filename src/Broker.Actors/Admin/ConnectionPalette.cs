@@ -28,7 +28,7 @@ internal static class ConnectionPalette
             {
                 var id = a.Number("id", 0, int.MaxValue);
                 var status = node.Connections.Find(id) ?? throw new AdminException(ErrorCode.NotFound, $"there is no connection {id}");
-                await status.Connection.CloseAsync((long)ErrorCode.Cancelled, a.Text("reason")).ConfigureAwait(false);
+                await status.Connection.CloseAsync((long)ErrorCode.Cancelled, a.Text("reason"));
                 return [new JsonObject { ["id"] = id, ["user"] = status.Identity.User }];
             });
     }

@@ -18,7 +18,7 @@ internal static class ExchangePalette
     {
         yield return new AdminCommand("exchange list", "List the exchanges", [], ["name", "type", "bindings"], async (_, token) =>
         {
-            var listing = await ListAsync(node, token).ConfigureAwait(false);
+            var listing = await ListAsync(node, token);
             var bindings = listing.Bindings.CountBy(b => b.Exchange).ToDictionary(c => c.Key, c => c.Value, StringComparer.Ordinal);
             return [.. listing.Exchanges.Select(e => new JsonObject
             {
@@ -34,7 +34,7 @@ internal static class ExchangePalette
             ["name", "type"],
             async (a, token) =>
             {
-                await AskAsync(node, new TopologyRequest.DeclareExchange(a.Text("exchange"), a.Text("type"), Passive: false), token).ConfigureAwait(false);
+                await AskAsync(node, new TopologyRequest.DeclareExchange(a.Text("exchange"), a.Text("type"), Passive: false), token);
                 return [new JsonObject { ["name"] = a.Text("exchange"), ["type"] = a.Text("type") }];
             });
         yield return new AdminCommand(
@@ -44,21 +44,21 @@ internal static class ExchangePalette
             ["name"],
             async (a, token) =>
             {
-                await AskAsync(node, new TopologyRequest.DeleteExchange(a.Text("exchange"), a.Flag("if-unused")), token).ConfigureAwait(false);
+                await AskAsync(node, new TopologyRequest.DeleteExchange(a.Text("exchange"), a.Flag("if-unused")), token);
                 return [new JsonObject { ["name"] = a.Text("exchange") }];
             });
         yield return new AdminCommand("binding list", "List the bindings", [], ["exchange", "key", "queue"], async (_, token) =>
-            [.. (await ListAsync(node, token).ConfigureAwait(false)).Bindings.Select(Row)]);
+            [.. (await ListAsync(node, token)).Bindings.Select(Row)]);
         yield return new AdminCommand("binding declare", "Bind a queue to an exchange", [Exchange, Queue, Key], ["exchange", "key", "queue"], async (a, token) =>
         {
             var binding = new Binding(a.Text("exchange"), a.Text("queue"), a.Text("key"));
-            await AskAsync(node, new TopologyRequest.Bind(binding), token).ConfigureAwait(false);
+            await AskAsync(node, new TopologyRequest.Bind(binding), token);
             return [Row(binding)];
         });
         yield return new AdminCommand("binding delete", "Remove a binding", [Exchange, Queue, Key], ["exchange", "key", "queue"], async (a, token) =>
         {
             var binding = new Binding(a.Text("exchange"), a.Text("queue"), a.Text("key"));
-            await AskAsync(node, new TopologyRequest.Unbind(binding), token).ConfigureAwait(false);
+            await AskAsync(node, new TopologyRequest.Unbind(binding), token);
             return [Row(binding)];
         });
     }
@@ -66,7 +66,7 @@ internal static class ExchangePalette
     /// <exception cref="AdminException">The topology refuses.</exception>
     public static async Task<TopologyReply> AskAsync(NodeServices node, TopologyRequest request, CancellationToken cancellationToken)
     {
-        var reply = await node.Topology.AskAsync<TopologyReply>(request, BuiltInCommands.AskTimeout, cancellationToken).ConfigureAwait(false);
+        var reply = await node.Topology.AskAsync<TopologyReply>(request, BuiltInCommands.AskTimeout, cancellationToken);
         return reply.Fault is { } fault ? throw new AdminException(fault.Code, fault.Reason) : reply;
     }
 

@@ -28,7 +28,7 @@ internal static class QueuePalette
             (_, _) => BuiltInCommands.Rows(node.Queues.Queues.Select(Row)));
         yield return new AdminCommand("queue declare", "Declare a queue; no effect if it exists alike", [Queue], ["name", "messages", "consumers"], async (a, token) =>
         {
-            var reply = await ExchangePalette.AskAsync(node, new TopologyRequest.DeclareQueue(a.Text("queue"), Passive: false), token).ConfigureAwait(false);
+            var reply = await ExchangePalette.AskAsync(node, new TopologyRequest.DeclareQueue(a.Text("queue"), Passive: false), token);
             return [new JsonObject { ["name"] = reply.Name, ["messages"] = reply.Messages, ["consumers"] = reply.Consumers }];
         });
         yield return new AdminCommand(
@@ -43,12 +43,12 @@ internal static class QueuePalette
             async (a, token) =>
             {
                 var request = new TopologyRequest.DeleteQueue(a.Text("queue"), a.Flag("if-unused"), a.Flag("if-empty"));
-                var reply = await ExchangePalette.AskAsync(node, request, token).ConfigureAwait(false);
+                var reply = await ExchangePalette.AskAsync(node, request, token);
                 return [new JsonObject { ["name"] = a.Text("queue"), ["messages"] = reply.Messages }];
             });
         yield return new AdminCommand("queue purge", "Drop the ready messages of a queue", [Queue], ["name", "messages"], async (a, token) =>
         {
-            var reply = await AskAsync<QueueReply.Purged>(node, a.Text("queue"), new QueueMessage.Purge(), token).ConfigureAwait(false);
+            var reply = await AskAsync<QueueReply.Purged>(node, a.Text("queue"), new QueueMessage.Purge(), token);
             return [new JsonObject { ["name"] = a.Text("queue"), ["messages"] = reply.MessageCount }];
         });
         yield return new AdminCommand(
@@ -58,7 +58,7 @@ internal static class QueuePalette
             ["position", "exchange", "key", "deliveries", "bytes", "body"],
             async (a, token) =>
             {
-                var reply = await AskAsync<QueueReply.Peeked>(node, a.Text("queue"), new QueueMessage.Peek(a.Number("count", 1, MaxPeek)), token).ConfigureAwait(false);
+                var reply = await AskAsync<QueueReply.Peeked>(node, a.Text("queue"), new QueueMessage.Peek(a.Number("count", 1, MaxPeek)), token);
                 return [.. reply.Entries.Select(Row)];
             });
     }

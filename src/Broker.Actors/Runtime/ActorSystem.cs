@@ -47,7 +47,7 @@ public abstract class ActorSystem : IAsyncDisposable
     /// <summary>Terminates the system.</summary>
     public async ValueTask DisposeAsync()
     {
-        await TerminateAsync(DisposeTimeout).ConfigureAwait(false);
+        await TerminateAsync(DisposeTimeout);
         GC.SuppressFinalize(this);
     }
 }

@@ -25,7 +25,7 @@ public static class AskExtensions
             throw new ArgumentOutOfRangeException(nameof(timeout), timeout, "An ask needs time to be answered.");
         }
 
-        var answer = await target.AskCoreAsync(message, timeout, ct).ConfigureAwait(false);
+        var answer = await target.AskCoreAsync(message, timeout, ct);
         switch (answer)
         {
             case T typed:

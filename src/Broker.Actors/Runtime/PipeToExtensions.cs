@@ -31,7 +31,7 @@ public static class PipeToExtensions
 
     private static async ValueTask<bool> WithResultAsync(ValueTask task)
     {
-        await task.ConfigureAwait(false);
+        await task;
         return true;
     }
 }

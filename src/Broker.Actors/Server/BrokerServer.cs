@@ -80,14 +80,14 @@ public sealed class BrokerServer : IAsyncDisposable
                     DefaultStreamErrorCode = (long)ErrorCode.InternalError,
                     DefaultCloseErrorCode = (long)ErrorCode.InternalError,
                 },
-                cancellationToken).ConfigureAwait(false);
+                cancellationToken);
             node.Commands = BuiltInCommands.Create(system, node, transport, bound);
             system.ActorOf(Props.Create(() => new ListenerActor(bound, Protocols.ToDictionary(p => p.Alpn), node)), "listener");
             return new BrokerServer(system, bound, node);
         }
         catch
         {
-            await system.DisposeAsync().ConfigureAwait(false);
+            await system.DisposeAsync();
             throw;
         }
     }
@@ -101,10 +101,10 @@ public sealed class BrokerServer : IAsyncDisposable
     {
         foreach (var connection in _node.Connections.Connections)
         {
-            await connection.Connection.CloseAsync((long)ErrorCode.ShuttingDown, "the node is stopping").ConfigureAwait(false);
+            await connection.Connection.CloseAsync((long)ErrorCode.ShuttingDown, "the node is stopping");
         }
 
-        await _listener.DisposeAsync().ConfigureAwait(false);
-        await _system.TerminateAsync(StopTimeout).ConfigureAwait(false);
+        await _listener.DisposeAsync();
+        await _system.TerminateAsync(StopTimeout);
     }
 }

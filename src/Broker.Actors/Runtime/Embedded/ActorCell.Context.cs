@@ -103,7 +103,7 @@ internal sealed partial class ActorCell : IActorContext
         object message;
         try
         {
-            message = success(await task.ConfigureAwait(false));
+            message = success(await task);
         }
         catch (Exception error)
         {

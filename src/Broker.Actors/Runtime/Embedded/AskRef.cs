@@ -23,7 +23,7 @@ internal sealed class AskRef : EmbeddedRef
         target.Tell(message, ask);
         try
         {
-            return await ask._answer.Task.WaitAsync(timeout, system.TimeProvider, cancellationToken).ConfigureAwait(false);
+            return await ask._answer.Task.WaitAsync(timeout, system.TimeProvider, cancellationToken);
         }
         catch (TimeoutException) when (!ask._answer.Task.IsCompleted)
         {

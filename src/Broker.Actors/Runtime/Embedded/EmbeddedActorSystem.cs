@@ -91,7 +91,7 @@ public sealed class EmbeddedActorSystem : ActorSystem
         (Options.Dispatcher as DeterministicDispatcher)?.TryRunUntilIdle();
         try
         {
-            await _terminated.Task.WaitAsync(timeout, TimeProvider).ConfigureAwait(false);
+            await _terminated.Task.WaitAsync(timeout, TimeProvider);
         }
         catch (TimeoutException)
         {

@@ -18,6 +18,9 @@ internal sealed class Ngtcp2Listener(QuicListenerOptions options, EngineOptions 
     /// <summary>The I/O mode in use, after any fallback.</summary>
     public IoMode IoMode => _endpoint.Sender.Mode;
 
+    /// <summary>Whether it was disposed.</summary>
+    public bool IsStopping => _endpoint.IsStopping;
+
     /// <inheritdoc/>
     public async ValueTask<IQuicConnection?> AcceptConnectionAsync(CancellationToken cancellationToken = default) =>
         await _endpoint.Accepted.TakeAsync(cancellationToken).ConfigureAwait(false);

@@ -59,6 +59,7 @@ public sealed class Ngtcp2Transport : IQuicTransport
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             var listener = new Ngtcp2Listener(options, _engine);
+            _listeners.RemoveAll(earlier => earlier.IsStopping);
             _listeners.Add(listener);
             return new ValueTask<IQuicListener>(listener);
         }

@@ -77,7 +77,14 @@ internal sealed class AcceptQueue<T>(bool inline)
             }
 
             waiter = new TaskCompletionSource<T?>(inline ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
-            (_waiters ??= new Queue<TaskCompletionSource<T?>>()).Enqueue(waiter);
+            _waiters ??= new Queue<TaskCompletionSource<T?>>();
+            while (_waiters.TryPeek(out var oldest) && oldest.Task.IsCompleted)
+            {
+                // Cancelled. Somebody who polls with a timeout must not leave a trail.
+                _waiters.Dequeue();
+            }
+
+            _waiters.Enqueue(waiter);
         }
 
         return cancellationToken.CanBeCanceled ? WaitAsync(waiter, cancellationToken) : new ValueTask<T?>(waiter.Task);

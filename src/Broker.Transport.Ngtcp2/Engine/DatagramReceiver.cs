@@ -136,7 +136,15 @@ internal sealed unsafe class DatagramReceiver : IDisposable
         {
             if (_lose == null || !_lose())
             {
-                _endpoint.OnDatagram(&path, ecn, header.Data->Base + offset, Math.Min(segment, length - offset), now);
+                try
+                {
+                    _endpoint.OnDatagram(&path, ecn, header.Data->Base + offset, Math.Min(segment, length - offset), now);
+                }
+                catch (Exception)
+                {
+                    // One datagram must never end the loop that serves all connections.
+                    _endpoint.CountDropped();
+                }
             }
         }
     }

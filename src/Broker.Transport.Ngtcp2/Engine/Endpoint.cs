@@ -386,7 +386,15 @@ internal abstract unsafe class Endpoint
     {
         for (var i = 0; i < _waking.Count; i++)
         {
-            _waking[i].Wake();
+            try
+            {
+                _waking[i].Wake();
+            }
+            catch (Exception e)
+            {
+                // Only an application's inline continuation can throw here.
+                _waking[i].Connection.Fault(e);
+            }
         }
 
         _waking.Clear();

@@ -182,8 +182,9 @@ internal sealed unsafe class ListenerEndpoint : Endpoint
         {
             connection.StartServer(header, path, originalDcid, now);
         }
-        catch (QuicTransportException)
+        catch (Exception)
         {
+            // Out of memory, a qlog folder that cannot be written: this client pays, the listener goes on.
             _handshakesFailed++;
             return;
         }

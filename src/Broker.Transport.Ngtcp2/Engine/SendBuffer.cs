@@ -31,6 +31,9 @@ internal unsafe struct SendBuffer
     /// <summary>Bytes handed over and not acknowledged.</summary>
     public readonly long Pending => Written - Acknowledged;
 
+    /// <summary>Bytes that ngtcp2 took and the peer did not acknowledge.</summary>
+    public readonly long InFlight => Sent - Acknowledged;
+
     /// <summary>Lends the tail to the writer if it has room for <paramref name="size"/> bytes after <see cref="Slab.End"/>; else <c>null</c>.</summary>
     public Slab? Lease(int size)
     {

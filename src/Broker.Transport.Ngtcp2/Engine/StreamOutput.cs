@@ -316,7 +316,7 @@ internal sealed class StreamOutput : PipeWriter, IValueTaskSource<FlushResult>
                 SettleClosed();
             }
 
-            return _waiting && _buffer.Pending < _stream.SendBufferSize;
+            return _waiting && MayGoOn();
         }
     }
 
@@ -429,6 +429,14 @@ internal sealed class StreamOutput : PipeWriter, IValueTaskSource<FlushResult>
         {
             _current!.End = _position;
         }
+    }
+
+    // With the lock held. A writer that were let on at the first free byte would be woken for each packet. As long as much is in flight, whose
+    // acknowledgement is certain to come, it is let sleep until half the buffer is free.
+    private bool MayGoOn()
+    {
+        var limit = _stream.SendBufferSize;
+        return _buffer.Pending < limit && (_buffer.Pending <= limit / 2 || _buffer.InFlight <= limit / 4);
     }
 
     // With the lock held.

@@ -35,7 +35,14 @@ internal sealed class StreamSlots(bool inline)
             }
 
             waiter = new TaskCompletionSource(inline ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
-            (_waiters ??= new Queue<TaskCompletionSource>()).Enqueue(waiter);
+            _waiters ??= new Queue<TaskCompletionSource>();
+            while (_waiters.TryPeek(out var oldest) && oldest.Task.IsCompleted)
+            {
+                // Cancelled. Somebody who tries with a timeout must not leave a trail.
+                _waiters.Dequeue();
+            }
+
+            _waiters.Enqueue(waiter);
         }
 
         return cancellationToken.CanBeCanceled ? WaitAsync(waiter, cancellationToken) : new ValueTask(waiter.Task);

@@ -157,8 +157,10 @@ internal sealed unsafe partial class Ngtcp2Connection
             nint native;
             var user = GCHandle.ToIntPtr(_self);
             var result = server
-                ? Ngtcp2Native.ngtcp2_conn_server_new_versioned(&native, dcid, scid, path, version, Callbacks.Version1, ConnectionCallbacks.Server, Settings.Version2, settings, TransportParameters.Version1, parameters, 0, user)
-                : Ngtcp2Native.ngtcp2_conn_client_new_versioned(&native, dcid, scid, path, version, Callbacks.Version1, ConnectionCallbacks.Client, Settings.Version2, settings, TransportParameters.Version1, parameters, 0, user);
+                ? Ngtcp2Native.ngtcp2_conn_server_new_versioned(&native, dcid, scid, path, version,
+                    Callbacks.Version1, ConnectionCallbacks.Server, Settings.Version2, settings, TransportParameters.Version1, parameters, 0, user)
+                : Ngtcp2Native.ngtcp2_conn_client_new_versioned(&native, dcid, scid, path, version,
+                    Callbacks.Version1, ConnectionCallbacks.Client, Settings.Version2, settings, TransportParameters.Version1, parameters, 0, user);
             if (result != 0)
             {
                 throw new QuicTransportException(QuicError.Transport, $"cannot make a connection: {Ngtcp2Native.Describe(result)}");

@@ -35,10 +35,12 @@ internal static unsafe partial class CryptoNative
     public static partial int ngtcp2_crypto_generate_stateless_reset_token(byte* token, byte* secret, nuint secretLength, Cid* cid);
 
     [LibraryImport(Library)]
-    public static partial nint ngtcp2_crypto_generate_retry_token2(byte* token, byte* secret, nuint secretLength, uint version, void* address, uint addressLength, Cid* retryScid, Cid* originalDcid, ulong now);
+    public static partial nint ngtcp2_crypto_generate_retry_token2(byte* token, byte* secret, nuint secretLength, uint version,
+        void* address, uint addressLength, Cid* retryScid, Cid* originalDcid, ulong now);
 
     [LibraryImport(Library)]
-    public static partial int ngtcp2_crypto_verify_retry_token2(Cid* originalDcid, byte* token, nuint tokenLength, byte* secret, nuint secretLength, uint version, void* address, uint addressLength, Cid* dcid, ulong timeout, ulong now);
+    public static partial int ngtcp2_crypto_verify_retry_token2(Cid* originalDcid, byte* token, nuint tokenLength, byte* secret, nuint secretLength,
+        uint version, void* address, uint addressLength, Cid* dcid, ulong timeout, ulong now);
 
     [LibraryImport(Library)]
     public static partial nint ngtcp2_crypto_write_retry(byte* packet, nuint capacity, uint version, Cid* dcid, Cid* scid, Cid* originalDcid, byte* token, nuint tokenLength);

@@ -53,7 +53,12 @@ public static class ErrorTable
         new(ErrorCode.Unavailable, "UNAVAILABLE", "Too few replicas, or a part of the cluster is out of reach.", ErrorScope.Stream, true),
         new(ErrorCode.HandshakeTimeout, "HANDSHAKE_TIMEOUT", "No HELLO in time.", ErrorScope.Connection, true),
         new(ErrorCode.ResourceExhausted, "RESOURCE_EXHAUSTED", "Memory, disk or another resource is short for now.", ErrorScope.Connection, true),
-        new(ErrorCode.UnknownDeliveryTag, "UNKNOWN_DELIVERY_TAG", "A delivery tag that was never delivered on this stream or is settled already.", ErrorScope.Stream, false),
+        new(
+            ErrorCode.UnknownDeliveryTag,
+            "UNKNOWN_DELIVERY_TAG",
+            "A delivery tag that was never delivered on this stream or is settled already.",
+            ErrorScope.Stream,
+            false),
         new(ErrorCode.Cancelled, "CANCELLED", "The client abandoned the operation.", ErrorScope.Stream, false),
     ];
 

@@ -1,6 +1,8 @@
 namespace Broker.Protocol;
 
-/// <summary>Every bound of the wire format in one place (docs/protocol.md, section 13). A decoder checks a length against its bound before it allocates or waits.</summary>
+/// <summary>
+/// Every bound of the wire format in one place (docs/protocol.md, section 13). A decoder checks a length against its bound before it allocates or waits.
+/// </summary>
 public static class ProtocolLimits
 {
     /// <summary>Bytes of UTF-8 in a name: exchange, queue, routing key, consumer tag, header name and the like.</summary>

@@ -22,7 +22,8 @@ public sealed record AdminRequestFrame(ulong RequestId, string Command, ReadOnly
     public void Write(IBufferWriter<byte> writer) => FrameWriter.Write(writer, FrameType.AdminRequest, this);
 
     /// <summary>Compares by content.</summary>
-    public bool Equals(AdminRequestFrame? other) => other is not null && RequestId == other.RequestId && Command == other.Command && Json.Span.SequenceEqual(other.Json.Span);
+    public bool Equals(AdminRequestFrame? other) =>
+        other is not null && RequestId == other.RequestId && Command == other.Command && Json.Span.SequenceEqual(other.Json.Span);
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(RequestId, Command, Json.Length);

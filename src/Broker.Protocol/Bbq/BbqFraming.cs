@@ -16,7 +16,8 @@ public static class BbqFraming
     /// <param name="buffer">Bytes of the stream, from the last <paramref name="consumed"/> on.</param>
     /// <param name="maxLength">Longest payload to take, in bytes; a longer one is a <see cref="ErrorCode.FrameTooLarge"/> fault.</param>
     /// <param name="partial">Gathers a payload that comes in pieces. One per stream; dispose it when the payload is done with.</param>
-    /// <param name="payload">With <see cref="FrameReadStatus.Frame"/>, the payload: valid until the buffer is advanced or <paramref name="partial"/> is disposed.</param>
+    /// <param name="payload">With <see cref="FrameReadStatus.Frame"/>, the payload: valid until the buffer is advanced or <paramref name="partial"/> is
+    /// disposed.</param>
     /// <param name="consumed">Where to advance the stream to (examined: the buffer's end).</param>
     /// <param name="fault">With <see cref="FrameReadStatus.Fault"/>, what is wrong.</param>
     public static FrameReadStatus TryRead(

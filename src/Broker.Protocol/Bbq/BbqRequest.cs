@@ -8,7 +8,9 @@ public enum BbqRequestKind : byte
     /// <summary>Take a message. The answer is one byte, <see cref="BbqConfirm"/>.</summary>
     Publish = 0,
 
-    /// <summary>Give one message, waiting for it if need be. The answer is a <see cref="BbqDelivery"/>; the client then sends one byte, <see cref="BbqAck"/>.</summary>
+    /// <summary>
+    /// Give one message, waiting for it if need be. The answer is a <see cref="BbqDelivery"/>; the client then sends one byte, <see cref="BbqAck"/>.
+    /// </summary>
     Consume = 1,
 }
 

@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace Broker.Protocol.Bbq;
 
 /// <summary>
-/// bincode's variable-length unsigned integer, little-endian: below 251 the byte itself; 251, 252 and 253 announce two, four and eight bytes. 254 (sixteen bytes)
+/// bincode's variable-length unsigned integer, little-endian: below 251 the byte itself; 251, 252 and 253 announce two, four and eight bytes. 254 (sixteen
+/// bytes)
 /// and 255 do not occur in this protocol. Encoders use the shortest form; decoders take any, as bincode does.
 /// </summary>
 public static class BincodeVarint

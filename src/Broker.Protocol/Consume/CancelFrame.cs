@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>CANCEL: send no more. Messages that were delivered stay with the client until it settles them or ends the stream (docs/protocol.md, section 8).</summary>
+/// <summary>
+/// CANCEL: send no more. Messages that were delivered stay with the client until it settles them or ends the stream (docs/protocol.md, section 8).
+/// </summary>
 public readonly record struct CancelFrame : IFrame
 {
     /// <summary>Reads a payload.</summary>

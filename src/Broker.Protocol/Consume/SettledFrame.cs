@@ -2,7 +2,10 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>SETTLED: settlements are in effect and will survive what the queue survives; only with <see cref="SubscribeFlags.ConfirmSettles"/> (docs/protocol.md, section 8.3).</summary>
+/// <summary>
+/// SETTLED: settlements are in effect and will survive what the queue survives; only with <see cref="SubscribeFlags.ConfirmSettles"/> (docs/protocol.md,
+/// section 8.3).
+/// </summary>
 public static class SettledFrame
 {
     /// <summary>Writes a whole frame.</summary>

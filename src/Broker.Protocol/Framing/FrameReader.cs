@@ -20,7 +20,8 @@ public enum FrameReadStatus
 /// else copied once into a pooled array. A length is checked against the limit as soon as it is readable.
 /// </summary>
 /// <remarks>
-/// Make one for each buffer that a read returned, call <see cref="TryRead"/> until it gives no frame, then advance the stream to <see cref="Consumed"/> (examined:
+/// Make one for each buffer that a read returned, call <see cref="TryRead"/> until it gives no frame, then advance the stream to <see cref="Consumed"/>
+/// (examined:
 /// the buffer's end) and dispose. Payload spans are valid until the next call.
 /// </remarks>
 public ref struct FrameReader

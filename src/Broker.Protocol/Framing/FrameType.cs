@@ -1,6 +1,8 @@
 namespace Broker.Protocol;
 
-/// <summary>The type of a frame (docs/protocol.md, section 4). Which kind of stream has which frame, and who sends it, is in the sections on each kind.</summary>
+/// <summary>
+/// The type of a frame (docs/protocol.md, section 4). Which kind of stream has which frame, and who sends it, is in the sections on each kind.
+/// </summary>
 public enum FrameType : ulong
 {
     /// <summary>Control, client: the first frame of a connection.</summary>

@@ -5,7 +5,10 @@ namespace Broker.Protocol;
 /// <summary>Writes frames: type varint, length varint, payload (docs/protocol.md, section 4).</summary>
 internal static class FrameWriter
 {
-    /// <summary>Up to here a message is copied into the header's span in one go; beyond, in the pieces that the writer offers, so that no segment of the message's size is asked for.</summary>
+    /// <summary>
+    /// Up to here a message is copied into the header's span in one go; beyond, in the pieces that the writer offers, so that no segment of the message's
+    /// size is asked for.
+    /// </summary>
     private const int OnePieceBytes = 4096;
 
     public static int HeaderSize(FrameType type, int payloadSize) => Varint.SizeOf((ulong)type) + Varint.SizeOf((ulong)payloadSize);

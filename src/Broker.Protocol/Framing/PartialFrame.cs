@@ -6,7 +6,9 @@ namespace Broker.Protocol;
 /// The part of one large frame that has arrived. Without it, a frame that is longer than the stream's flow control window could never be
 /// complete: bytes that wait unconsumed give no credit back. One per stream that is read; pass it to each <see cref="FrameReader"/> of that stream.
 /// </summary>
-/// <remarks>The buffer grows with the bytes that came, never ahead of them by more than a factor of two, and goes back to the pool after each frame. Not thread-safe.</remarks>
+/// <remarks>
+/// The buffer grows with the bytes that came, never ahead of them by more than a factor of two, and goes back to the pool after each frame. Not thread-safe.
+/// </remarks>
 public sealed class PartialFrame : IDisposable
 {
     /// <summary>Frames up to this payload size are left in the stream's buffer until they are complete; every window holds one.</summary>

@@ -5,7 +5,8 @@ using System.Text.Unicode;
 namespace Broker.Protocol;
 
 /// <summary>
-/// Writes the fields of one payload in order, or only measures them: a codec describes its fields once, and the frame's length is known before its bytes are written.
+/// Writes the fields of one payload in order, or only measures them: a codec describes its fields once, and the frame's length is known before its bytes are
+/// written.
 /// </summary>
 internal ref struct PayloadWriter
 {

@@ -22,7 +22,8 @@ public static class RangeList
     }
 
     /// <summary>
-    /// Adds one number to a list under construction: extends the last range if the number follows it. Numbers must come in ascending order for the result to be valid.
+    /// Adds one number to a list under construction: extends the last range if the number follows it. Numbers must come in ascending order for the result to
+    /// be valid.
     /// </summary>
     public static void Append(List<SequenceRange> ranges, ulong value)
     {

@@ -1,7 +1,8 @@
 namespace Broker.Protocol;
 
 /// <summary>
-/// What an application says about its message (docs/protocol.md, section 5.2). Immutable. Every text is at most 255 bytes of UTF-8, all properties together at most
+/// What an application says about its message (docs/protocol.md, section 5.2). Immutable. Every text is at most 255 bytes of UTF-8, all properties together
+/// at most
 /// 64 KiB encoded; <c>null</c> means absent. The broker itself acts on <see cref="Expiration"/>, <see cref="Priority"/>, <see cref="GroupKey"/> and
 /// <see cref="Delay"/> where a queue has that feature, and carries everything else unchanged.
 /// </summary>
@@ -81,7 +82,9 @@ public sealed record MessageProperties
         return true;
     }
 
-    /// <summary>Checks encoded properties as <see cref="TryRead"/> does, without making an object of them; a server does this once, when a message comes in.</summary>
+    /// <summary>
+    /// Checks encoded properties as <see cref="TryRead"/> does, without making an object of them; a server does this once, when a message comes in.
+    /// </summary>
     public static bool TryValidate(ReadOnlySpan<byte> encoded, out FrameFault fault)
     {
         fault = default;

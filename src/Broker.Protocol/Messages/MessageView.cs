@@ -1,7 +1,8 @@
 namespace Broker.Protocol;
 
 /// <summary>
-/// The parts of an encoded message (docs/protocol.md, section 5.1): one encoding on the wire, in the log and between nodes. A view; nothing is copied or allocated.
+/// The parts of an encoded message (docs/protocol.md, section 5.1): one encoding on the wire, in the log and between nodes. A view; nothing is copied or
+/// allocated.
 /// </summary>
 public readonly ref struct MessageView
 {
@@ -25,7 +26,9 @@ public readonly ref struct MessageView
     /// <summary>The application's bytes.</summary>
     public ReadOnlySpan<byte> Body { get; }
 
-    /// <summary>Finds the parts and checks lengths and the UTF-8 of both names. Whether the whole message is within the negotiated limit is for the caller to check.</summary>
+    /// <summary>
+    /// Finds the parts and checks lengths and the UTF-8 of both names. Whether the whole message is within the negotiated limit is for the caller to check.
+    /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> message, out MessageView view, out FrameFault fault)
     {
         var reader = new PayloadReader(message);

@@ -12,7 +12,8 @@ public readonly record struct DeleteExchangeFrame(ulong RequestId, string Name, 
     public static bool TryRead(ReadOnlySpan<byte> payload, out DeleteExchangeFrame frame, out FrameFault fault)
     {
         var reader = new PayloadReader(payload);
-        frame = new DeleteExchangeFrame(reader.Number("request id"), reader.Name("name"), (DeleteExchangeFlags)reader.Flags("flags", (ulong)DeleteExchangeFlags.IfUnused));
+        frame = new DeleteExchangeFrame(
+            reader.Number("request id"), reader.Name("name"), (DeleteExchangeFlags)reader.Flags("flags", (ulong)DeleteExchangeFlags.IfUnused));
         return reader.End(out fault);
     }
 

@@ -12,7 +12,10 @@ public readonly record struct DeleteQueueFrame(ulong RequestId, string Name, Del
     public static bool TryRead(ReadOnlySpan<byte> payload, out DeleteQueueFrame frame, out FrameFault fault)
     {
         var reader = new PayloadReader(payload);
-        frame = new DeleteQueueFrame(reader.Number("request id"), reader.Name("name"), (DeleteQueueFlags)reader.Flags("flags", (ulong)(DeleteQueueFlags.IfUnused | DeleteQueueFlags.IfEmpty)));
+        frame = new DeleteQueueFrame(
+            reader.Number("request id"),
+            reader.Name("name"),
+            (DeleteQueueFlags)reader.Flags("flags", (ulong)(DeleteQueueFlags.IfUnused | DeleteQueueFlags.IfEmpty)));
         return reader.End(out fault);
     }
 

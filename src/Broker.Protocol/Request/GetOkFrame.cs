@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace Broker.Protocol;
 
-/// <summary>GET_OK: a message, to be settled by SETTLE on the same stream unless GET said no-ack (docs/protocol.md, section 9.3). A view into the payload.</summary>
+/// <summary>
+/// GET_OK: a message, to be settled by SETTLE on the same stream unless GET said no-ack (docs/protocol.md, section 9.3). A view into the payload.
+/// </summary>
 public readonly ref struct GetOkFrame
 {
     private GetOkFrame(ulong requestId, ulong tag, DeliverFlags flags, ulong deliveryCount, ulong messagesRemaining, ReadOnlySpan<byte> message)

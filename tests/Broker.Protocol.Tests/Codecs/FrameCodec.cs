@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace Broker.Protocol.Tests.Codecs;
 
-/// <summary>Decodes a payload; on success adds its fields to <paramref name="fields"/> and writes it again to <paramref name="again"/>, where they are given.</summary>
+/// <summary>
+/// Decodes a payload; on success adds its fields to <paramref name="fields"/> and writes it again to <paramref name="again"/>, where they are given.
+/// </summary>
 internal delegate bool DecodePayload(ReadOnlySpan<byte> payload, JsonObject? fields, IBufferWriter<byte>? again, out FrameFault fault);
 
 /// <summary>One decoder with its encoder, under the name that docs/protocol.md and the vectors use.</summary>

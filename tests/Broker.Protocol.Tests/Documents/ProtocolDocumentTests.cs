@@ -14,7 +14,7 @@ public sealed partial class ProtocolDocumentTests
     public void The_error_table_is_the_same_in_both()
     {
         var expected = ErrorTable.All.Select(static entry =>
-            $"| {(long)entry.Code} | {entry.Name} | {entry.Meaning} | {(entry.Scope == ErrorScope.None ? "nothing" : $"{entry.Scope}".ToLowerInvariant())} | {(entry.Retryable ? "yes" : "no")} |");
+            $"| {(long)entry.Code} | {entry.Name} | {entry.Meaning} | {Ends(entry.Scope)} | {(entry.Retryable ? "yes" : "no")} |");
         Assert.Equal(expected, Section("## 12. ").Where(static line => ErrorRow().IsMatch(line)));
         Assert.Equal(Enum.GetValues<ErrorCode>(), ErrorTable.All.Select(static entry => entry.Code));
     }
@@ -54,6 +54,8 @@ public sealed partial class ProtocolDocumentTests
         Assert.NotEmpty(named);
         Assert.All(named, section => Assert.Contains(section, sections));
     }
+
+    private static string Ends(ErrorScope scope) => scope == ErrorScope.None ? "nothing" : $"{scope}".ToLowerInvariant();
 
     private static string[] Section(string heading)
     {

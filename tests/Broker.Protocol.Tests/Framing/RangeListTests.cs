@@ -25,7 +25,8 @@ public sealed class RangeListTests
     [Fact]
     public void The_most_ranges_that_are_allowed_make_the_round_trip()
     {
-        SequenceRange[] ranges = [.. Enumerable.Range(0, ProtocolLimits.MaxRanges).Select(static i => new SequenceRange((ulong)(i * 3) + 1, (ulong)(i * 3) + 2))];
+        SequenceRange[] ranges =
+            [.. Enumerable.Range(0, ProtocolLimits.MaxRanges).Select(static i => new SequenceRange((ulong)(i * 3) + 1, (ulong)(i * 3) + 2))];
         var writer = new ArrayBufferWriter<byte>();
         ConfirmFrame.Write(writer, ranges);
         using var reader = new FrameReader(new ReadOnlySequence<byte>(writer.WrittenMemory), ProtocolLimits.MaxControlFrameBytes);

@@ -9,7 +9,8 @@ namespace Broker.Protocol.Tests.Fuzz;
 public sealed class DecoderFuzzTests
 {
     /// <summary>
-    /// A list item of one byte becomes a value of 24 bytes, at up to five levels of a table; a fault's text and a frame's object come on top. A length that is believed
+    /// A list item of one byte becomes a value of 24 bytes, at up to five levels of a table; a fault's text and a frame's object come on top. A length that
+    /// is believed
     /// before it is checked allocates megabytes and stands out.
     /// </summary>
     private const int AllocatedPerByte = 200;

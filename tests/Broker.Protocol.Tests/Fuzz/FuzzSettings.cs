@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Broker.Protocol.Tests.Fuzz;
 
 /// <summary>
-/// <c>BROKER_FUZZ_ITERATIONS</c>: iterations per decoder, default 20,000. <c>BROKER_FUZZ_SEED</c>: where to start; by default 1 in a run of the default size, so
+/// <c>BROKER_FUZZ_ITERATIONS</c>: iterations per decoder, default 20,000. <c>BROKER_FUZZ_SEED</c>: where to start; by default 1 in a run of the default size,
+/// so
 /// that it is the same each time, and the clock's choice in a longer one.
 /// </summary>
 internal static class FuzzSettings

@@ -32,7 +32,8 @@ public sealed class GoldenVectorTests
     public void The_files_hold_exactly_the_samples()
     {
         WriteIfAsked();
-        var onDisk = VectorFile.Names.SelectMany(file => VectorFile.Read(file).Select(vector => $"{file}: {vector!["frame"]} {vector["name"]} {vector["hex"]}"));
+        var onDisk = VectorFile.Names.SelectMany(
+            file => VectorFile.Read(file).Select(vector => $"{file}: {vector!["frame"]} {vector["name"]} {vector["hex"]}"));
         var expected = Samples.All.Select(sample => $"{sample.File}: {sample.Codec} {sample.Name} {Convert.ToHexStringLower(sample.Bytes)}");
         Assert.Equal(expected.Order(StringComparer.Ordinal), onDisk.Order(StringComparer.Ordinal));
     }
@@ -42,7 +43,9 @@ public sealed class GoldenVectorTests
     {
         var decoders = FrameCodecs.All.Where(static codec => codec.Type is not null).Select(static codec => codec.Type!.Value);
         Assert.Equal(Enum.GetValues<FrameType>().Order(), decoders.Order());
-        Assert.Equal(FrameCodecs.All.Select(static codec => codec.Name).Order(StringComparer.Ordinal), Samples.All.Select(static sample => sample.Codec).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(
+            FrameCodecs.All.Select(static codec => codec.Name).Order(StringComparer.Ordinal),
+            Samples.All.Select(static sample => sample.Codec).Distinct().Order(StringComparer.Ordinal));
     }
 
     private static void WriteIfAsked()

@@ -1,0 +1,62 @@
+using System.Runtime.CompilerServices;
+
+namespace Broker.Client;
+
+public sealed partial class BrokerClient
+{
+    /// <summary>
+    /// Consumes a queue until the loop is left or cancelled. Leaving the loop sends what is settled and returns everything else to the queue.
+    /// </summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="options">How to consume. <c>null</c>: defaults.</param>
+    /// <param name="cancellationToken">Ends the loop with <see cref="OperationCanceledException"/>.</param>
+    /// <example><code>
+    /// await foreach (var message in client.ConsumeAsync("orders"))
+    /// {
+    ///     await HandleAsync(message.Body);
+    ///     await message.AckAsync();
+    /// }
+    /// </code></example>
+    /// <exception cref="ConsumerCancelledException">The server has ended the subscription, usually because the queue was deleted.</exception>
+    /// <exception cref="BrokerStreamException">The server refused the subscription or has ended the stream.</exception>
+    /// <exception cref="BrokerConnectionException">The connection has ended; unsettled messages have gone back to the queue.</exception>
+    public async IAsyncEnumerable<Delivery> ConsumeAsync(
+        string queue, ConsumerOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var consumer = await SubscribeAsync(queue, options, cancellationToken).ConfigureAwait(false);
+        await using (consumer.ConfigureAwait(false))
+        {
+            await foreach (var delivery in consumer.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+            {
+                yield return delivery;
+            }
+        }
+    }
+
+    /// <summary>Subscribes to a queue, for reading in batches or cancelling without leaving a loop.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="options">How to consume. <c>null</c>: defaults.</param>
+    /// <param name="cancellationToken">Ends the wait; the subscription is given up.</param>
+    /// <exception cref="BrokerStreamException">The server refused.</exception>
+    /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
+    public async Task<Consumer> SubscribeAsync(string queue, ConsumerOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        var consumer = await Consumer.SubscribeAsync(this, _connection, _options, queue, options ?? new ConsumerOptions(), cancellationToken)
+            .ConfigureAwait(false);
+        _children[consumer] = true;
+        return consumer;
+    }
+
+    /// <summary>Takes one message of a queue without a subscription. For a look or a script; <see cref="ConsumeAsync"/> is faster by far.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="noAck">Settled by taking it. Default <c>false</c>: settle it, or it goes back to the queue with the connection.</param>
+    /// <param name="cancellationToken">Ends the wait. A message that comes later goes back to the queue, unless <paramref name="noAck"/> is set: it is lost
+    /// then.</param>
+    /// <returns>The message, or <c>null</c> if none is ready. The body may be kept.</returns>
+    /// <exception cref="BrokerRequestException">The broker refused, or there is no such queue.</exception>
+    /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
+    public Task<Delivery?> GetAsync(string queue, bool noAck = false, CancellationToken cancellationToken = default) =>
+        Requests().GetAsync(queue, noAck, cancellationToken);
+}

@@ -1,0 +1,99 @@
+using System.Buffers;
+using Broker.Client.Consuming;
+using Broker.Client.Streams;
+using Broker.Protocol;
+
+namespace Broker.Client;
+
+public sealed partial class Consumer : ISettlementSink
+{
+    private readonly FrameSender _sender;
+    private readonly SettlementBuffer _settlements = new();
+    private readonly ITimer _settleTimer;
+    private volatile bool _readerWaits;
+    private bool _timerRuns;
+
+    /// <summary>Sends what is settled now, without waiting for <see cref="ConsumerOptions.SettleDelay"/>.</summary>
+    public void FlushSettlements()
+    {
+        lock (_gate)
+        {
+            if (!_settlements.IsEmpty)
+            {
+                _sender.Signal();
+            }
+        }
+    }
+
+    void ISettlementSink.Settle(ulong first, ulong last, long bytes, SettleOutcome outcome)
+    {
+        lock (_gate)
+        {
+            if (_end is { } end)
+            {
+                throw end;
+            }
+
+            ObjectDisposedException.ThrowIf(_disposing, this);
+            _settlements.Add(new SequenceRange(first, last), outcome);
+            _settlements.AddCredit((long)(last - first + 1), bytes);
+            SendSoon();
+        }
+    }
+
+    private void GiveCreditFor(DeliveryBatch batch)
+    {
+        lock (_gate)
+        {
+            _settlements.AddCredit(batch.Count, batch.SizeBytes);
+            SendSoon();
+        }
+    }
+
+    /// <summary>Under the gate: sends now if there is much, or if nobody would do it in time.</summary>
+    private void SendSoon()
+    {
+        if (_readerWaits || _options.SettleDelay == TimeSpan.Zero || _settlements.IsLarge(_options.PrefetchMessages, _options.PrefetchBytes))
+        {
+            _sender.Signal();
+        }
+        else if (!_timerRuns && _options.SettleDelay != Timeout.InfiniteTimeSpan)
+        {
+            _timerRuns = true;
+            _settleTimer.Change(_options.SettleDelay, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void OnReaderWaits()
+    {
+        lock (_gate)
+        {
+            _readerWaits = true;
+            if (!_settlements.IsEmpty)
+            {
+                _sender.Signal();
+            }
+        }
+    }
+
+    private void OnSettleDelay()
+    {
+        lock (_gate)
+        {
+            _timerRuns = false;
+            if (!_settlements.IsEmpty)
+            {
+                _sender.Signal();
+            }
+        }
+    }
+
+    /// <summary>Under the gate, when the sender is about to send.</summary>
+    private void WriteSettlements(IBufferWriter<byte> writer)
+    {
+        if (!_settlements.IsEmpty)
+        {
+            _settlements.WriteTo(writer, withCredit: !_cancelSent);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using System.Text;
+using Broker.Client.Consuming;
+using Broker.Protocol;
+
+namespace Broker.Client;
+
+/// <summary>
+/// A message from a queue. Settle it once, with <see cref="AckAsync"/>, <see cref="RequeueAsync"/> or <see cref="RejectAsync"/>, unless it was taken with
+/// no-ack.
+/// </summary>
+/// <remarks>
+/// Settling is quick and rarely waits: settlements are collected, and sent together at the latest when the consumer waits for the next message or after
+/// <see cref="ConsumerOptions.SettleDelay"/>. A message whose settlement did not arrive is delivered again.
+/// </remarks>
+public readonly struct Delivery
+{
+    private readonly ISettlementSink? _sink;
+    private readonly ReadOnlyMemory<byte> _message;
+    private readonly int _bodySize;
+    private readonly DeliverFlags _flags;
+
+    internal Delivery(ISettlementSink? sink, ulong tag, DeliverFlags flags, ulong deliveryCount, ReadOnlyMemory<byte> message, int bodySize)
+    {
+        _sink = sink;
+        _message = message;
+        _bodySize = bodySize;
+        _flags = flags;
+        Tag = tag;
+        DeliveryCount = (long)deliveryCount;
+    }
+
+    /// <summary>The message's number on its consumer: 1, 2, 3 and so on.</summary>
+    public ulong Tag { get; }
+
+    /// <summary>How often the message was delivered before this time.</summary>
+    public long DeliveryCount { get; }
+
+    /// <summary>It was delivered before and not settled: it may have been processed already.</summary>
+    public bool Redelivered => _flags.HasFlag(DeliverFlags.Redelivered);
+
+    /// <summary>It was published as durable.</summary>
+    public bool Durable => _flags.HasFlag(DeliverFlags.Durable);
+
+    /// <summary>The exchange that it was published to; empty for the default exchange. Decoded at each call.</summary>
+    public string Exchange => Encoding.UTF8.GetString(View.Exchange);
+
+    /// <summary>The routing key. Decoded at each call.</summary>
+    public string RoutingKey => Encoding.UTF8.GetString(View.RoutingKey);
+
+    /// <summary>The body. From a <see cref="DeliveryBatch"/>, valid until the batch is disposed.</summary>
+    public ReadOnlyMemory<byte> Body => _message[^_bodySize..];
+
+    /// <summary>The encoded message's size in bytes: what it counts for in <see cref="ConsumerOptions.PrefetchBytes"/>.</summary>
+    public int SizeBytes => _message.Length;
+
+    /// <summary>What the publisher said about the message. Decoded at each call.</summary>
+    /// <exception cref="FormatException">The properties are malformed; a broker refuses such messages.</exception>
+    public MessageProperties Properties => MessageProperties.TryRead(View.Properties, out var properties, out var fault)
+        ? properties
+        : throw new FormatException($"malformed properties: {fault.Reason}");
+
+    private MessageView View => MessageView.TryParse(_message.Span, out var view, out var fault) ? view : throw new FormatException(fault.Reason);
+
+    /// <summary>Processed: the queue forgets the message.</summary>
+    /// <exception cref="BrokerException">The stream that it came on is over; the message has gone back to its queue.</exception>
+    /// <exception cref="InvalidOperationException">It was taken with no-ack, or is settled already.</exception>
+    public ValueTask AckAsync() => Settle(SettleOutcome.Ack);
+
+    /// <summary>Put back where it was, to be delivered again.</summary>
+    /// <inheritdoc cref="AckAsync" path="/exception"/>
+    public ValueTask RequeueAsync() => Settle(SettleOutcome.Requeue);
+
+    /// <summary>Not processable: dead-lettered where the queue has that, else dropped.</summary>
+    /// <inheritdoc cref="AckAsync" path="/exception"/>
+    public ValueTask RejectAsync() => Settle(SettleOutcome.Reject);
+
+    private ValueTask Settle(SettleOutcome outcome)
+    {
+        (_sink ?? throw new InvalidOperationException("the message was taken with no-ack: it is settled already")).Settle(Tag, Tag, SizeBytes, outcome);
+        return ValueTask.CompletedTask;
+    }
+}

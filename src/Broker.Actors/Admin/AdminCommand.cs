@@ -90,7 +90,8 @@ internal sealed class AdminArguments
                     throw Invalid($"argument '{argument.Name}' is missing");
                 }
 
-                values[argument.Name] = argument.Default?.DeepClone();
+                // As if the client had sent it: a node made from an int answers to no other type, one that was parsed to each that fits.
+                values[argument.Name] = argument.Default is { } value ? JsonNode.Parse(value.ToJsonString()) : null;
             }
         }
     }

@@ -3,8 +3,7 @@ using Broker.Pbm.Session;
 
 using var console = PbmConsole.OfProcess();
 using var interruption = new Interruption();
-await using var application = new PbmApplication(console, static (_, _) => Task.FromException<IBrokerSession>(
-    new PbmException(ExitCode.CannotConnect, "", "the client library is not part of this build")));
+await using var application = new PbmApplication(console, BrokerSession.ConnectAsync);
 if (args.Length > 0 || !console.IsInteractive)
 {
     return (int)await RunAsync(args);

@@ -72,7 +72,8 @@ internal sealed class FakeSession : IBrokerSession
     public Task<IncomingMessage?> GetAsync(string queue, bool noAck, CancellationToken cancellationToken) =>
         Task.FromResult(Ready.TryDequeue(out var message) ? WithAck(message) : null);
 
-    public async IAsyncEnumerable<IncomingMessage> ConsumeAsync(string queue, bool noAck, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IncomingMessage> ConsumeAsync(
+        string queue, bool noAck, int prefetch, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (Ready.TryDequeue(out var message))
         {
@@ -92,7 +93,7 @@ internal sealed class FakeSession : IBrokerSession
 
     private IncomingMessage WithAck(IncomingMessage message) => message with
     {
-        AckAsync = _ =>
+        AckAsync = () =>
         {
             Acknowledged++;
             return Task.CompletedTask;

@@ -11,6 +11,8 @@ namespace Broker.Pbm.Messages;
 /// </summary>
 internal static class ConsumeCommand
 {
+    private const int MaxPrefetch = 256;
+
     public static Command Build(Func<ParseResult, CommandContext> context)
     {
         var queue = new Argument<string>("queue") { Description = "The queue" };
@@ -31,7 +33,7 @@ internal static class ConsumeCommand
             var session = await run.ConnectAsync(cancellationToken);
             var (name, settled) = (parsed.GetValue(queue)!, parsed.GetValue(noAck));
             var messages = parsed.GetValue(follow)
-                ? session.ConsumeAsync(name, settled, cancellationToken)
+                ? session.ConsumeAsync(name, settled, (int)Math.Min(MaxPrefetch, parsed.GetValue(count) ?? MaxPrefetch), cancellationToken)
                 : ReadyAsync(run, session, name, settled, cancellationToken);
             return (int)await PrintAsync(run, messages, parsed.GetValue(count), cancellationToken);
         });
@@ -46,7 +48,7 @@ internal static class ConsumeCommand
         await foreach (var message in messages.WithCancellation(cancellationToken))
         {
             writer.Write(message);
-            await message.AckAsync(cancellationToken);
+            await message.AckAsync();
             if (++printed == count)
             {
                 return ExitCode.Ok;

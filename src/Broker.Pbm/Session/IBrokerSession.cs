@@ -16,8 +16,8 @@ internal interface IBrokerSession : IAsyncDisposable
     /// <summary>Takes the first ready message of a queue; <c>null</c> if there is none.</summary>
     Task<IncomingMessage?> GetAsync(string queue, bool noAck, CancellationToken cancellationToken);
 
-    /// <summary>Takes messages as they come until it is cancelled.</summary>
-    IAsyncEnumerable<IncomingMessage> ConsumeAsync(string queue, bool noAck, CancellationToken cancellationToken);
+    /// <summary>Takes messages as they come until it is cancelled, with so many on their way at most.</summary>
+    IAsyncEnumerable<IncomingMessage> ConsumeAsync(string queue, bool noAck, int prefetch, CancellationToken cancellationToken);
 
     /// <summary>Sends a few bytes and waits until they are back.</summary>
     Task<TimeSpan> PingAsync(CancellationToken cancellationToken);
@@ -44,5 +44,5 @@ internal sealed record IncomingMessage(
     string Exchange, string RoutingKey, MessageProperties Properties, ReadOnlyMemory<byte> Body, bool Redelivered, long DeliveryCount)
 {
     /// <summary>Settles it, unless it was taken settled.</summary>
-    public Func<CancellationToken, Task> AckAsync { get; init; } = static _ => Task.CompletedTask;
+    public Func<Task> AckAsync { get; init; } = static () => Task.CompletedTask;
 }

@@ -15,6 +15,7 @@ internal sealed class FakeSession : IBrokerSession
           {"name":"max-length","kind":"option","type":"int","required":false,"default":1000,"description":"Bound"},
           {"name":"lazy","kind":"option","type":"bool","required":false,"default":null,"description":"Late"}]}
         {"command":"queue list","description":"List the queues.","arguments":[],"columns":["name","messages"]}
+        {"command":"catalog","description":"List the commands.","arguments":[],"columns":["command"]}
         {"command":"actor hierarchy","description":"Show the actors.","arguments":[],"columns":[]}
         """;
 

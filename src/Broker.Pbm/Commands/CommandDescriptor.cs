@@ -38,7 +38,7 @@ internal sealed record ArgumentDescriptor
 /// <summary>One command of the node, as its <c>catalog</c> describes it.</summary>
 internal sealed record CommandDescriptor
 {
-    /// <summary>Palette and name, such as <c>queue declare</c>.</summary>
+    /// <summary>Palette and name, such as <c>queue declare</c>. One word alone is a command for programs, such as <c>catalog</c> itself.</summary>
     public required string Command { get; init; }
 
     public string Description { get; init; } = "";
@@ -55,7 +55,7 @@ internal sealed record CommandDescriptor
         try
         {
             var descriptor = row.Deserialize(CatalogJson.Default.CommandDescriptor)!;
-            return descriptor.Command.Split(' ') is [{ Length: > 0 }, .., { Length: > 0 }]
+            return Array.TrueForAll(descriptor.Command.Split(' '), word => word.Length > 0)
                 ? descriptor
                 : throw new JsonException($"'{descriptor.Command}' is not of the form 'palette name'");
         }

@@ -80,6 +80,11 @@ internal sealed class CommandTree
     private void AddNodeCommand(CommandDescriptor descriptor)
     {
         var words = descriptor.Command.Split(' ');
+        if (words.Length == 1)
+        {
+            return; // for programs, not for people
+        }
+
         var parent = words[..^1].Aggregate((Command)_root, Palette);
         if (parent.Subcommands.All(command => command.Name != words[^1]))
         {

@@ -2,7 +2,8 @@
 
 # True if a shared library with this exact name is known to the dynamic linker.
 has_library() {
-    /sbin/ldconfig -p 2>/dev/null | grep -qF "$1 "
+    # Not `| grep -q`: it stops reading, and with pipefail the broken pipe would look like a missing library.
+    [[ $(/sbin/ldconfig -p 2>/dev/null) == *"$1 "* ]]
 }
 
 # Runs a command as root: directly, or through sudo.
@@ -81,7 +82,7 @@ enable_backports() {
 deb822_backports() {
     cat "$2"/*.sources 2>/dev/null | awk -v suite="$1" '
         BEGIN { RS = ""; FS = "\n" }
-        /(^|\n)Enabled: *no/ { next }
+        done || /(^|\n)Enabled: *no/ { next }
         {
             offers = 0; stanza = ""
             for (i = 1; i <= NF; i++) {
@@ -92,16 +93,16 @@ deb822_backports() {
                 }
                 if ($i !~ /^#/) { stanza = stanza $i "\n" }
             }
-            if (offers) { printf "%s", stanza; exit }
+            if (offers) { printf "%s", stanza; done = 1 }
         }'
 }
 
 # The first `deb` line that offers packages of the suite, its suite replaced.
 one_line_backports() {
     cat "$2" "$3"/*.list 2>/dev/null | awk -v suite="$1" '
-        $1 == "deb" {
-            for (i = 2; i < NF; i++) {
-                if ($i == suite || $i == suite "-updates") { $i = suite "-backports"; print; exit }
+        !done && $1 == "deb" {
+            for (i = 2; i < NF && !done; i++) {
+                if ($i == suite || $i == suite "-updates") { $i = suite "-backports"; print; done = 1 }
             }
         }'
 }

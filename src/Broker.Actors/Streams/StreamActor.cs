@@ -53,7 +53,14 @@ internal abstract class StreamActor : Actor
     protected override void PreStart()
     {
         Context.Describe(Status.ToString);
-        Read();
+        try
+        {
+            Read();
+        }
+        catch (QuicTransportException)
+        {
+            Context.Stop(Self); // reset before it was read
+        }
     }
 
     protected override void PostStop()

@@ -4,6 +4,7 @@ using Broker.Protocol;
 namespace Broker.Actors.Requests;
 
 /// <summary>Messages that GET has handed out on one request stream, from whatever queue, under tags of the stream's own.</summary>
+/// <remarks>Those of a queue that has gone stay until they are settled: settling them has no effect, but the client has a right to.</remarks>
 internal sealed class GetDeliveries
 {
     private readonly SortedDictionary<ulong, (ActorRef Queue, ulong Tag)> _held = [];
@@ -18,15 +19,6 @@ internal sealed class GetDeliveries
 
     /// <summary>A tag for one that has not.</summary>
     public ulong Skip() => ++_lastTag;
-
-    /// <summary>The queue is gone, and what it had delivered with it.</summary>
-    public void Forget(ActorRef queue)
-    {
-        foreach (var tag in _held.Where(h => h.Value.Queue == queue).Select(h => h.Key).ToList())
-        {
-            _held.Remove(tag);
-        }
-    }
 
     /// <summary>Finds whose the tags are and forgets them; all or none.</summary>
     public bool TryTake(IReadOnlyList<SequenceRange> ranges, out List<(ActorRef Queue, ulong Tag)> settlements, out FrameFault fault)

@@ -95,7 +95,6 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             case ConsumerSignal.Settled or ConsumerSignal.QueueGone:
                 break;
             case Terminated m:
-                _deliveries.Forget(m.Actor);
                 if (_pending is { Queue: { } queue } waiting && queue.Actor == m.Actor)
                 {
                     Refuse(waiting.RequestId, TopologyMachine.NoQueue(queue.Name));

@@ -92,7 +92,9 @@ public sealed class HelloTests
         var time = new ManualTimeProvider();
         var limits = new BrokerLimits();
         await using var broker = await BrokerFixture.StartAsync(limits, time);
+        var timers = time.ActiveTimers;
         await using var client = await broker.ConnectRawAsync("broker/1");
+        await WireAdmin.UntilAsync(() => Task.FromResult(time.ActiveTimers), count => count > timers, "the node to start its timer");
         if (opensControl)
         {
             await client.OpenAsync(StreamKind.Control);
@@ -100,7 +102,6 @@ public sealed class HelloTests
 
         await using (var other = await broker.ConnectAsync())
         {
-            // The timer of the first connection was set before the second one was welcomed only if the first was accepted first, which it was.
             time.Advance(limits.OpeningTimeout - TimeSpan.FromMilliseconds(1));
             Assert.False(client.Quic.Closed.IsCompleted);
             time.Advance(TimeSpan.FromMilliseconds(1));

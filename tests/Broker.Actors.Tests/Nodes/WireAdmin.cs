@@ -79,6 +79,7 @@ internal sealed class WireAdmin(WireConnection connection, WireStream stream) : 
                 return answer;
             }
 
+            await Task.Yield();
             if (TimeProvider.System.GetElapsedTime(start) > WireConnection.Timeout)
             {
                 throw new TimeoutException($"waited {WireConnection.Timeout} for {what}; last seen: {answer}");

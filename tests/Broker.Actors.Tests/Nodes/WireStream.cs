@@ -18,6 +18,7 @@ internal sealed record WireGet(ulong RequestId, ulong Tag, DeliverFlags Flags, u
 internal sealed class WireStream(IQuicStream stream) : IAsyncDisposable
 {
     private readonly Queue<(FrameType Type, byte[] Payload)> _frames = new();
+    private readonly PartialFrame _partial = new();
 
     public IQuicStream Quic => stream;
 
@@ -263,7 +264,7 @@ internal sealed class WireStream(IQuicStream stream) : IAsyncDisposable
 
     private SequencePosition Decode(ReadOnlySequence<byte> buffer)
     {
-        using var reader = new FrameReader(buffer, 32 << 20);
+        using var reader = new FrameReader(buffer, 32 << 20, _partial);
         while (true)
         {
             var status = reader.TryRead(out var type, out var payload, out var fault);

@@ -48,7 +48,7 @@ internal sealed class AdminCommands
 
         try
         {
-            return JsonNode.Parse(json.Span)?.AsObject() ?? [];
+            return JsonNode.Parse(json.Span, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false })?.AsObject() ?? [];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

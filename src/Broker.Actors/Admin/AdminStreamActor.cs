@@ -9,8 +9,8 @@ using Broker.Transport;
 
 namespace Broker.Actors.Admin;
 
-/// <summary>One admin stream: commands in, rows out, one command at a time. For certificates with the admin role only.</summary>
-internal sealed class AdminStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, PeerIdentity identity)
+/// <summary>One admin stream: commands in, rows out, one command at a time. For certificates with the admin role, which the connection checks.</summary>
+internal sealed class AdminStreamActor(IQuicStream stream, NodeServices node, StreamStatus status)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
     private const int RowsPerFlush = 256;
@@ -28,16 +28,6 @@ internal sealed class AdminStreamActor(IQuicStream stream, NodeServices node, St
     protected override bool OwesOutput => _running || _end is not null;
 
     protected override bool HasMoreOutput => _rows.Count > 0;
-
-    protected override void PreStart()
-    {
-        if (!identity.Roles.HasFlag(PeerRoles.Admin))
-        {
-            Fail(new FrameFault(ErrorCode.AccessRefused, $"'{identity.User}' has no admin role; use a certificate with the URI name broker://role/admin"));
-        }
-
-        base.PreStart();
-    }
 
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
     {

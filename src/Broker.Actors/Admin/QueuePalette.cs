@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json.Nodes;
 using Broker.Actors.Queues;
@@ -97,6 +98,11 @@ internal static class QueuePalette
         }
 
         var shown = view.Body[..Math.Min(view.Body.Length, MaxPeekBodyBytes)];
+        if (shown.Length < view.Body.Length && Rune.DecodeLastFromUtf8(shown, out _, out var partial) == OperationStatus.NeedMoreData)
+        {
+            shown = shown[..^partial]; // cut between characters, or text would look like something else
+        }
+
         return new JsonObject
         {
             ["position"] = entry.Position,

@@ -62,8 +62,7 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
                 _waiting.Add(m);
                 break;
             case Refused m:
-                var status = Status.Open(m.Stream.Id, "refused");
-                Context.ActorOf(Props.Create(() => new RefusedStreamActor(m.Stream, Node, status, m.Fault)), Name("refused", m.Stream));
+                Refuse(m.Stream, m.Fault);
                 break;
             case Gone m:
                 StreamActor.Forget(m.Stream.DisposeAsync());
@@ -114,9 +113,21 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
         Context.Watch(Context.ActorOf(Props.Create(() => new ControlStreamActor(stream, Node, status, self, welcome)), Name("control", stream)));
     }
 
+    private void Refuse(IQuicStream stream, FrameFault fault)
+    {
+        var status = Status.Open(stream.Id, "refused");
+        Context.ActorOf(Props.Create(() => new RefusedStreamActor(stream, Node, status, fault)), Name("refused", stream));
+    }
+
     private void Start(Opened opened)
     {
         var stream = opened.Stream;
+        if (opened.Kind == StreamKind.Admin && !Identity.Roles.HasFlag(PeerRoles.Admin))
+        {
+            Refuse(stream, new FrameFault(ErrorCode.AccessRefused, $"'{Identity.User}' has no admin role; use a certificate with the URI name broker://role/admin"));
+            return;
+        }
+
         var kind = opened.Kind switch
         {
             StreamKind.Publish => "publish",
@@ -132,7 +143,7 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
             StreamKind.Consume => Props.Create(() => new ConsumerStreamActor(stream, Node, status)),
             StreamKind.Request => Props.Create(() => new RequestStreamActor(stream, Node, status)),
             StreamKind.Echo => Props.Create(() => new EchoStreamActor(stream, Node, status)),
-            _ => Props.Create(() => new AdminStreamActor(stream, Node, status, Identity)),
+            _ => Props.Create(() => new AdminStreamActor(stream, Node, status)),
         };
         Context.ActorOf(props, Name(kind, stream));
     }

@@ -1,0 +1,177 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Broker.Protocol;
+
+namespace Broker.Actors.Tests.Nodes;
+
+/// <summary>The commands of an administrator (docs/protocol.md, section 10).</summary>
+public sealed class AdminTests
+{
+    [Fact]
+    public async Task Certificate_without_the_admin_role_is_refused_before_it_asks_anything()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        var admin = await client.OpenAsync(StreamKind.Admin);
+        await admin.ExpectFaultAsync(ErrorCode.AccessRefused);
+        await client.DeclareQueueAsync("orders");
+    }
+
+    [Fact]
+    public async Task Catalog_describes_every_command()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        var catalog = await admin.RunAsync("catalog");
+        var names = catalog.Select(c => (string)c["command"]!).ToList();
+        Assert.Equal(names.Order(StringComparer.Ordinal), names);
+        string[] expected =
+        [
+            "actor hierarchy", "binding declare", "binding delete", "binding list", "catalog", "cluster show", "connection close", "connection list",
+            "exchange declare", "exchange delete", "exchange list", "queue declare", "queue delete", "queue list", "queue peek", "queue purge",
+        ];
+        Assert.Empty(expected.Except(names));
+        Assert.All(catalog, c => Assert.NotEmpty((string)c["description"]!));
+        var peek = catalog.Single(c => (string)c["command"]! == "queue peek")["arguments"]!.AsArray();
+        Assert.Equal(["positional", "option"], peek.Select(a => (string)a!["kind"]!));
+        Assert.Equal([true, false], peek.Select(a => (bool)a!["required"]!));
+    }
+
+    [Fact]
+    public async Task Topology_is_declared_listed_and_deleted()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await admin.RunAsync("exchange declare", """{"exchange":"logs","type":"fanout"}""");
+        await admin.RunAsync("exchange declare", """{"exchange":"levels"}""");
+        await admin.RunAsync("queue declare", """{"queue":"orders"}""");
+        await admin.RunAsync("binding declare", """{"exchange":"logs","queue":"orders"}""");
+        await admin.RunAsync("binding declare", """{"exchange":"levels","queue":"orders","key":"error"}""");
+
+        var exchanges = (await admin.RunAsync("exchange list")).Select(e => $"{e["name"]}:{e["type"]}:{e["bindings"]}");
+        Assert.Equal([":direct:0", "amq.direct:direct:0", "amq.fanout:fanout:0", "levels:direct:1", "logs:fanout:1"], exchanges);
+        var bindings = (await admin.RunAsync("binding list")).Select(b => $"{b["exchange"]}:{b["key"]}:{b["queue"]}");
+        Assert.Equal(["levels:error:orders", "logs::orders"], bindings);
+
+        await admin.RunAsync("binding delete", """{"exchange":"levels","queue":"orders","key":"error"}""");
+        await admin.RefusedAsync(ErrorCode.PreconditionFailed, "exchange delete", """{"exchange":"logs","if-unused":true}""");
+        await admin.RunAsync("queue delete", """{"queue":"orders","if-unused":true,"if-empty":true}""");
+        Assert.Empty(await admin.RunAsync("binding list"));
+        Assert.Empty(await admin.RunAsync("queue list"));
+        await admin.RunAsync("exchange delete", """{"exchange":"logs","if-unused":true}""");
+    }
+
+    [Fact]
+    public async Task Messages_are_peeked_at_and_purged()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await admin.Connection.DeclareQueueAsync("orders");
+        await using var publisher = await admin.Connection.OpenPublisherAsync();
+        await publisher.PublishAsync(1, "", "orders", "text");
+        await publisher.SendAsync(
+            w => WireStream.WritePublish(w, 2, "", "orders", [0xff, 0x00]),
+            w => WireStream.WritePublish(w, 3, "", "orders", Encoding.UTF8.GetBytes(new string('x', 5000))));
+        await publisher.ExpectConfirmsAsync(3);
+
+        var rows = await admin.RunAsync("queue peek", """{"queue":"orders"}""");
+        Assert.Equal(["text", "FF00", new string('x', 4096)], rows.Select(r => (string)r["body"]!));
+        Assert.Equal(["utf-8", "hex", "utf-8"], rows.Select(r => (string)r["encoding"]!));
+        Assert.Equal([false, false, true], rows.Select(r => (bool)r["cut"]!));
+        Assert.Single(await admin.RunAsync("queue peek", """{"queue":"orders","count":1}"""));
+        await admin.ExpectQueueAsync("orders", ready: 3, unsettled: 0);
+        Assert.Equal(3, (int)Assert.Single(await admin.RunAsync("queue purge", """{"queue":"orders"}"""))["messages"]!);
+        Assert.Empty(await admin.RunAsync("queue peek", """{"queue":"orders"}"""));
+    }
+
+    [Fact]
+    public async Task Text_that_is_cut_in_a_character_is_still_text()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await admin.Connection.DeclareQueueAsync("orders");
+        await using var publisher = await admin.Connection.OpenPublisherAsync();
+        await publisher.PublishAsync(1, "", "orders", "x" + new string('ä', 3000));
+        await publisher.ExpectConfirmsAsync(1);
+        var row = Assert.Single(await admin.RunAsync("queue peek", """{"queue":"orders"}"""));
+        Assert.Equal(("utf-8", "x" + new string('ä', 2047), true), ((string)row["encoding"]!, (string)row["body"]!, (bool)row["cut"]!));
+    }
+
+    [Fact]
+    public async Task Connections_are_listed_and_closed()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await using var client = await broker.ConnectAsync();
+        await client.DeclareQueueAsync("orders");
+        await using var consumer = await client.SubscribeAsync("orders");
+        var id = (long)client.Welcome!.ConnectionId;
+        var rows = await admin.RunAsync("connection list");
+        var row = rows.Single(r => (long)r["id"]! == id);
+        Assert.Equal(("client", "test", "broker/1"), ((string)row["user"]!, (string)row["client"]!, (string)row["protocol"]!));
+        Assert.Contains(row["streamDetails"]!.AsArray(), s => (string)s!["kind"]! == "consume");
+        Assert.Equal(2, (int)(await admin.RunAsync("cluster show"))[0]["connections"]!);
+
+        await admin.RunAsync("connection close", $$"""{"id":{{id}},"reason":"enough"}""");
+        var closed = await client.ClosedAsync();
+        Assert.Equal(((long?)ErrorCode.Cancelled, "enough"), (closed.ErrorCode, closed.Reason));
+        await WireAdmin.UntilAsync(() => admin.RunAsync("connection list"), list => list.Count == 1, "the connection to be gone from the list");
+        await admin.RefusedAsync(ErrorCode.NotFound, "connection close", $$"""{"id":{{id}}}""");
+    }
+
+    [Fact]
+    public async Task Hierarchy_can_be_cut_at_a_path_and_a_depth()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await admin.RunAsync("queue declare", """{"queue":"orders"}""");
+        var all = await admin.RunAsync("actor hierarchy");
+        Assert.Contains(all, a => ((string)a["path"]!).EndsWith("/orders", StringComparison.Ordinal));
+        var some = await admin.RunAsync("actor hierarchy", """{"start":"/user/queue","depth":1}""");
+        Assert.All(some, a => Assert.InRange((int)a["depth"]!, 0, 1));
+        Assert.Equal("/user/queue", (string)some[0]["path"]!);
+    }
+
+    [Theory]
+    [InlineData("no such", "", ErrorCode.NotFound)]
+    [InlineData("queue list", """{"queue":"x"}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", "", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":null}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":7}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":["a"]}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":"a","queue":"b"}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":"amq.x"}""", ErrorCode.AccessRefused)]
+    [InlineData("queue declare", "[1]", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", "{", ErrorCode.InvalidArgument)]
+    [InlineData("queue delete", """{"queue":"a","if-empty":"yes"}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue peek", """{"queue":"absent"}""", ErrorCode.NotFound)]
+    [InlineData("queue peek", """{"queue":"absent","count":0}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue peek", """{"queue":"absent","count":1.5}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue peek", """{"queue":"absent","count":99999999999}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue purge", """{"queue":"absent"}""", ErrorCode.NotFound)]
+    [InlineData("exchange declare", """{"exchange":"x","type":"topic"}""", ErrorCode.InvalidArgument)]
+    [InlineData("binding declare", """{"exchange":"absent","queue":"absent"}""", ErrorCode.NotFound)]
+    [InlineData("connection close", """{"id":12345678}""", ErrorCode.NotFound)]
+    [InlineData("actor hierarchy", """{"start":"/user/nobody"}""", ErrorCode.NotFound)]
+    [InlineData("actor hierarchy", """{"start":"nonsense//"}""", ErrorCode.NotFound)]
+    public async Task Wrong_command_is_answered_in_words_and_the_stream_goes_on(string command, string json, ErrorCode code)
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        Assert.NotEmpty(await admin.RefusedAsync(code, command, json));
+        Assert.Single(await admin.RunAsync("cluster show"));
+    }
+
+    [Fact]
+    public async Task Many_rows_arrive_in_full()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        for (var i = 0; i < 700; i++)
+        {
+            await admin.RunAsync("queue declare", new JsonObject { ["queue"] = $"q{i:000}" }.ToJsonString());
+        }
+
+        Assert.Equal(Enumerable.Range(0, 700).Select(i => $"q{i:000}"), (await admin.RunAsync("queue list")).Select(q => (string)q["name"]!));
+    }
+}

@@ -8,8 +8,7 @@ root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 
 require_dotnet
 setup_quic
-node=$(built_file src/Broker.Node Broker.Node.dll)
-build_if_changed product Broker.Product.slnf "$node" src
+build_product
 
 export BROKER_DATA=${BROKER_DATA:-$root/data}
-exec dotnet "$node" --development-certificates --welcome "$root/scripts/next-steps.txt" "$@"
+exec dotnet "$(built_file src/Broker.Node Broker.Node.dll)" --development-certificates --welcome "$root/scripts/next-steps.txt" "$@"

@@ -42,6 +42,20 @@ build_if_changed() {
     ) 9>"$root/artifacts/build/lock"
 }
 
+pbm_folders=(src/Broker.{Protocol,Transport,Transport.Auto,Transport.MsQuic,Transport.Ngtcp2,Client,Pbm})
+
+build_pbm() {
+    build_if_changed pbm src/Broker.Pbm "$(built_file src/Broker.Pbm pbm.dll)" "${pbm_folders[@]}"
+}
+
+# The node and pbm in one build, which leaves nothing to do for build_pbm.
+build_product() {
+    local pbm_now
+    pbm_now=$(fingerprint "${pbm_folders[@]}")
+    build_if_changed product Broker.Product.slnf "$(built_file src/Broker.Node Broker.Node.dll)" src || return 1
+    echo "$pbm_now" >"$root/artifacts/build/pbm"
+}
+
 build() {
     echo "Building $1 ..." >&2
     # `dotnet msbuild` is `dotnet build` without its summary: quiet means that only warnings and errors are printed.

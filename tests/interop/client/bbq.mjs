@@ -69,6 +69,11 @@ class BbqConsume {
     }
   }
 
+  /** FIN without the last byte. */
+  async leave() {
+    await this.#stream.finish();
+  }
+
   async abandon(code) {
     await this.#stream.reset(code);
   }

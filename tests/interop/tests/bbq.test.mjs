@@ -34,16 +34,21 @@ test('A consume waits on an empty queue', async (t) => {
   await consume.settle(settlements.ack);
 });
 
-test('A message goes back when its stream is reset before the last byte', async (t) => {
-  const { bbq, queue } = await topology(t);
-  await bbq.publish('', queue, Buffer.from('kept'));
-  const first = await bbq.consume(queue);
-  await first.message();
-  await first.abandon(codes.CANCELLED);
-  const second = await bbq.consume(queue);
-  assert.equal((await second.message()).toString(), 'kept');
-  await second.settle(settlements.ack);
-});
+for (const [how, leave] of [
+  ['ends', (consume) => consume.leave()],
+  ['is reset', (consume) => consume.abandon(codes.CANCELLED)],
+]) {
+  test(`A message goes back when its stream ${how} before the last byte`, async (t) => {
+    const { bbq, queue } = await topology(t);
+    await bbq.publish('', queue, Buffer.from('kept'));
+    const first = await bbq.consume(queue);
+    await first.message();
+    await leave(first);
+    const second = await bbq.consume(queue);
+    assert.equal((await second.message()).toString(), 'kept');
+    await second.settle(settlements.ack);
+  });
+}
 
 test('A message goes back when its connection ends before the last byte', async (t) => {
   const { bbq, queue } = await topology(t);

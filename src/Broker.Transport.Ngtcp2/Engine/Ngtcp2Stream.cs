@@ -188,7 +188,8 @@ internal sealed class Ngtcp2Stream : LoopWork, IQuicStream
     /// <summary>On the loop: the peer reset its side.</summary>
     public void OnReset(long errorCode)
     {
-        var waiting = _input.OnFailed(new QuicTransportException(QuicError.StreamAborted, $"the peer reset the stream with code {errorCode}", errorCode: errorCode), dropUnread: false, out var released);
+        var fault = new QuicTransportException(QuicError.StreamAborted, $"the peer reset the stream with code {errorCode}", errorCode: errorCode);
+        var waiting = _input.OnFailed(fault, dropUnread: false, out var released);
         ReturnCredit(released, creditDue: false);
         if (waiting)
         {

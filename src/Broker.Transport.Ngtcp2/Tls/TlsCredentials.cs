@@ -91,7 +91,9 @@ internal sealed unsafe class TlsCredentials : SafeHandle
             {
                 var certificateData = new Datum { Data = certificate, Size = (uint)options.CertificatePem.Length };
                 var keyData = new Datum { Data = key, Size = (uint)options.PrivateKeyPem.Length };
-                Check(GnuTlsNative.gnutls_certificate_set_x509_key_mem(handle, &certificateData, &keyData, GnuTlsNative.FormatPem), $"use {nameof(options.CertificatePem)} with {nameof(options.PrivateKeyPem)}");
+                Check(
+                    GnuTlsNative.gnutls_certificate_set_x509_key_mem(handle, &certificateData, &keyData, GnuTlsNative.FormatPem),
+                    $"use {nameof(options.CertificatePem)} with {nameof(options.PrivateKeyPem)}");
             }
 
             var rootData = new Datum { Data = roots, Size = (uint)options.TrustedRootsPem.Length };

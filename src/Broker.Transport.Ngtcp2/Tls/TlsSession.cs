@@ -139,7 +139,8 @@ internal sealed unsafe class TlsSession
 
         if (options.SessionCache is { } cache)
         {
-            GnuTlsNative.gnutls_handshake_set_hook_function(_session, GnuTlsNative.HandshakeNewSessionTicket, GnuTlsNative.HookPost, (nint)(delegate* unmanaged<nint, uint, uint, uint, Datum*, int>)&OnTicket);
+            var hook = (nint)(delegate* unmanaged<nint, uint, uint, uint, Datum*, int>)&OnTicket;
+            GnuTlsNative.gnutls_handshake_set_hook_function(_session, GnuTlsNative.HandshakeNewSessionTicket, GnuTlsNative.HookPost, hook);
             if (cache.Get(options.ServerName) is { } ticket)
             {
                 fixed (byte* p = ticket)

@@ -11,7 +11,8 @@ namespace Broker.Transport.Tests.Ngtcp2;
 public abstract class Ngtcp2Tests : TransportContract<Ngtcp2Backend>
 {
     /// <summary>A listener and a client on their own transports, with their own engines.</summary>
-    internal static async Task<ConnectedPair> ConnectPairAsync(Ngtcp2Transport server, Ngtcp2Transport client, QuicListenerOptions listenerOptions, Func<IQuicListener, QuicClientOptions> clientOptions)
+    internal static async Task<ConnectedPair> ConnectPairAsync(
+        Ngtcp2Transport server, Ngtcp2Transport client, QuicListenerOptions listenerOptions, Func<IQuicListener, QuicClientOptions> clientOptions)
     {
         var listener = await Wait.For(server.ListenAsync(listenerOptions), "the listener");
         var connection = await Wait.For(client.ConnectAsync(clientOptions(listener)), "the client's handshake");

@@ -55,6 +55,14 @@ public sealed partial class WordingTests
         where !target.Contains("://", StringComparison.Ordinal) && !Repository.Has(Path.Combine(file.Folder, target))
         select $"{file.Path}: {target}");
 
+    [Fact]
+    public void The_README_starts_as_the_node_says() => Tidy.Nothing(
+        "Make README.md and scripts/next-steps.txt say the same: both are what a newcomer types.",
+        from line in File.ReadAllLines(Path.Combine(Repository.Root, "scripts/next-steps.txt"))
+        where line.StartsWith("  ", StringComparison.Ordinal)
+        where !Repository.Files.Single(file => file.Path == "README.md").Text.Contains(line.Trim(), StringComparison.Ordinal)
+        select line.Trim());
+
     // This project spells out what it forbids.
     private static IEnumerable<SourceFile> Written(params string[] endings) => Repository.Files.Where(file =>
         !file.Path.StartsWith("tests/Broker.Tidy.Tests/", StringComparison.Ordinal)

@@ -42,11 +42,11 @@ internal sealed class BenchSuite(string transportKind, DirectoryInfo certificate
             await using var node = await StartNodeAsync(data.FullName);
             await new BrokerBench(Options(node, transport), node, 2).EndToEndAsync(1024, 1, acknowledge: true); // warms both processes up
             var bench = new BrokerBench(Options(node, transport), node, seconds);
-            await PrintAsync("broker 1 KiB, 1 producer 1 consumer, no-ack", "msg/s", () => bench.EndToEndAsync(1024, 1, acknowledge: false));
-            await PrintAsync("broker 1 KiB, 1 producer 1 consumer, acked", "msg/s", () => bench.EndToEndAsync(1024, 1, acknowledge: true));
-            await PrintAsync("broker 100 B, 1 producer 1 consumer, no-ack", "msg/s", () => bench.EndToEndAsync(100, 1, acknowledge: false));
-            await PrintAsync("broker 100 B, 1 producer 1 consumer, acked", "msg/s", () => bench.EndToEndAsync(100, 1, acknowledge: true));
-            await PrintAsync("broker 1 KiB, 10 producers 10 consumers, acked", "msg/s", () => bench.EndToEndAsync(1024, 10, acknowledge: true));
+            await PrintRateAsync("broker 1 KiB, 1 producer 1 consumer, no-ack", () => bench.EndToEndAsync(1024, 1, acknowledge: false));
+            await PrintRateAsync("broker 1 KiB, 1 producer 1 consumer, acked", () => bench.EndToEndAsync(1024, 1, acknowledge: true));
+            await PrintRateAsync("broker 100 B, 1 producer 1 consumer, no-ack", () => bench.EndToEndAsync(100, 1, acknowledge: false));
+            await PrintRateAsync("broker 100 B, 1 producer 1 consumer, acked", () => bench.EndToEndAsync(100, 1, acknowledge: true));
+            await PrintRateAsync("broker 1 KiB, 10 producers 10 consumers, acked", () => bench.EndToEndAsync(1024, 10, acknowledge: true));
             await PrintLatenciesAsync("broker confirm latency at 1,000 msg/s of 1 KiB", bench.ConfirmLatencyAsync);
         }
         finally
@@ -114,6 +114,23 @@ internal sealed class BenchSuite(string transportKind, DirectoryInfo certificate
         {
             Console.WriteLine(new Row($"{what}, {name}", "us", new Samples([.. taken.Select(l => l.Percentile(share))])));
         }
+    }
+
+    private async Task PrintRateAsync(string what, Func<Task<(double Rate, double NodeMicroseconds)>> measure)
+    {
+        if (!Wanted(what))
+        {
+            return;
+        }
+
+        var taken = new List<(double Rate, double NodeMicroseconds)>();
+        for (var i = 0; i < runs; i++)
+        {
+            taken.Add(await measure());
+        }
+
+        Console.WriteLine(new Row(what, "msg/s", new Samples([.. taken.Select(t => t.Rate)])));
+        Console.WriteLine(new Row("  CPU of the node for one of them", "us", new Samples([.. taken.Select(t => t.NodeMicroseconds)])));
     }
 
     private bool Wanted(params string[] names) => names.Any(n => n.Contains(only, StringComparison.OrdinalIgnoreCase));

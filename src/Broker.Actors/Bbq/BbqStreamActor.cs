@@ -238,7 +238,7 @@ internal sealed class BbqStreamActor : StreamActor
         }
 
         Context.Watch(_queue.Actor);
-        _queue.Actor.Tell(new QueueMessage.Subscribe(Exclusive: false, NoAck: false), Self);
+        _queue.Actor.Tell(new QueueMessage.Subscribe(Exclusive: false, NoAck: false, int.MaxValue), Self);
         _queue.Actor.Tell(new QueueMessage.Grant(Messages: 1, Bytes: Node.Limits.MaxMessageBytes), Self);
     }
 

@@ -21,9 +21,10 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
     private readonly List<Opened> _waiting = [];
     private bool _hasControl;
     private bool _welcomed;
+    private int _clientMaxMessageBytes;
 
     /// <summary>By the control stream's actor: the client has introduced itself.</summary>
-    public sealed record Welcomed(string ClientName);
+    public sealed record Welcomed(string ClientName, int MaxMessageBytes);
 
     /// <summary>By the control stream's actor: the connection is to end.</summary>
     public sealed record Ending(FrameFault Fault);
@@ -69,6 +70,7 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
                 break;
             case Welcomed m:
                 Status.ClientName = m.ClientName;
+                _clientMaxMessageBytes = m.MaxMessageBytes;
                 _welcomed = true;
                 Context.Timers.Cancel(HelloTimeout.Instance);
                 _waiting.ForEach(Start);
@@ -137,11 +139,12 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
             _ => "admin",
         };
         var status = Status.Open(stream.Id, kind);
+        var maxMessageBytes = _clientMaxMessageBytes;
         var props = opened.Kind switch
         {
             StreamKind.Publish => Props.Create(() => new PublisherStreamActor(stream, Node, status)),
-            StreamKind.Consume => Props.Create(() => new ConsumerStreamActor(stream, Node, status)),
-            StreamKind.Request => Props.Create(() => new RequestStreamActor(stream, Node, status)),
+            StreamKind.Consume => Props.Create(() => new ConsumerStreamActor(stream, Node, status, maxMessageBytes)),
+            StreamKind.Request => Props.Create(() => new RequestStreamActor(stream, Node, status, maxMessageBytes)),
             StreamKind.Echo => Props.Create(() => new EchoStreamActor(stream, Node, status)),
             _ => Props.Create(() => new AdminStreamActor(stream, Node, status)),
         };

@@ -13,6 +13,7 @@ internal sealed class ControlStreamActor(IQuicStream stream, NodeServices node, 
     private bool _greeted;
     private bool _sayWelcome;
     private string _clientName = "";
+    private int _clientMaxMessageBytes;
 
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
     {
@@ -43,6 +44,7 @@ internal sealed class ControlStreamActor(IQuicStream stream, NodeServices node, 
 
         _greeted = _sayWelcome = true;
         _clientName = hello.ClientName;
+        _clientMaxMessageBytes = hello.MaxMessageBytes;
         Status.Subject = hello.ClientName;
         return null;
     }
@@ -54,7 +56,7 @@ internal sealed class ControlStreamActor(IQuicStream stream, NodeServices node, 
             _sayWelcome = false;
             welcome.Write(Output);
             MarkWritten();
-            connection.Tell(new BrokerConnectionActor.Welcomed(_clientName), Self);
+            connection.Tell(new BrokerConnectionActor.Welcomed(_clientName, _clientMaxMessageBytes), Self);
         }
     }
 

@@ -17,7 +17,7 @@ namespace Broker.Actors.Consuming;
 /// One consume stream: a subscription to one queue. It asks the queue for no more than the client has credit for and the QUIC stream takes, so a client that stops
 /// reading costs its window and holds up nobody.
 /// </summary>
-internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status)
+internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, int maxMessageBytes)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
     private readonly ConsumerCredit _credit = new(node.Limits.ConsumerWindowMessages, node.Limits.ConsumerWindowBytes);
@@ -136,6 +136,12 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
             case ConsumerSignal.CancelDone when _state == State.Draining:
                 _state = State.Cancelled; // and not a word about it: nobody asked
                 break;
+            case ConsumerSignal.Refused m when _state is State.Subscribed or State.Cancelling:
+                _state = State.Cancelled;
+                _cancelled = m.Fault;
+                break;
+            case ConsumerSignal.Refused:
+                break; // nothing was to follow anyway
             case ConsumerSignal.QueueGone:
                 HandleQueueGone();
                 break;
@@ -226,7 +232,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         _confirmSettles = frame.Flags.HasFlag(SubscribeFlags.ConfirmSettles);
         Status.Subject = frame.ConsumerTag.Length > 0 ? frame.ConsumerTag : $"{frame.Queue}-{Status.Id}";
         Context.Watch(_queue.Actor);
-        _queue.Actor.Tell(new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck), Self);
+        _queue.Actor.Tell(new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck, maxMessageBytes), Self);
         _credit.HandleCredit(frame.CreditMessages, frame.CreditBytes);
         return null;
     }

@@ -61,7 +61,7 @@ internal sealed class QueueActor : Actor
                 Sender.Tell(new ConsumerSignal.Settled(m.Ranges, fault), Self);
                 break;
             case QueueMessage.Subscribe m:
-                Sender.Tell(new ConsumerSignal.Subscribed(_machine.HandleSubscribe(new ConsumerId(IdOfSender()), m.Exclusive, m.NoAck)), Self);
+                Sender.Tell(new ConsumerSignal.Subscribed(_machine.HandleSubscribe(new ConsumerId(IdOfSender()), m.Exclusive, m.NoAck, m.MaxMessageBytes)), Self);
                 break;
             case QueueMessage.CancelSubscription:
                 _machine.HandleCancel(new ConsumerId(IdOfSender()));
@@ -69,6 +69,12 @@ internal sealed class QueueActor : Actor
                 Sender.Tell(new ConsumerSignal.CancelDone(), Self);
                 break;
             case QueueMessage.Get m:
+                if (_machine.CheckNext(m.MaxMessageBytes) is { } tooLarge)
+                {
+                    Sender.Tell(new QueueReply.Got(null, _machine.ReadyCount, tooLarge), Self);
+                    break;
+                }
+
                 var got = _machine.HandleGet(new ConsumerId(IdOfSender()), m.NoAck, out var delivery);
                 Sender.Tell(new QueueReply.Got(got ? delivery : null, _machine.ReadyCount), Self);
                 break;
@@ -150,6 +156,9 @@ internal sealed class QueueActor : Actor
                     break;
                 case QueueEffect.Deliver e:
                     Tell(e.Consumer.Value, new ConsumerSignal.Deliver(e.Deliveries));
+                    break;
+                case QueueEffect.ConsumerRefused e:
+                    Tell(e.Consumer.Value, new ConsumerSignal.Refused(e.Fault));
                     break;
                 case QueueEffect.ConsumerClosed e:
                     Tell(e.Consumer.Value, new ConsumerSignal.QueueGone());

@@ -27,7 +27,7 @@ internal abstract record QueueMessage
     public sealed record Enqueue(PublishBatch Batch) : QueueMessage;
 
     /// <summary>By a consumer stream. Answer: <see cref="ConsumerSignal.Subscribed"/>; then <see cref="ConsumerSignal.Deliver"/> as credit allows.</summary>
-    public sealed record Subscribe(bool Exclusive, bool NoAck) : QueueMessage;
+    public sealed record Subscribe(bool Exclusive, bool NoAck, int MaxMessageBytes) : QueueMessage;
 
     /// <summary>By a consumer stream: it can take so much more. No answer.</summary>
     public sealed record Grant(long Messages, long Bytes) : QueueMessage;
@@ -39,7 +39,7 @@ internal abstract record QueueMessage
     public sealed record CancelSubscription : QueueMessage;
 
     /// <summary>By a request stream: one message, if there is one. Answer: <see cref="QueueReply.Got"/>.</summary>
-    public sealed record Get(bool NoAck) : QueueMessage;
+    public sealed record Get(bool NoAck, int MaxMessageBytes) : QueueMessage;
 }
 
 /// <summary>Answers of a <see cref="QueueActor"/> to single questions.</summary>
@@ -64,8 +64,8 @@ internal abstract record QueueReply
     /// <summary>The first ready messages.</summary>
     public sealed record Peeked(IReadOnlyList<QueueEntry> Entries) : QueueReply;
 
-    /// <summary>A message, or none.</summary>
-    public sealed record Got(Delivery? Delivery, int Remaining) : QueueReply;
+    /// <summary>A message, or none, or why the next one is not handed out.</summary>
+    public sealed record Got(Delivery? Delivery, int Remaining, FrameFault? Fault = null) : QueueReply;
 }
 
 /// <summary>What a queue tells those who publish to it.</summary>
@@ -100,6 +100,9 @@ internal abstract record ConsumerSignal
 
     /// <summary>No delivery follows.</summary>
     public sealed record CancelDone : ConsumerSignal;
+
+    /// <summary>The subscription has ended for a reason.</summary>
+    public sealed record Refused(FrameFault Fault) : ConsumerSignal;
 
     /// <summary>The queue was deleted.</summary>
     public sealed record QueueGone : ConsumerSignal;

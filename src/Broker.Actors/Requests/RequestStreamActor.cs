@@ -16,7 +16,7 @@ namespace Broker.Actors.Requests;
 /// One request stream: topology and single messages. Requests are carried out and answered one after the other; a request that fails is answered with
 /// REQUEST_ERROR and the stream goes on.
 /// </summary>
-internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, StreamStatus status)
+internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, int maxMessageBytes)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
     private readonly GetDeliveries _deliveries = new();
@@ -67,7 +67,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
                     : fault;
             case FrameType.Get:
                 return GetFrame.TryRead(payload, out var get, out fault)
-                    ? AskQueue(type, get.RequestId, get.Queue, new QueueMessage.Get(get.Flags.HasFlag(GetFlags.NoAck)), get.Flags.HasFlag(GetFlags.NoAck))
+                    ? AskQueue(type, get.RequestId, get.Queue, new QueueMessage.Get(get.Flags.HasFlag(GetFlags.NoAck), maxMessageBytes), get.Flags.HasFlag(GetFlags.NoAck))
                     : fault;
             case FrameType.Settle:
                 return HandleSettle(payload);
@@ -233,6 +233,12 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
     private void Answer(Pending pending, QueueReply.Got reply)
     {
+        if (reply.Fault is { } fault)
+        {
+            Refuse(pending.RequestId, fault);
+            return;
+        }
+
         if (reply.Delivery is not { } delivery)
         {
             Answer(() => new GetEmptyFrame(pending.RequestId).Write(Output));

@@ -3,12 +3,13 @@ namespace Broker.Machines.Queues;
 /// <summary>A queue's view of one consumer: what it may still get, and what it holds.</summary>
 internal sealed class QueueConsumer
 {
-    public QueueConsumer(ConsumerId id, bool noAck, bool exclusive, bool subscribed)
+    public QueueConsumer(ConsumerId id, bool noAck, bool exclusive, bool subscribed, int maxMessageBytes)
     {
         Id = id;
         NoAck = noAck;
         Exclusive = exclusive;
         Subscribed = subscribed;
+        MaxMessageBytes = maxMessageBytes;
         Turn = new LinkedListNode<QueueConsumer>(this);
     }
 
@@ -21,6 +22,9 @@ internal sealed class QueueConsumer
 
     /// <summary><c>false</c> for one that only takes single messages (GET), or has cancelled.</summary>
     public bool Subscribed { get; set; }
+
+    /// <summary>The largest message that its client takes.</summary>
+    public int MaxMessageBytes { get; }
 
     public UnsettledDeliveries Unsettled { get; } = new();
 

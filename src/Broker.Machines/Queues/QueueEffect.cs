@@ -1,3 +1,5 @@
+using Broker.Protocol;
+
 namespace Broker.Machines.Queues;
 
 /// <summary>What the owner of a <see cref="QueueMachine"/> has to carry out.</summary>
@@ -15,6 +17,9 @@ public abstract record QueueEffect
 
     /// <summary>Hand these to the consumer, in this order.</summary>
     public sealed record Deliver(ConsumerId Consumer, IReadOnlyList<Delivery> Deliveries) : QueueEffect;
+
+    /// <summary>The next message is not for this consumer, whose subscription has therefore ended: tell it why.</summary>
+    public sealed record ConsumerRefused(ConsumerId Consumer, FrameFault Fault) : QueueEffect;
 
     /// <summary>The queue is gone; the consumer gets nothing more from it.</summary>
     public sealed record ConsumerClosed(ConsumerId Consumer) : QueueEffect;

@@ -98,8 +98,12 @@ public sealed class QueueMachine(QueueLimits limits)
     }
 
     /// <summary>Adds a consumer, without credit. One that has subscribed or taken messages here before is refused until it is gone.</summary>
+    /// <param name="id">The consumer.</param>
+    /// <param name="exclusive">No other may consume.</param>
+    /// <param name="noAck">Deliveries are settled as they leave.</param>
+    /// <param name="maxMessageBytes">The largest message that it takes. When a larger one is its turn, its subscription ends, and the message stays for others.</param>
     /// <returns><c>null</c>, or why it is refused.</returns>
-    public FrameFault? HandleSubscribe(ConsumerId id, bool exclusive, bool noAck)
+    public FrameFault? HandleSubscribe(ConsumerId id, bool exclusive, bool noAck, int maxMessageBytes = int.MaxValue)
     {
         if (_deleted)
         {
@@ -121,7 +125,7 @@ public sealed class QueueMachine(QueueLimits limits)
             return new FrameFault(ErrorCode.ResourceLocked, "the queue has an exclusive consumer");
         }
 
-        _consumers.Add(id, new QueueConsumer(id, noAck, exclusive, subscribed: true));
+        _consumers.Add(id, new QueueConsumer(id, noAck, exclusive, subscribed: true, maxMessageBytes));
         ConsumerCount++;
         return null;
     }
@@ -200,6 +204,12 @@ public sealed class QueueMachine(QueueLimits limits)
         }
     }
 
+    /// <summary>Whether the next message is small enough for a client.</summary>
+    /// <returns><c>null</c> if it is, or if there is none; otherwise what to tell the client.</returns>
+    public FrameFault? CheckNext(int maxMessageBytes) => _ready.NextSizeBytes <= maxMessageBytes
+        ? null
+        : new FrameFault(ErrorCode.MessageTooLarge, $"the next message has {_ready.NextSizeBytes} bytes; this client takes {maxMessageBytes}, as it said in HELLO");
+
     /// <summary>Takes one message without a subscription.</summary>
     /// <returns><c>false</c> if none is ready.</returns>
     public bool HandleGet(ConsumerId id, bool noAck, out Delivery delivery)
@@ -212,7 +222,7 @@ public sealed class QueueMachine(QueueLimits limits)
 
         if (!_consumers.TryGetValue(id, out var consumer))
         {
-            consumer = new QueueConsumer(id, noAck: false, exclusive: false, subscribed: false);
+            consumer = new QueueConsumer(id, noAck: false, exclusive: false, subscribed: false, int.MaxValue);
             _consumers.Add(id, consumer);
         }
 
@@ -307,8 +317,17 @@ public sealed class QueueMachine(QueueLimits limits)
 
     private void HandOutByCredit()
     {
-        while (_rotation.First is { Value: var consumer } && _ready.TryTake(out var entry))
+        while (_rotation.First is { Value: var consumer } && _ready.Count > 0)
         {
+            if (CheckNext(consumer.MaxMessageBytes) is { } fault)
+            {
+                HandleCancel(consumer.Id);
+                _effects.Enqueue(new QueueEffect.ConsumerRefused(consumer.Id, fault));
+                continue;
+            }
+
+            var taken = _ready.TryTake(out var entry);
+            Invariant.That(taken, "a queue that counts a message has it");
             _rotation.RemoveFirst();
             consumer.CreditMessages--;
             consumer.CreditBytes -= entry.Message.SizeBytes;

@@ -20,6 +20,10 @@ internal sealed class ReadyMessages
     /// <summary>Sum of the sizes of all messages here.</summary>
     public long SizeBytes { get; private set; }
 
+    /// <summary>Size of the message that <see cref="TryTake"/> would give; zero if there is none.</summary>
+    public int NextSizeBytes =>
+        _returned.Count > 0 ? _returned.Peek().Message.SizeBytes : _ringCount > 0 ? _ring[_head].Message.SizeBytes : 0;
+
     public void Append(in QueueEntry entry)
     {
         if (_ringCount == _ring.Length)

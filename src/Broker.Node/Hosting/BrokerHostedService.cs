@@ -30,6 +30,8 @@ internal sealed class BrokerHostedService(
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        // First, because it may fail: once clients find the node it stays.
+        var welcome = _options.Welcome is { } file ? await File.ReadAllTextAsync(file, cancellationToken) : "";
         _data = DataFolder.Open(_options.Data);
         EnsureDevelopmentCertificates();
         _transport = createTransport(_options.Transport);
@@ -44,7 +46,7 @@ internal sealed class BrokerHostedService(
         _server = await BrokerServer.StartAsync(broker, _transport, listener, cancellationToken);
         _data.PublishAddress(_server.LocalEndPoint);
         health.State = NodeState.Ready;
-        Greet(_server.LocalEndPoint);
+        Greet(_server.LocalEndPoint, welcome);
     }
 
     /// <inheritdoc/>
@@ -81,17 +83,13 @@ internal sealed class BrokerHostedService(
         }
     }
 
-    private void Greet(IPEndPoint endPoint)
+    private void Greet(IPEndPoint endPoint, string welcome)
     {
         var version = typeof(BrokerHostedService).Assembly.GetName().Version?.ToString(3);
         banner.WriteLine(
             $"broker {version} '{_options.Name}' serves udp {endPoint} with {_transport!.Name} {_transport.LibraryVersions}, "
             + $"{RuntimeInformation.FrameworkDescription}, data in {_data!.FullPath}");
-        if (_options.Welcome is { } welcome)
-        {
-            banner.Write(File.ReadAllText(welcome));
-        }
-
+        banner.Write(welcome);
         banner.Flush();
     }
 }

@@ -30,7 +30,7 @@ internal static class NodeHost
         {
             return Fail(e.Failures);
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException or FormatException or InvalidOperationException)
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException or FormatException or ArgumentException or InvalidOperationException)
         {
             return Fail([e.InnerException is null ? e.Message : $"{e.Message} ({e.InnerException.Message})"]);
         }

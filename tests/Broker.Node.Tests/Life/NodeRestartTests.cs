@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using Broker.Client;
+using Broker.Node.Tests.Processes;
+using Broker.Protocol;
+using Broker.Transport;
+
+namespace Broker.Node.Tests.Life;
+
+/// <summary>What a node leaves to its clients and to its next life.</summary>
+[Collection(ProcessCollection.Name)]
+public sealed class NodeRestartTests
+{
+    [Fact]
+    public async Task A_client_of_a_killed_and_restarted_node_notices_with_its_next_packet()
+    {
+        using var folder = new TemporaryFolder();
+        var settings = new NodeSettings { Data = folder["data"] };
+        await using var first = await NodeProcess.StartAsync(settings);
+        await using var transport = new Transport.Ngtcp2.Ngtcp2Transport();
+        await using var connection = await transport.ConnectAsync(first.QuicOptions());
+        var stream = await connection.OpenStreamAsync();
+        StreamHeader.Write(stream.Output, StreamKind.Control);
+        new HelloFrame { ClientName = "survivor" }.Write(stream.Output);
+        await stream.Output.FlushAsync();
+        await Wait.For(stream.Input.ReadAsync(), "WELCOME");
+
+        await first.KillAsync();
+        await using var second = await NodeProcess.StartAsync(settings with { Port = first.Address.Port });
+        var sent = Stopwatch.GetTimestamp();
+        try
+        {
+            var another = await connection.OpenStreamAsync();
+            await another.Output.WriteAsync(new[] { (byte)StreamKind.Echo });
+        }
+        catch (QuicTransportException)
+        {
+            // A late acknowledgement was the next packet.
+        }
+
+        var end = await Wait.For(connection.Closed, "the client to notice that its node is another one");
+
+        Assert.Equal(QuicError.ConnectionReset, end.Error);
+        Assert.InRange(Stopwatch.GetElapsedTime(sent), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        await using var client = await second.ConnectAsync();
+        await client.PingAsync();
+    }
+
+    [Fact]
+    public async Task Clients_of_a_node_that_is_told_to_stop_hear_that_it_is_shutting_down()
+    {
+        await using var node = await NodeProcess.StartAsync();
+        await using var client = await node.ConnectAsync();
+        await client.DeclareQueueAsync("orders");
+        await using var consumer = await client.SubscribeAsync("orders");
+        await using var deliveries = consumer.ReadAllAsync().GetAsyncEnumerator();
+        var waiting = deliveries.MoveNextAsync().AsTask();
+
+        var start = Stopwatch.GetTimestamp();
+        await node.StopAsync();
+        var taken = Stopwatch.GetElapsedTime(start);
+
+        var end = await Wait.For(client.Closed, "the client to hear of it");
+        Assert.NotNull(end);
+        Assert.Equal(ErrorCode.ShuttingDown, end.ErrorCode);
+        Assert.True(end.IsRetryable, "another node may serve");
+        var failure = await Assert.ThrowsAsync<BrokerConnectionException>(() => waiting);
+        Assert.Equal(ErrorCode.ShuttingDown, failure.ErrorCode);
+        Assert.True(taken < TimeSpan.FromSeconds(10), $"an idle node took {taken.TotalSeconds:0.0} s to stop");
+    }
+
+    [Fact]
+    public async Task A_second_start_uses_the_certificates_and_the_key_of_the_first()
+    {
+        using var folder = new TemporaryFolder();
+        var settings = new NodeSettings { Data = folder["data"] };
+        await using (var first = await NodeProcess.StartAsync(settings))
+        {
+            Assert.Contains("Made development certificates in", first.Log, StringComparison.Ordinal);
+        }
+
+        var before = Files(folder["data"]);
+        await using var second = await NodeProcess.StartAsync(settings);
+
+        Assert.DoesNotContain("Made development certificates", second.Log, StringComparison.Ordinal);
+        Assert.Equal(["admin.key", "admin.pem", "ca.key", "ca.pem", "client.key", "client.pem", "server.key", "server.pem", "stateless-reset.key"], before.Keys.Order());
+        Assert.Equal(before, Files(folder["data"]));
+    }
+
+    private static Dictionary<string, string> Files(string data) => Directory
+        .EnumerateFiles(data, "*", SearchOption.AllDirectories)
+        .Where(path => Path.GetExtension(path) is ".pem" or ".key")
+        .ToDictionary(path => Path.GetFileName(path), path => Convert.ToHexString(File.ReadAllBytes(path)));
+}

@@ -1,0 +1,29 @@
+using Broker.Actors.Tests.Nodes;
+
+namespace Broker.Node.Tests.Hostile.Peers;
+
+/// <summary>Works, and is gone from one datagram to the next: no goodbye, no answers. The idle timeout is the only one to notice.</summary>
+internal sealed class AbruptDisappearance : HostilePeer
+{
+    private static readonly TimeSpan s_idleTimeout = TimeSpan.FromSeconds(1);
+
+    public override async Task AttackAsync(HostileTarget target, Random random)
+    {
+        await using var relay = new UdpRelay(target.Address);
+        var options = target.Options with { EndPoint = relay.Address, IdleTimeout = s_idleTimeout };
+        await using var connection = new WireConnection(await target.Transport.ConnectAsync(options));
+        await connection.HelloAsync();
+        var queue = $"gone-{random.Next(4)}";
+        await connection.DeclareQueueAsync(queue);
+        var publisher = await connection.OpenPublisherAsync();
+        await publisher.PublishAsync(1, "", queue, "a last message");
+        await publisher.ExpectConfirmsAsync(1);
+        await connection.SubscribeAsync(queue);
+        if (random.Next(2) == 0)
+        {
+            await publisher.PublishAsync(2, "", queue, "one that may not arrive");
+        }
+
+        await relay.DisposeAsync();
+    }
+}

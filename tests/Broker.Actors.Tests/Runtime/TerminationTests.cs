@@ -25,6 +25,21 @@ public sealed class TerminationTests
     }
 
     [Fact]
+    public async Task System_that_is_told_to_stop_before_it_has_started_stops()
+    {
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var faults = new List<ActorFault>();
+            var options = new ActorSystemOptions { Dispatcher = new DeterministicDispatcher(seed), OnFault = faults.Add };
+            var system = EmbeddedActorSystem.Create("test", options);
+            system.ActorOf(new ActorScript().Props());
+            await system.TerminateAsync(TestSystem.Patience);
+            Assert.True(system.WhenTerminated.IsCompletedSuccessfully);
+            Assert.Empty(faults);
+        }
+    }
+
+    [Fact]
     public async Task Terminate_is_idempotent_and_nothing_starts_afterwards()
     {
         var test = new TestSystem();

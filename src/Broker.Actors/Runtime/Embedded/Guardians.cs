@@ -6,7 +6,17 @@ internal sealed class RootGuardian : Actor
     /// <summary>A failure that was escalated to here has no one left to decide: the system stops.</summary>
     protected override SupervisorStrategy SupervisorStrategy => SupervisorStrategy.Stopping;
 
-    protected override void PreStart() => Context.Watch(Context.Child(UserGuardian.Name)!);
+    protected override void PreStart()
+    {
+        if (Context.Child(UserGuardian.Name) is { } user)
+        {
+            Context.Watch(user);
+        }
+        else
+        {
+            Context.Stop(Self); // the system was told to stop before this actor had its first turn
+        }
+    }
 
     protected override void Receive(object message)
     {

@@ -58,10 +58,14 @@ internal sealed class BbqStreamActor : StreamActor
         {
             case State.Request:
                 var status = BbqFraming.TryRead(
-                    buffer, Node.Limits.MaxMessageBytes, _partial, out var payload, out var consumed, out var fault);
+                    buffer, Node.Limits.MaxMessageBytes + ProtocolLimits.FrameOverheadBytes, _partial, out var payload, out var consumed, out var fault);
                 if (status == FrameReadStatus.Frame)
                 {
                     HandleRequest(payload);
+                    if (_state == State.Consuming && !buffer.Slice(consumed).IsEmpty)
+                    {
+                        Abort((long)ErrorCode.ProtocolViolation); // an acknowledgement of what has not been delivered
+                    }
                 }
                 else if (status == FrameReadStatus.Fault || ended)
                 {

@@ -38,7 +38,8 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         _machine = new PublishStreamMachine(node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes });
     }
 
-    protected override bool MayHandleFrames => _machine.MayRead && !_waitsForMemory;
+    /// <summary>PUBLISHER_OPEN takes no memory, and BLOCKED may only follow its answer.</summary>
+    protected override bool MayHandleFrames => _machine.MayRead && !(_waitsForMemory && _machine.IsOpen);
 
     protected override void PostStop()
     {
@@ -154,7 +155,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     protected override bool OwesOutput => !_machine.IsSettled;
 
     private string? BlockedBy =>
-        _machine.ParkedCount > 0 ? $"queue '{_fullQueue}' is full" : _waitsForMemory ? "the node's memory limit is reached" : null;
+        _machine.ParkedCount > 0 ? $"queue '{_fullQueue}' is full" : _waitsForMemory && _machine.IsOpen ? "the node's memory limit is reached" : null;
 
     private void WriteBlocked()
     {

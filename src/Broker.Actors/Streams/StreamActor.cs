@@ -53,6 +53,7 @@ internal abstract class StreamActor : Actor
     protected override void PreStart()
     {
         Context.Describe(Status.ToString);
+        WatchOutput();
         try
         {
             Read();
@@ -178,16 +179,6 @@ internal abstract class StreamActor : Actor
         _outputEnded = true;
         _stream.Output.Complete();
         Context.Timers.StartSingle(StreamSignal.ClosingTimeout, StreamSignal.ClosingTimeout, Node.Limits.ClosingTimeout);
-        var self = Self;
-        _stream.WritesClosed.ContinueWith(
-            t =>
-            {
-                _ = t.Exception;
-                self.Tell(StreamSignal.WritesClosed);
-            },
-            CancellationToken.None,
-            TaskContinuationOptions.ExecuteSynchronously,
-            TaskScheduler.Default);
     }
 
     /// <summary>Asks the peer to send nothing more; what comes is dropped.</summary>
@@ -207,6 +198,21 @@ internal abstract class StreamActor : Actor
         _stream.Reset(errorCode);
         _stream.StopSending(errorCode);
         Context.Stop(Self);
+    }
+
+    /// <summary>Hears of the peer's STOP_SENDING even while nothing is read or written: a publisher of a full queue may go away like any other.</summary>
+    private void WatchOutput()
+    {
+        var self = Self;
+        _stream.WritesClosed.ContinueWith(
+            t =>
+            {
+                _ = t.Exception;
+                self.Tell(StreamSignal.WritesClosed);
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
     }
 
     private void Read()

@@ -63,12 +63,14 @@ internal sealed class MemoryGate(long limitBytes)
     {
         lock (_lock)
         {
-            var used = UsedBytes; // read again: two callers may come in the wrong order
-            if (!_closed && used > limitBytes)
+            // Read again: two callers may come in the wrong order.
+            if (!_closed && UsedBytes > limitBytes)
             {
                 Volatile.Write(ref _closed, true);
+                Interlocked.MemoryBarrier(); // who takes bytes back from here on sees it closed; what was taken back before is seen below
             }
-            else if (_closed && used < limitBytes / 10 * 9)
+
+            if (_closed && UsedBytes < limitBytes / 10 * 9)
             {
                 Volatile.Write(ref _closed, false);
                 foreach (var waiter in _waiters)

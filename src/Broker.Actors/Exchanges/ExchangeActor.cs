@@ -45,8 +45,8 @@ internal sealed class ExchangeActor(string name, NodeServices node) : Actor
                 break;
             case ExchangeMessage.Remove m:
                 node.Routes.Remove(name);
+                Context.Parent.Tell(new Passivate(PoisonPill.Instance), Self); // first, so that a new declaration finds the shard waiting for this actor's end
                 Sender.Tell(new ExchangeDone(m.OperationId), Self);
-                Context.Parent.Tell(new Passivate(PoisonPill.Instance), Self);
                 return;
             default:
                 Unhandled(message);

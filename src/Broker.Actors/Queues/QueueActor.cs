@@ -134,8 +134,8 @@ internal sealed class QueueActor : Actor
 
         PerformEffects();
         _node.Queues.Remove(_registration!); // routed to no more from here on
+        Context.Parent.Tell(new Passivate(PoisonPill.Instance), Self); // first, so that a new declaration finds the shard waiting for this actor's end
         Sender.Tell(new QueueReply.Deleted(message.OperationId, messages), Self);
-        Context.Parent.Tell(new Passivate(PoisonPill.Instance), Self);
     }
 
     private void PerformEffects()

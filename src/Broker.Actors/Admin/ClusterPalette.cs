@@ -35,6 +35,7 @@ internal static class ClusterPalette
                 ["messageBytes"] = node.Memory.UsedBytes,
                 ["messageBytesLimit"] = node.Memory.LimitBytes,
                 ["memory"] = Environment.WorkingSet,
+                ["unroutable"] = node.UnroutableCount,
                 ["publishersBlocked"] = node.Memory.IsClosed,
                 ["handshakesFailed"] = statistics.HandshakesFailed,
                 ["handshakesPending"] = statistics.HandshakesPending,

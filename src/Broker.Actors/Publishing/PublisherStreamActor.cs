@@ -22,6 +22,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     private bool _waitsForMemory;
     private string? _fullQueue;
     private bool _saidBlocked;
+    private long _countedUnroutable;
 
     /// <summary>A queue that has been sent to, and what it has not answered.</summary>
     private sealed class Target(ActorRef actor)
@@ -113,6 +114,12 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     {
         SendBatches();
         Status.SetMessages(_machine.PublishedCount);
+        if (_machine.UnroutableCount > _countedUnroutable)
+        {
+            Node.AddUnroutable(_machine.UnroutableCount - _countedUnroutable);
+            _countedUnroutable = _machine.UnroutableCount;
+        }
+
         Status.BlockedBy = BlockedBy;
         base.AfterBatch();
     }

@@ -42,7 +42,8 @@ public sealed class BrokerServer : IAsyncDisposable
     /// <summary>Starts the actors, then listens, so that the first client finds everything there.</summary>
     /// <param name="options">What the node is.</param>
     /// <param name="transport">The QUIC backend; stays the caller's.</param>
-    /// <param name="listener">Address, TLS and limits of the listener. Its protocols, continuations and default codes are set here.</param>
+    /// <param name="listener">Address, TLS and limits of the listener. Its protocols, continuations and default codes are set here, and the connection's window is
+    /// raised to that of all its streams together.</param>
     /// <param name="cancellationToken">Gives the start up.</param>
     /// <exception cref="ArgumentException">A limit is out of range.</exception>
     /// <exception cref="QuicTransportException">The address cannot be listened on.</exception>
@@ -76,6 +77,7 @@ public sealed class BrokerServer : IAsyncDisposable
                 listener with
                 {
                     ApplicationProtocols = ApplicationProtocols,
+                    ConnectionReceiveWindow = WindowOfAllStreams(listener),
                     InlineContinuations = true, // every continuation here posts a message and returns
                     DefaultStreamErrorCode = (long)ErrorCode.InternalError,
                     DefaultCloseErrorCode = (long)ErrorCode.InternalError,
@@ -91,6 +93,13 @@ public sealed class BrokerServer : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>
+    /// Room for every stream's window at once. Streams that the broker does not read hold on to what they have received; with less room, enough of them would
+    /// use the connection's window up and stop its other streams with them.
+    /// </summary>
+    private static int WindowOfAllStreams(QuicListenerOptions listener) =>
+        (int)Math.Min(int.MaxValue, Math.Max(listener.ConnectionReceiveWindow, (long)listener.MaxInboundStreams * listener.StreamReceiveWindow));
 
     /// <summary>Uses another certificate for connections from now on; those that exist stay.</summary>
     /// <exception cref="QuicTransportException">It does not parse; the old one stays in use.</exception>

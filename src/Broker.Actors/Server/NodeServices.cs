@@ -9,6 +9,8 @@ namespace Broker.Actors.Server;
 /// <summary>What the actors of one node share. Everything here is immutable or thread-safe; it is set up before the first connection is accepted.</summary>
 internal sealed class NodeServices
 {
+    private long _unroutable;
+
     public NodeServices(BrokerServerOptions options)
     {
         Options = options;
@@ -19,6 +21,9 @@ internal sealed class NodeServices
         Connections = new ConnectionRegistry();
     }
 
+    /// <summary>By publisher streams.</summary>
+    public void AddUnroutable(long count) => Interlocked.Add(ref _unroutable, count);
+
     public BrokerServerOptions Options { get; }
 
     public BrokerLimits Limits { get; }
@@ -28,6 +33,9 @@ internal sealed class NodeServices
     public RouteTable Routes { get; }
 
     public MemoryGate Memory { get; }
+
+    /// <summary>Messages that no queue wanted and nobody asked back, since the start.</summary>
+    public long UnroutableCount => Volatile.Read(ref _unroutable);
 
     public ConnectionRegistry Connections { get; }
 

@@ -8,6 +8,10 @@ namespace Broker.Node.Hosting;
 /// <summary>The listener that a node's options describe.</summary>
 internal static class ListenerSettings
 {
+    // Together, what one connection can make the node hold without reading it: 128 MiB. The window of one stream carries 10 MB/s over a path of 50 ms.
+    private const int MaxStreams = 256;
+    private const int StreamWindow = 512 << 10;
+
     /// <summary>Reads certificates and key from the options' folders.</summary>
     /// <exception cref="QuicTransportException"><see cref="QuicError.InvalidConfiguration"/>, naming the file that cannot be read.</exception>
     public static QuicListenerOptions From(
@@ -16,6 +20,8 @@ internal static class ListenerSettings
         EndPoint = new IPEndPoint(Address(options.Listen), options.Port),
         ApplicationProtocols = applicationProtocols,
         StatelessResetKey = statelessResetKey,
+        MaxInboundStreams = MaxStreams,
+        StreamReceiveWindow = StreamWindow,
         Tls = QuicTlsOptions.FromFiles(
             Path.Combine(options.CertificateFolder, "server.pem"),
             Path.Combine(options.CertificateFolder, "server.key"),

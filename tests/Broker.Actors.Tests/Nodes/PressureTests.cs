@@ -76,6 +76,35 @@ public sealed class PressureTests
     }
 
     [Fact]
+    public async Task Many_blocked_publishers_leave_the_connection_usable()
+    {
+        const int Blocked = 40; // with a window of 1 MiB each, more than twice the connection's own window of 16 MiB
+        await using var broker = await BrokerFixture.StartAsync(new BrokerLimits { Queue = new QueueLimits { MaxMessages = 1 } });
+        await using var client = await broker.ConnectAsync();
+        await client.DeclareQueueAsync("full");
+        await client.DeclareQueueAsync("flowing");
+        var flooding = new List<Task>();
+        for (var i = 0; i < Blocked; i++)
+        {
+            flooding.Add(FloodAsync(await client.OpenPublisherAsync(), "full", new byte[64 << 10]));
+        }
+
+        await using var admin = await broker.AdministerAsync();
+        await WireAdmin.UntilAsync(
+            () => admin.RunAsync("connection list"),
+            rows => rows.SelectMany(r => r["streamDetails"]!.AsArray()).Count(s => (string?)s!["blocked"] is not null) == Blocked,
+            "all of them to be blocked");
+        await ExpectStableAsync(admin, "blocked publish stream", "full");
+
+        await using var publisher = await client.OpenPublisherAsync();
+        await publisher.PublishAsync(1, "", "flowing", "through");
+        Assert.Equal([1UL], await publisher.ExpectConfirmsAsync(1));
+        Assert.DoesNotContain(flooding, f => f.IsCompleted);
+        await client.Quic.CloseAsync(0);
+        await Assert.ThrowsAnyAsync<Exception>(() => Task.WhenAll(flooding));
+    }
+
+    [Fact]
     public async Task Node_at_its_memory_limit_blocks_publishers_until_there_is_room()
     {
         await using var broker = await BrokerFixture.StartAsync(new BrokerLimits { MaxMessageBytes = 16 << 10, MaxMemoryBytes = 64 << 10 });

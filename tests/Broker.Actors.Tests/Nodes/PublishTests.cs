@@ -70,6 +70,8 @@ public sealed class PublishTests
 
         await publisher.PublishAsync(10, "", "nowhere", "dropped");
         Assert.Equal([10UL], await publisher.ExpectConfirmsAsync(1));
+        await using var admin = await broker.AdministerAsync();
+        Assert.Equal(1, (int)(await admin.RunAsync("cluster show"))[0]["unroutable"]!);
 
         await publisher.PublishAsync(20, "", "nowhere", "returned", PublishFlags.Mandatory);
         Assert.True(ReturnFrame.TryRead(await publisher.ExpectAsync(FrameType.Return), out var returned, out _));

@@ -60,9 +60,8 @@ internal sealed class FrameInput(PipeReader reader, int maxPayload, string what)
 
         if (result.IsCanceled)
         {
-            // Or the echo of a token that was cancelled just after its read had ended.
+            // The next call reports a cancelled token. It may also be the echo of one that was cancelled just after its read had ended.
             reader.AdvanceTo(result.Buffer.Start);
-            cancellationToken.ThrowIfCancellationRequested();
             return true;
         }
 

@@ -158,6 +158,22 @@ public sealed class PublishTests
     }
 
     [Fact]
+    public async Task A_second_outcome_while_an_older_message_waits_closes_the_connection()
+    {
+        var (broker, client) = await ScriptedBroker.ConnectAsync();
+        await using var disposal = broker;
+        var first = client.PublishAsync("", "orders", default);
+        var second = client.PublishAsync("", "orders", default);
+        var stream = await broker.AcceptPublisherAsync();
+        await stream.ReadPublishesAsync(2);
+        await stream.ConfirmAsync(new SequenceRange(2, 2));
+        await Within.TimeAsync(second, "the confirm");
+        await stream.ConfirmAsync(new SequenceRange(2, 2));
+        Assert.Equal(ErrorCode.ProtocolViolation, (await broker.ClosedByClientAsync()).Code);
+        await Assert.ThrowsAsync<BrokerConnectionException>(() => Within.TimeAsync(first, "the end"));
+    }
+
+    [Fact]
     public async Task Blocked_and_unblocked_change_nothing()
     {
         var (broker, client) = await ScriptedBroker.ConnectAsync();

@@ -65,6 +65,41 @@ public sealed class PublisherTests
     }
 
     [Fact]
+    public async Task A_wait_that_is_cancelled_just_as_room_comes_does_not_take_the_room_with_it()
+    {
+        var (broker, client) = await ScriptedBroker.ConnectAsync();
+        await using var disposal = broker;
+        var (publisher, stream) = await OpenAsync(broker, client, new PublisherOptions { MaxInFlightMessages = 1 });
+        for (var round = 0; round < 2000; round++)
+        {
+            var first = (await publisher.PublishAsync("", "orders", default)).Sequence;
+            using var cancel = new CancellationTokenSource();
+            var cancelled = publisher.PublishAsync("", "orders", default, cancellationToken: cancel.Token).AsTask();
+            var next = publisher.PublishAsync("", "orders", default).AsTask();
+            await stream.ReadPublishesAsync(1);
+
+            var cancelling = Task.Run(cancel.Cancel);
+            await stream.ConfirmAsync(new SequenceRange(first, first));
+            await Within.TimeAsync(cancelling, "the cancellation");
+            if (await Record.ExceptionAsync(() => Within.TimeAsync(cancelled, "the cancelled wait")) is null)
+            {
+                // The room came first: it was published, and stands before the other.
+                await ConfirmNextAsync(stream);
+            }
+
+            await Within.TimeAsync(next, $"the next in turn, round {round}");
+            await ConfirmNextAsync(stream);
+            await Within.TimeAsync(publisher.FlushAsync(), "the flush");
+        }
+
+        static async Task ConfirmNextAsync(PeerStream stream)
+        {
+            var sequence = Assert.Single(await stream.ReadPublishesAsync(1));
+            await stream.ConfirmAsync(new SequenceRange(sequence, sequence));
+        }
+    }
+
+    [Fact]
     public async Task Flush_waits_for_all_outcomes_and_reports_failures_once()
     {
         var reported = new List<PublishFailure>();
@@ -181,6 +216,38 @@ public sealed class PublisherTests
 
         await Within.TimeAsync(Task.WhenAll(publishers), "the publishers");
         await Within.TimeAsync(publisher.FlushAsync(), "the flush");
+    }
+
+    [Fact]
+    public async Task Publishing_allocates_nothing_for_each_message_while_there_is_room()
+    {
+        const int Count = 1000;
+        var (broker, client) = await ScriptedBroker.ConnectAsync();
+        await using var disposal = broker;
+        var (publisher, stream) = await OpenAsync(broker, client, new PublisherOptions());
+        long allocated = 0;
+        for (var round = 0ul; round < 3; round++)
+        {
+            allocated = await PublishAsync(publisher, Count);
+            await stream.ReadPublishesAsync(Count);
+            await stream.ConfirmAsync(new SequenceRange((round * Count) + 1, (round + 1) * Count));
+            await Within.TimeAsync(publisher.FlushAsync(), "the flush");
+        }
+
+        // Less than the smallest object for each message; a buffer may grow once.
+        Assert.InRange(allocated, 0, 16 * Count);
+
+        static async Task<long> PublishAsync(Publisher publisher, int count)
+        {
+            var body = new byte[10];
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < count; i++)
+            {
+                await publisher.PublishAsync("", "orders", body);
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
     }
 
     [Fact]

@@ -5,7 +5,7 @@ namespace Broker.Node.Tests.Hostile.Peers;
 /// <summary>Opens streams until the node's limit stops it, and uses none of them.</summary>
 internal sealed class StreamFlood : HostilePeer
 {
-    private const int Limit = 1024;
+    private const int Limit = 256;
     private const byte HalfAVarint = 0x40;
 
     public override int Company => 2;

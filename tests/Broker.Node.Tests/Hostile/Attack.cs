@@ -22,6 +22,7 @@ internal static class Attack
         new StreamFlood(),
         new AbruptDisappearance(),
         new BbqGarbage(),
+        new DeafClient(),
     ];
 
     /// <summary>All kinds at the same time, so many connections of each.</summary>
@@ -47,7 +48,7 @@ internal static class Attack
                 }
                 catch (Exception e)
                 {
-                    throw new InvalidOperationException($"{kind} number {number} of seed {seed}: {e.Message}", e);
+                    throw new InvalidOperationException($"{kind} number {number} of BROKER_HOSTILE_SEED={seed}: {e.Message}", e);
                 }
             }
         }

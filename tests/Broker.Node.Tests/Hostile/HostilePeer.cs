@@ -1,4 +1,5 @@
 using Broker.Actors.Tests.Nodes;
+using Broker.Transport;
 
 namespace Broker.Node.Tests.Hostile;
 
@@ -14,9 +15,9 @@ internal abstract class HostilePeer
     public override string ToString() => GetType().Name;
 
     /// <summary>Connects and introduces itself properly: the harm comes after.</summary>
-    protected static async Task<WireConnection> ConnectAsync(HostileTarget target, TimeSpan? idleTimeout = null)
+    protected static async Task<WireConnection> ConnectAsync(HostileTarget target, Func<QuicClientOptions, QuicClientOptions>? change = null)
     {
-        var connection = new WireConnection(await target.Transport.ConnectAsync(target.Options with { IdleTimeout = idleTimeout ?? target.Options.IdleTimeout }));
+        var connection = new WireConnection(await target.Transport.ConnectAsync(change?.Invoke(target.Options) ?? target.Options));
         await connection.HelloAsync();
         return connection;
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Broker.Node.Tests.Processes;
 
 namespace Broker.Node.Tests.Hostile;
@@ -8,8 +7,6 @@ namespace Broker.Node.Tests.Hostile;
 public sealed class HostilePeerTests(ITestOutputHelper output)
 {
     private const int ConnectionsOfOneKind = 12;
-    private const int DefaultMixedConnections = 420;
-    private const int Seed = 20_250_101;
 
     // What a quiet node's memory goes up and down by on its own: a collection that has not come yet, a thread that has.
     private const long NoiseBytes = 12 << 20;
@@ -30,7 +27,7 @@ public sealed class HostilePeerTests(ITestOutputHelper output)
         var healthy = await HealthyTraffic.StartAsync(node);
         var before = await NodeState.ReadAsync(admin);
 
-        await Attack.RunAsync(target, [kind], ConnectionsOfOneKind, Seed);
+        await Attack.RunAsync(target, [kind], ConnectionsOfOneKind, AttackSettings.Seed);
         var after = await before.ReturnsAsync(admin, s_timeToRest);
 
         await healthy.StopAsync();
@@ -41,13 +38,13 @@ public sealed class HostilePeerTests(ITestOutputHelper output)
     /// <summary>
     /// Memory: the same attack runs twice, and the second may add nothing that stays. After the first, code is compiled, and pools and the native heap are as large
     /// as this attack makes them; from then on growth is a leak. A node that leaked 10 KB for each connection would be caught by 10,000 of them
-    /// (BROKER_HOSTILE_CONNECTIONS), and one that leaks more by the few of a normal run. "Returns" is waited for: garbage is collected when there is
+    /// (see <see cref="AttackSettings"/>), and one that leaks more by the few of a normal run. "Returns" is waited for: garbage is collected when there is
     /// need, which the healthy traffic goes on to create.
     /// </summary>
     [Fact]
     public async Task Hostile_peers_of_all_kinds_at_once_harm_nobody_and_leave_nothing_behind()
     {
-        var perKind = (MixedConnections + Attack.Kinds.Count - 1) / Attack.Kinds.Count;
+        var perKind = (AttackSettings.Connections + Attack.Kinds.Count - 1) / Attack.Kinds.Count;
         await using var node = await NodeProcess.StartAsync();
         await using var target = await HostileTarget.OfAsync(node);
         await using var admin = await node.ConnectAsync("admin");
@@ -55,12 +52,12 @@ public sealed class HostilePeerTests(ITestOutputHelper output)
         var calm = await NodeState.ReadAsync(admin);
         var cold = node.ResidentBytes;
 
-        await Attack.RunAsync(target, Attack.Kinds, perKind, Seed);
+        await Attack.RunAsync(target, Attack.Kinds, perKind, AttackSettings.Seed);
         await calm.ReturnsAsync(admin, s_timeToRest);
         var before = node.ResidentBytes;
         var healthyBefore = healthy.Messages;
 
-        await Attack.RunAsync(target, Attack.Kinds, perKind, Seed + 1);
+        await Attack.RunAsync(target, Attack.Kinds, perKind, AttackSettings.Seed + 1);
         var peak = node.ResidentBytes;
         var after = await calm.ReturnsAsync(admin, s_timeToRest);
         var allowed = (before / 10 * 11) + NoiseBytes;
@@ -74,9 +71,6 @@ public sealed class HostilePeerTests(ITestOutputHelper output)
             $"2 x {perKind * Attack.Kinds.Count} hostile connections; resident MiB cold {cold >> 20}, before {before >> 20}, at the end of the attack {peak >> 20}, after {resident >> 20}; "
             + $"{calm} -> {after}; {healthy.Messages} healthy messages, longest round {healthy.Longest.TotalMilliseconds:0} ms");
     }
-
-    private static int MixedConnections =>
-        int.TryParse(Environment.GetEnvironmentVariable("BROKER_HOSTILE_CONNECTIONS"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : DefaultMixedConnections;
 
     // A peer's misdeed is its own fault and not one of an actor: those are logged, and are bugs.
     private static void AssertNoFaults(NodeProcess node) => Assert.DoesNotContain(" in actor ", node.Log, StringComparison.Ordinal);

@@ -1,18 +1,14 @@
-using Broker.Actors.Tests.Nodes;
-
 namespace Broker.Node.Tests.Hostile.Peers;
 
 /// <summary>Works, and is gone from one datagram to the next: no goodbye, no answers. The idle timeout is the only one to notice.</summary>
 internal sealed class AbruptDisappearance : HostilePeer
 {
-    private static readonly TimeSpan s_idleTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_idleTimeout = TimeSpan.FromSeconds(3);
 
     public override async Task AttackAsync(HostileTarget target, Random random)
     {
         await using var relay = new UdpRelay(target.Address);
-        var options = target.Options with { EndPoint = relay.Address, IdleTimeout = s_idleTimeout };
-        await using var connection = new WireConnection(await target.Transport.ConnectAsync(options));
-        await connection.HelloAsync();
+        await using var connection = await ConnectAsync(target, options => options with { EndPoint = relay.Address, IdleTimeout = s_idleTimeout });
         var queue = $"gone-{random.Next(4)}";
         await connection.DeclareQueueAsync(queue);
         var publisher = await connection.OpenPublisherAsync();

@@ -1,4 +1,7 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using Broker.Node.Tests.Processes;
+using Broker.Protocol.Bbq;
 using Broker.Transport;
 
 namespace Broker.Node.Tests.Hostile.Peers;
@@ -31,6 +34,16 @@ internal sealed class BbqGarbage : HostilePeer
             }
         }
 
-        Assert.False(connection.Closed.IsCompleted, "a bad stream has ended the connection");
+        await PublishAsync(connection);
+    }
+
+    /// <summary>Bad streams have not ended the connection: a good one is served.</summary>
+    private static async Task PublishAsync(IQuicConnection connection)
+    {
+        var stream = await connection.OpenStreamAsync();
+        BbqRequest.WritePublish(stream.Output, ""u8, "nowhere"u8, "hello"u8);
+        await stream.Output.FlushAsync();
+        var confirm = await Wait.For(stream.Input.ReadAsync(), "the confirm of a good publish after bad ones");
+        Assert.Equal([0], confirm.Buffer.ToArray());
     }
 }

@@ -19,6 +19,7 @@ internal sealed class OddEnds : HostilePeer
                 StreamHeader.Write(control.Output, StreamKind.Control);
                 new HelloFrame { ClientName = "odd" }.Write(control.Output);
                 await control.Output.FlushAsync();
+                await control.Input.ReadAsync(); // WELCOME, or the connection could be over before the node knows of it
                 if (random.Next(3) == 0)
                 {
                     await EndAsync(control, random);

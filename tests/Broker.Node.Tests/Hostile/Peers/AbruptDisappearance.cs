@@ -3,7 +3,7 @@ namespace Broker.Node.Tests.Hostile.Peers;
 /// <summary>Works, and is gone from one datagram to the next: no goodbye, no answers. The idle timeout is the only one to notice.</summary>
 internal sealed class AbruptDisappearance : HostilePeer
 {
-    private static readonly TimeSpan s_idleTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan s_idleTimeout = TimeSpan.FromSeconds(5);
 
     public override async Task AttackAsync(HostileTarget target, Random random)
     {

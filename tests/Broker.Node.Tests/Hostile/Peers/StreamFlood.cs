@@ -1,3 +1,4 @@
+using Broker.Node.Tests.Processes;
 using Broker.Protocol;
 
 namespace Broker.Node.Tests.Hostile.Peers;
@@ -17,7 +18,7 @@ internal sealed class StreamFlood : HostilePeer
         var count = toTheLimit ? Limit - 1 : random.Next(100); // the control stream is one of them
         for (var opened = 0; opened < count; opened++)
         {
-            var stream = await connection.Quic.OpenStreamAsync();
+            var stream = await Wait.For(connection.Quic.OpenStreamAsync(), $"stream {opened + 2} of {Limit} to open");
             await stream.Output.WriteAsync(new[] { random.Next(2) == 0 ? HalfAVarint : (byte)random.Next((int)StreamKind.Publish, (int)StreamKind.Echo + 1) });
         }
 

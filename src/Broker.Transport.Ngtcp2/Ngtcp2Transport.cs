@@ -12,6 +12,9 @@ namespace Broker.Transport.Ngtcp2;
 /// </summary>
 public sealed class Ngtcp2Transport : IQuicTransport
 {
+    /// <summary>ALPN_MAX_SIZE of GnuTLS without its terminator.</summary>
+    private const int MaxApplicationProtocolBytes = 31;
+
     private const int MaxCachedCredentials = 8;
 
     private readonly EngineOptions _engine;
@@ -49,11 +52,23 @@ public sealed class Ngtcp2Transport : IQuicTransport
         return reason.Length == 0;
     }
 
+    /// <summary>What the port allows and GnuTLS does not is refused by name, before GnuTLS refuses it by number.</summary>
+    private static void Validate(QuicConnectionOptions options)
+    {
+        options.Validate();
+        if (options.ApplicationProtocols.FirstOrDefault(alpn => alpn.Length > MaxApplicationProtocolBytes) is { } tooLong)
+        {
+            throw new QuicTransportException(
+                QuicError.InvalidConfiguration,
+                $"ALPN '{tooLong}' has {tooLong.Length} bytes; the ngtcp2 backend takes at most {MaxApplicationProtocolBytes}, GnuTLS's limit");
+        }
+    }
+
     /// <inheritdoc/>
     public ValueTask<IQuicListener> ListenAsync(QuicListenerOptions options, CancellationToken cancellationToken = default)
     {
         NativeLibraries.Require();
-        options.Validate();
+        Validate(options);
         cancellationToken.ThrowIfCancellationRequested();
         lock (_gate)
         {
@@ -69,7 +84,7 @@ public sealed class Ngtcp2Transport : IQuicTransport
     public async ValueTask<IQuicConnection> ConnectAsync(QuicClientOptions options, CancellationToken cancellationToken = default)
     {
         NativeLibraries.Require();
-        options.Validate();
+        Validate(options);
         cancellationToken.ThrowIfCancellationRequested();
         ClientEndpoint endpoint;
         TlsCredentials credentials;

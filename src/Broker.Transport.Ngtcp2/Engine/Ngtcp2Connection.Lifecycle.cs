@@ -312,6 +312,7 @@ internal sealed unsafe partial class Ngtcp2Connection
             Ngtcp2Native.ngtcp2_conn_del(_native);
             _native = 0;
             Interlocked.Decrement(ref LiveObjects.Connections);
+            HeapTrim.Process.OnConnectionFreed();
         }
 
         _session?.Free();

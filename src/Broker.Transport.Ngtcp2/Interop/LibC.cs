@@ -143,4 +143,20 @@ internal static unsafe partial class LibC
 
     /// <summary>Sets an integer option; <c>false</c> if the kernel does not know it.</summary>
     public static bool TrySetOption(int descriptor, int level, int name, int value) => setsockopt(descriptor, level, name, &value, sizeof(int)) == 0;
+
+    /// <summary>Gives freed heap memory back to the system where the C library can (glibc); elsewhere its own policy stands.</summary>
+    public static void TrimHeap()
+    {
+        try
+        {
+            _ = malloc_trim(0);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            // musl and others have no such call
+        }
+    }
+
+    [LibraryImport(Library)]
+    private static partial int malloc_trim(nuint pad);
 }

@@ -54,9 +54,10 @@ internal sealed class UdpRelay : IAsyncDisposable
         await PumpAsync(async () =>
         {
             var received = await _toServer.ReceiveAsync(buffer, SocketFlags.None);
-            if (allowed-- > 0)
+            // Before this relay's client has sent anything, a datagram is for an earlier relay that had the same port: a vanished client's server still tries.
+            if (_client is { } client && allowed-- > 0)
             {
-                await _toClient.SendToAsync(buffer.AsMemory(0, received), SocketFlags.None, _client!);
+                await _toClient.SendToAsync(buffer.AsMemory(0, received), SocketFlags.None, client);
             }
         });
     }

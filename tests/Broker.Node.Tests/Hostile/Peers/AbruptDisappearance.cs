@@ -1,3 +1,5 @@
+using Broker.Transport;
+
 namespace Broker.Node.Tests.Hostile.Peers;
 
 /// <summary>Works, and is gone from one datagram to the next: no goodbye, no answers. The idle timeout is the only one to notice.</summary>
@@ -6,6 +8,19 @@ internal sealed class AbruptDisappearance : HostilePeer
     private static readonly TimeSpan s_idleTimeout = TimeSpan.FromSeconds(5);
 
     public override async Task AttackAsync(HostileTarget target, Random random)
+    {
+        try
+        {
+            await WorkAndVanishAsync(target, random);
+        }
+        catch (QuicTransportException e) when (e.Error == QuicError.ConnectionIdle)
+        {
+            // Relays follow each other on the same ports while earlier clients and the node still send to them, and a few in ten thousand of these connections
+            // die before they vanish. What the node owes is checked by the healthy client beside them, which has no relay and tolerates nothing.
+        }
+    }
+
+    private static async Task WorkAndVanishAsync(HostileTarget target, Random random)
     {
         await using var relay = new UdpRelay(target.Address);
         await using var connection = await ConnectAsync(target, options => options with { EndPoint = relay.Address, IdleTimeout = s_idleTimeout });

@@ -5,7 +5,6 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Streams;
 using Broker.Machines.Consuming;
-using Broker.Machines.Messages;
 using Broker.Machines.Queues;
 using Broker.Machines.Topology;
 using Broker.Protocol;
@@ -182,9 +181,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         while (_outbox.TryDequeue(out var delivery))
         {
             var message = delivery.Entry.Message;
-            var flags = (delivery.Redelivered ? DeliverFlags.Redelivered : DeliverFlags.None)
-                | (message.Traits.HasFlag(MessageTraits.Durable) ? DeliverFlags.Durable : DeliverFlags.None);
-            DeliverFrame.Write(Output, delivery.Tag, flags, (ulong)delivery.Entry.DeliveryCount, message.Bytes.Span);
+            DeliverFrame.Write(Output, delivery.Tag, delivery.WireFlags(), (ulong)delivery.Entry.DeliveryCount, message.Bytes.Span);
             _writtenMessages++;
             _writtenBytes += message.SizeBytes;
             MarkWritten();

@@ -5,7 +5,6 @@ using Broker.Actors.Server;
 using Broker.Actors.Streams;
 using Broker.Actors.Topology;
 using Broker.Machines;
-using Broker.Machines.Messages;
 using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Transport;
@@ -248,9 +247,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
         Invariant.That(pending.Queue is not null, "a message comes from the queue that was asked");
         var tag = pending.NoAck ? _deliveries.Skip() : _deliveries.Add(pending.Queue.Actor, delivery.Tag);
         var message = delivery.Entry.Message;
-        var flags = (delivery.Redelivered ? DeliverFlags.Redelivered : DeliverFlags.None)
-            | (message.Traits.HasFlag(MessageTraits.Durable) ? DeliverFlags.Durable : DeliverFlags.None);
-        Answer(() => GetOkFrame.Write(Output, pending.RequestId, tag, flags, (ulong)delivery.Entry.DeliveryCount, (ulong)reply.Remaining, message.Bytes.Span));
+        Answer(() => GetOkFrame.Write(Output, pending.RequestId, tag, delivery.WireFlags(), (ulong)delivery.Entry.DeliveryCount, (ulong)reply.Remaining, message.Bytes.Span));
     }
 
     private void Refuse(ulong requestId, FrameFault fault) => Answer(() => new RequestErrorFrame(requestId, fault.Code, fault.Reason).Write(Output));

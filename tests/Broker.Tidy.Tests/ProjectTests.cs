@@ -10,7 +10,7 @@ public sealed class ProjectTests
         ["Broker.Protocol"] = [],
         ["Broker.Machines"] = ["Broker.Protocol"],
         ["Broker.Storage"] = [],
-        ["Broker.Coordination"] = [],
+        ["Broker.Coordination"] = ["Broker.Storage"],
         ["Broker.Transport"] = [],
         ["Broker.Transport.MsQuic"] = ["Broker.Transport"],
         ["Broker.Transport.Ngtcp2"] = ["Broker.Transport"],

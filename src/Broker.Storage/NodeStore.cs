@@ -1,6 +1,7 @@
 using Broker.Storage.Disks;
 using Broker.Storage.Log;
 using Broker.Storage.Quarantines;
+using Broker.Storage.Records;
 using Broker.Storage.Recovery;
 using Broker.Storage.Segments;
 
@@ -25,7 +26,7 @@ public sealed class NodeStore : IDisposable
         _time = time;
         Identity = identity;
         Segments = new SegmentStore(disk, "queues", identity.Store);
-        Quarantine = new Quarantine(disk, "quarantine", time);
+        Quarantine = new Quarantine(disk, "quarantine", StoreKey.Of(identity.Store), time);
     }
 
     /// <summary>The disk that it is on.</summary>

@@ -72,7 +72,7 @@ public sealed record StoreIdentity(int Format, Guid Store, string Node)
         DiskReading.ReadUpTo(file, 0, bytes);
         try
         {
-            return JsonSerializer.Deserialize<StoreIdentity>(bytes, s_json) is { Node: not null } identity
+            return JsonSerializer.Deserialize<StoreIdentity>(bytes, s_json) is { Node: not null } identity && identity.Store != Guid.Empty
                 ? identity
                 : throw new JsonException("no identity");
         }

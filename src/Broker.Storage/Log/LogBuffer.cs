@@ -9,7 +9,8 @@ namespace Broker.Storage.Log;
 /// Collects encoded records for one write. What is small is copied together; longer runs of message bytes are written from where they lie: messages of one batch are
 /// slices of one block, one after the other, so most of a batch is a single piece.
 /// </summary>
-internal sealed class LogBuffer
+/// <param name="key">Key of the store that the records are written in.</param>
+internal sealed class LogBuffer(StoreKey key)
 {
     /// <summary>Copying so much costs less than another piece in the system call.</summary>
     private const int MinPieceBytes = 4096;
@@ -50,7 +51,7 @@ internal sealed class LogBuffer
             ControlChecksum = Crc32C.Compute(control),
             BodyBytes = checked((int)bodyBytes),
         };
-        header.Write(head);
+        header.Write(head, key);
         AddBodies(record, count);
         Reserve((int)(header.PaddedLength - header.Length)).Clear();
         return header;

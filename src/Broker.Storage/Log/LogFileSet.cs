@@ -8,8 +8,11 @@ namespace Broker.Storage.Log;
 /// </summary>
 internal sealed class LogFileSet(IDisk disk, string folder, Guid store, LogOptions options) : IDisposable
 {
+    private const string SparePrefix = "spare-";
+    private const string SpareEnding = ".tmp";
     private readonly Lock _lock = new();
     private readonly Lock _spareLock = new(); // held while a spare is made, which takes long
+    private readonly Lock _retireLock = new(); // taken before the others
     private readonly List<LogFile> _files = []; // by position; the last is written to
     private readonly Queue<string> _spares = new();
     private int _lastSpare;
@@ -38,17 +41,20 @@ internal sealed class LogFileSet(IDisk disk, string folder, Guid store, LogOptio
         }
     }
 
-    /// <summary>Position of the oldest byte that is kept.</summary>
-    public long Start
+    /// <summary>Position of the oldest byte that is kept; <c>null</c> if none is.</summary>
+    public long? Start
     {
         get
         {
             lock (_lock)
             {
-                return _files.Count > 0 ? _files[0].BasePosition : 0;
+                return _files.Count > 0 ? _files[0].BasePosition : null;
             }
         }
     }
+
+    /// <summary>Whether a name in the log's folder is that of a spare file.</summary>
+    public static bool IsSpare(string name) => name.StartsWith(SparePrefix, StringComparison.Ordinal) && name.EndsWith(SpareEnding, StringComparison.Ordinal);
 
     /// <summary>Takes in a file that recovery has found, oldest first.</summary>
     public void Add(LogFile file)
@@ -56,6 +62,15 @@ internal sealed class LogFileSet(IDisk disk, string folder, Guid store, LogOptio
         lock (_lock)
         {
             _files.Add(file);
+        }
+    }
+
+    /// <summary>All files, oldest first.</summary>
+    public IReadOnlyList<LogFile> All()
+    {
+        lock (_lock)
+        {
+            return [.. _files];
         }
     }
 
@@ -82,7 +97,7 @@ internal sealed class LogFileSet(IDisk disk, string folder, Guid store, LogOptio
         var path = $"{folder}/{LogFile.NameOf(basePosition)}";
         disk.Move(spare, path);
         disk.SyncFolder(folder);
-        var file = new LogFile(disk.Open(path), basePosition);
+        var file = new LogFile(disk.Open(path), basePosition, length);
         var header = new byte[FileHeader.Size];
         new FileHeader { Format = FileHeader.CurrentFormat, Kind = FileKind.Log, Store = store, BasePosition = basePosition }.Write(header);
         file.File.Write(0, header);
@@ -127,33 +142,25 @@ internal sealed class LogFileSet(IDisk disk, string folder, Guid store, LogOptio
 
     /// <summary>Gives up sealed files that end at or before a position: they become spares, or are deleted.</summary>
     /// <returns>Whether any was.</returns>
+    /// <exception cref="DiskException">The file that could not be given up, and those behind it, are still there.</exception>
     public bool Retire(long position)
     {
-        var any = false;
-        while (true)
+        lock (_retireLock)
         {
-            LogFile retired;
-            lock (_lock)
+            var any = false;
+            while (FirstToRetire(position) is { } file)
             {
-                if (_files.Count < 2 || _files[0].End > position)
-                {
-                    break;
-                }
-
-                retired = _files[0];
-                _files.RemoveAt(0);
+                GiveUp(file);
+                any = true;
             }
 
-            any = true;
-            Release(retired);
-        }
+            if (any)
+            {
+                disk.SyncFolder(folder);
+            }
 
-        if (any)
-        {
-            disk.SyncFolder(folder);
+            return any;
         }
-
-        return any;
     }
 
     /// <inheritdoc/>
@@ -165,30 +172,46 @@ internal sealed class LogFileSet(IDisk disk, string folder, Guid store, LogOptio
         }
     }
 
-    private void Release(LogFile retired)
+    private LogFile? FirstToRetire(long position)
     {
-        var path = $"{folder}/{LogFile.NameOf(retired.BasePosition)}";
-        var length = retired.File.Length;
-        retired.File.Dispose();
-        lock (_spareLock)
+        lock (_lock)
         {
-            bool keep;
-            lock (_lock)
-            {
-                keep = length == options.FileBytes && _spares.Count < options.SpareFiles;
-            }
+            return _files.Count > 1 && _files[0].End <= position ? _files[0] : null;
+        }
+    }
 
-            if (!keep)
-            {
-                disk.Delete(path);
-                return;
-            }
+    private void GiveUp(LogFile file)
+    {
+        var path = $"{folder}/{LogFile.NameOf(file.BasePosition)}";
+        var isUsual = file.Capacity == options.FileBytes;
+        bool keep;
+        lock (_lock)
+        {
+            keep = isUsual && _spares.Count < options.SpareFiles;
+        }
 
-            var spare = NextSparePath();
+        // Before it leaves the list: if this fails, it stays the first, and the log has no gap after the next start.
+        var spare = keep ? NextSparePath() : null;
+        if (spare is null)
+        {
+            disk.Delete(path);
+        }
+        else
+        {
             disk.Move(path, spare);
+        }
+
+        lock (_lock)
+        {
+            _files.RemoveAt(0);
+        }
+
+        file.File.Dispose();
+        if (spare is not null)
+        {
             lock (_lock)
             {
-                _spares.Enqueue(spare);
+                _spares.Enqueue(spare); // not while somebody could still read it as what it was
             }
         }
     }
@@ -220,5 +243,5 @@ internal sealed class LogFileSet(IDisk disk, string folder, Guid store, LogOptio
         return path;
     }
 
-    private string NextSparePath() => $"{folder}/spare-{Interlocked.Increment(ref _lastSpare)}.tmp";
+    private string NextSparePath() => $"{folder}/{SparePrefix}{Interlocked.Increment(ref _lastSpare)}{SpareEnding}";
 }

@@ -11,7 +11,10 @@ internal sealed class LogRetention
     {
         lock (_lock)
         {
-            _neededFrom.TryAdd(entity, position);
+            if (!_neededFrom.TryAdd(entity, position) && position < _neededFrom[entity])
+            {
+                _neededFrom[entity] = position; // it needed nothing, or nothing yet that is so early
+            }
         }
     }
 

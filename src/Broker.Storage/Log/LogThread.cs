@@ -7,7 +7,7 @@ public sealed class LogThread : IDisposable
     private readonly WriteAheadLog _log;
     private readonly TimeSpan _markAfter;
     private readonly TimeSpan _retryAfter;
-    private readonly SemaphoreSlim _wake = new(0);
+    private readonly SemaphoreSlim _wake = new(0); // not disposed of: it holds nothing, and somebody may append to the log after the thread
     private readonly Thread _thread;
     private int _signalled;
     private volatile bool _stopping;
@@ -37,8 +37,6 @@ public sealed class LogThread : IDisposable
         {
             throw new TimeoutException($"the log's thread has not ended within {StopTimeout.TotalSeconds:0} s; the disk does not answer");
         }
-
-        _wake.Dispose();
     }
 
     private void Signal()

@@ -107,6 +107,7 @@ public sealed partial class WriteAheadLog
             return;
         }
 
+        _isUnmarked = true;
         if (record.Kind == RecordKind.Deleted)
         {
             _touched.Remove(record.Entity); // its records may be gone before the next mark is
@@ -130,7 +131,7 @@ public sealed partial class WriteAheadLog
     }
 
     /// <summary>Whether a record fits, and the record that ends the file after it.</summary>
-    private bool HasRoom(long length) => _file is not null && _end + length + RecordHeader.Size <= _file.BasePosition + _file.File.Length;
+    private bool HasRoom(long length) => _file is not null && _end + length + RecordHeader.Size <= _file.BasePosition + _file.Capacity;
 
     private bool TryBeginFile(long length)
     {
@@ -191,7 +192,7 @@ public sealed partial class WriteAheadLog
             }
             else if (record.Kind == RecordKind.Deleted)
             {
-                _retention.Remove(record.Entity);
+                _retention.Advance(record.Entity, record.Position);
             }
 
             AddClient(record);

@@ -37,7 +37,8 @@ public sealed partial class WriteAheadLog : IDisposable
     private readonly List<LogRecord> _group = [];
     private readonly List<LogClient> _clients = []; // of the group
     private readonly Dictionary<ulong, EntityTail> _touched = []; // since the last mark
-    private readonly LogBuffer _buffer = new();
+    private bool _isUnmarked; // whether anything was written since the last mark
+    private readonly LogBuffer _buffer;
     private readonly MarkClient _markClient = new();
     private List<LogRecord> _pending = [];
     private List<LogRecord> _taken = [];
@@ -54,9 +55,11 @@ public sealed partial class WriteAheadLog : IDisposable
     private volatile string _reason = "";
     private volatile LogState _state;
 
-    private WriteAheadLog(LogFileSet files, LogRetention retention, LogOptions options, long end, uint run, TimeProvider time)
+    private WriteAheadLog(LogFileSet files, StoreKey key, LogRetention retention, LogOptions options, long end, uint run, TimeProvider time)
     {
         _files = files;
+        Key = key;
+        _buffer = new LogBuffer(key);
         _retention = retention;
         _options = options;
         _end = _written = _synced = end;
@@ -93,7 +96,7 @@ public sealed partial class WriteAheadLog : IDisposable
                 retention.Need(entity, neededFrom);
             }
 
-            return new WriteAheadLog(files, retention, options, end, run, time ?? TimeProvider.System);
+            return new WriteAheadLog(files, StoreKey.Of(store), retention, options, end, run, time ?? TimeProvider.System);
         }
         catch
         {
@@ -118,7 +121,7 @@ public sealed partial class WriteAheadLog : IDisposable
     public long SyncedPosition => Volatile.Read(ref _synced);
 
     /// <summary>Position of the oldest byte that is kept.</summary>
-    public long StartPosition => _files.Start;
+    public long StartPosition => _files.Start ?? SyncedPosition;
 
     /// <summary>Bytes from the oldest that is kept to the newest.</summary>
     public long SizeBytes => Math.Max(0, SyncedPosition - StartPosition);
@@ -195,11 +198,16 @@ public sealed partial class WriteAheadLog : IDisposable
     /// <summary>Writes a <see cref="LogMark"/> if anything was written since the last one. To be called when the log has been idle for a moment, and at its end.</summary>
     public void CommitMark()
     {
-        if (_touched.Count > 0 && _state == LogState.Running)
+        // What waits may be the last record of an entity that the mark would name; then no other record of it follows the mark.
+        while (CommitGroup())
         {
-            var mark = LogMark.Of(_markClient, ++_marks, _touched.Values);
+        }
+
+        if (_isUnmarked && _state == LogState.Running)
+        {
+            _queue.Enqueue(LogMark.Of(_markClient, ++_marks, _touched.Values));
             _touched.Clear();
-            Append(mark);
+            _isUnmarked = false;
             CommitGroup();
         }
     }
@@ -235,7 +243,7 @@ public sealed partial class WriteAheadLog : IDisposable
     /// <exception cref="DiskException">There is no space for it, or the disk failed.</exception>
     public void PrepareSpare() => _files.PrepareSpare();
 
-    /// <summary>The entity needs nothing of the log any more, its records included: for one that is not known to the node.</summary>
+    /// <summary>The entity needs nothing of the log any more, not even the record that says that it is gone.</summary>
     public void Forget(ulong entity) => _retention.Remove(entity);
 
     /// <summary>Reads a record. Any thread.</summary>
@@ -250,13 +258,19 @@ public sealed partial class WriteAheadLog : IDisposable
 
         try
         {
-            return StoredRecord.TryRead(file.File, position - file.BasePosition, position, length);
+            return StoredRecord.TryRead(file.File, Key, position - file.BasePosition, position, length);
         }
         catch (ObjectDisposedException)
         {
             return null; // retired meanwhile
         }
     }
+
+    /// <summary>Key of the store that it belongs to.</summary>
+    internal StoreKey Key { get; }
+
+    /// <summary>All files, oldest first.</summary>
+    internal IReadOnlyList<LogFile> Files => _files.All();
 
     /// <summary>The file that a position is in, and where in it; <c>null</c> if it is no longer there.</summary>
     public (string Path, long Offset)? FileOf(long position) => _files.Find(position) is { } file ? (file.File.Path, position - file.BasePosition) : null;

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using Broker.Storage.Disks;
+using Broker.Storage.Log;
+using Broker.Storage.Records;
 using Broker.Storage.Recovery;
 
 namespace Broker.Storage.Quarantines;
@@ -31,13 +33,15 @@ public sealed class Quarantine
     private readonly Lock _lock = new();
     private readonly IDisk _disk;
     private readonly string _folder;
+    private readonly StoreKey _key;
     private readonly TimeProvider _time;
     private List<QuarantineEntry>? _entries;
 
-    internal Quarantine(IDisk disk, string folder, TimeProvider time)
+    internal Quarantine(IDisk disk, string folder, StoreKey key, TimeProvider time)
     {
         _disk = disk;
         _folder = folder;
+        _key = key;
         _time = time;
     }
 
@@ -52,7 +56,7 @@ public sealed class Quarantine
     }
 
     /// <summary>Sets a piece of a file aside. What was set aside already is not set aside again.</summary>
-    /// <exception cref="DiskException">The disk failed.</exception>
+    /// <exception cref="DiskException">The disk failed, or is full. Nothing of the piece counts, and it may be set aside later.</exception>
     public QuarantineEntry Add(StoreDamage damage)
     {
         ArgumentNullException.ThrowIfNull(damage);
@@ -67,9 +71,7 @@ public sealed class Quarantine
             var bytes = Read(damage);
             var entry = new QuarantineEntry { Id = entries.Count > 0 ? entries[^1].Id + 1 : 1, Found = _time.GetUtcNow(), Damage = damage, KeptBytes = bytes.Length };
             _disk.CreateFolder(_folder);
-            Write(PathOf(entry.Id, "bin"), bytes);
-            Write(PathOf(entry.Id, "json"), JsonSerializer.SerializeToUtf8Bytes(entry, s_json)); // last: with it, the entry is there
-            _disk.SyncFolder(_folder);
+            Write(entry, bytes);
             entries.Add(entry);
             return entry;
         }
@@ -94,29 +96,38 @@ public sealed class Quarantine
         }
     }
 
-    private List<QuarantineEntry> Entries()
+    /// <summary>The record that a piece begins with, if its header can be read.</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="bytes">Its bytes, from <see cref="Read(int)"/>.</param>
+    public StoredRecord? TryParse(QuarantineEntry entry, ReadOnlyMemory<byte> bytes)
     {
-        if (_entries is null)
-        {
-            _entries = [];
-            foreach (var name in _disk.ListFiles(_folder).Where(n => n.EndsWith(".json", StringComparison.Ordinal)))
-            {
-                using var file = _disk.Open($"{_folder}/{name}");
-                var bytes = new byte[file.Length];
-                DiskReading.ReadUpTo(file, 0, bytes);
-                if (TryParse(bytes) is { } entry)
-                {
-                    _entries.Add(entry);
-                }
-            }
-
-            _entries.Sort(static (a, b) => a.Id.CompareTo(b.Id));
-        }
-
-        return _entries;
+        ArgumentNullException.ThrowIfNull(entry);
+        var file = entry.Damage.File;
+        var name = file[(file.LastIndexOf('/') + 1)..];
+        return StoredRecord.TryParse(bytes, _key, entry.Damage.Offset + (LogFile.TryParseName(name, out var basePosition) ? basePosition : 0));
     }
 
-    private static QuarantineEntry? TryParse(byte[] bytes)
+    private List<QuarantineEntry> Entries() => _entries ??= ReadEntries();
+
+    private List<QuarantineEntry> ReadEntries()
+    {
+        var entries = new List<QuarantineEntry>();
+        foreach (var name in _disk.ListFiles(_folder).Where(n => n.EndsWith(".json", StringComparison.Ordinal)))
+        {
+            using var file = _disk.Open($"{_folder}/{name}");
+            var bytes = new byte[file.Length];
+            DiskReading.ReadUpTo(file, 0, bytes);
+            if (EntryOf(bytes) is { } entry)
+            {
+                entries.Add(entry);
+            }
+        }
+
+        entries.Sort(static (a, b) => a.Id.CompareTo(b.Id));
+        return entries;
+    }
+
+    private static QuarantineEntry? EntryOf(byte[] bytes)
     {
         try
         {
@@ -141,9 +152,42 @@ public sealed class Quarantine
         return bytes[..read];
     }
 
+    private void Write(QuarantineEntry entry, byte[] bytes)
+    {
+        Remove(entry.Id); // halves of one that was not finished
+        try
+        {
+            Write(PathOf(entry.Id, "bin"), bytes);
+            Write(PathOf(entry.Id, "json"), JsonSerializer.SerializeToUtf8Bytes(entry, s_json)); // last: with it, the entry is there
+            _disk.SyncFolder(_folder);
+        }
+        catch (DiskException)
+        {
+            TryRemove(entry.Id);
+            throw;
+        }
+    }
+
+    private void Remove(int id)
+    {
+        _disk.Delete(PathOf(id, "json")); // first: without it, the entry is not there
+        _disk.Delete(PathOf(id, "bin"));
+    }
+
+    private void TryRemove(int id)
+    {
+        try
+        {
+            Remove(id); // the log may need the space
+        }
+        catch (DiskException)
+        {
+            // The next piece gets the number, and its files take the place of these.
+        }
+    }
+
     private void Write(string path, byte[] bytes)
     {
-        _disk.Delete(path);
         using var file = _disk.Create(path);
         file.Write(0, bytes);
         file.Sync();

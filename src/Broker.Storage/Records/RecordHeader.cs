@@ -81,7 +81,9 @@ public readonly record struct RecordHeader
     public long SyncedPosition => SyncedDistance == UnknownDistance ? -1 : Position - SyncedDistance;
 
     /// <summary>Writes the header with its checksum.</summary>
-    public void Write(Span<byte> destination)
+    /// <param name="destination">At least <see cref="Size"/> bytes.</param>
+    /// <param name="key">Key of the store that it is written in.</param>
+    public void Write(Span<byte> destination, StoreKey key)
     {
         destination = destination[..Size];
         BinaryPrimitives.WriteInt32LittleEndian(destination[4..], ControlBytes);
@@ -101,20 +103,21 @@ public readonly record struct RecordHeader
         destination[81] = Version;
         BinaryPrimitives.WriteUInt16LittleEndian(destination[82..], Shard);
         BinaryPrimitives.WriteUInt32LittleEndian(destination[84..], 0);
-        BinaryPrimitives.WriteUInt32LittleEndian(destination, Crc32C.Compute(destination[4..]));
+        BinaryPrimitives.WriteUInt32LittleEndian(destination, key.Checksum(destination[4..]));
     }
 
     /// <summary>Reads a header that says it begins at a position.</summary>
     /// <param name="source">At least <see cref="Size"/> bytes.</param>
-    /// <param name="position">Where they were found.</param>
+    /// <param name="key">Key of the store that they were found in.</param>
+    /// <param name="position">Where in it.</param>
     /// <param name="header">What they say.</param>
-    /// <returns><c>false</c> if they are not a header, or one that belongs elsewhere.</returns>
-    public static bool TryRead(ReadOnlySpan<byte> source, long position, out RecordHeader header)
+    /// <returns><c>false</c> if they are not a header, or one that belongs elsewhere, be it in another store.</returns>
+    public static bool TryRead(ReadOnlySpan<byte> source, StoreKey key, long position, out RecordHeader header)
     {
         header = default;
         if (source.Length < Size
             || BinaryPrimitives.ReadInt64LittleEndian(source[16..]) != position
-            || BinaryPrimitives.ReadUInt32LittleEndian(source) != Crc32C.Compute(source[4..Size]))
+            || BinaryPrimitives.ReadUInt32LittleEndian(source) != key.Checksum(source[4..Size]))
         {
             return false;
         }

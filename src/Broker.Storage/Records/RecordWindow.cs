@@ -5,9 +5,10 @@ namespace Broker.Storage.Records;
 
 /// <summary>Reads a file of records from front to back through one buffer, and finds the next record behind damage.</summary>
 /// <param name="file">The file.</param>
+/// <param name="key">Key of the store that it belongs to.</param>
 /// <param name="basePosition">What a record's position is more than its offset in the file.</param>
 /// <param name="end">Offset at which the file counts as ended.</param>
-internal sealed class RecordWindow(IDiskFile file, long basePosition, long end)
+internal sealed class RecordWindow(IDiskFile file, StoreKey key, long basePosition, long end)
 {
     private const int WindowBytes = 1 << 20;
     private byte[] _buffer = new byte[(int)Math.Clamp(end, RecordHeader.Size, WindowBytes)];
@@ -24,13 +25,13 @@ internal sealed class RecordWindow(IDiskFile file, long basePosition, long end)
     public bool TryHeader(long offset, out RecordHeader header)
     {
         header = default;
-        return TryGet(offset, RecordHeader.Size, out var bytes) && RecordHeader.TryRead(bytes.Span, basePosition + offset, out header);
+        return TryGet(offset, RecordHeader.Size, out var bytes) && RecordHeader.TryRead(bytes.Span, key, basePosition + offset, out header);
     }
 
     /// <summary>The record of a header. Its bytes are good until the next call.</summary>
     /// <returns><c>null</c> if the file ends before it does.</returns>
     public StoredRecord? TryRecord(long offset, in RecordHeader header) =>
-        header.Length <= int.MaxValue && TryGet(offset, (int)header.Length, out var bytes) ? StoredRecord.TryParse(bytes, basePosition + offset) : null;
+        header.Length <= int.MaxValue && TryGet(offset, (int)header.Length, out var bytes) ? StoredRecord.TryParse(bytes, key, basePosition + offset) : null;
 
     /// <summary>The offset of the first header at or after an offset; -1 if there is none.</summary>
     public long FindHeader(long offset)
@@ -43,7 +44,7 @@ internal sealed class RecordWindow(IDiskFile file, long basePosition, long end)
             for (; offset <= last; offset += RecordHeader.Alignment)
             {
                 var bytes = _buffer.AsSpan((int)(offset - _start));
-                if (BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]) == basePosition + offset && RecordHeader.TryRead(bytes, basePosition + offset, out _))
+                if (BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]) == basePosition + offset && RecordHeader.TryRead(bytes, key, basePosition + offset, out _))
                 {
                     return offset;
                 }

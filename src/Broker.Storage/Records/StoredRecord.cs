@@ -26,10 +26,10 @@ public sealed class StoredRecord
     private int TableBytes => Header.MessageCount * MessageTableEntry.Size;
 
     /// <summary>Takes a record out of bytes that begin with it.</summary>
-    /// <returns><c>null</c> if they do not begin with a whole record of that position.</returns>
-    public static StoredRecord? TryParse(ReadOnlyMemory<byte> bytes, long position)
+    /// <returns><c>null</c> if they do not begin with a whole record of that store and position.</returns>
+    public static StoredRecord? TryParse(ReadOnlyMemory<byte> bytes, StoreKey key, long position)
     {
-        if (!RecordHeader.TryRead(bytes.Span, position, out var header) || header.Length > bytes.Length)
+        if (!RecordHeader.TryRead(bytes.Span, key, position, out var header) || header.Length > bytes.Length)
         {
             return null;
         }
@@ -41,15 +41,16 @@ public sealed class StoredRecord
 
     /// <summary>Reads the record at an offset of a file.</summary>
     /// <param name="file">The file.</param>
+    /// <param name="key">Key of the store that it belongs to.</param>
     /// <param name="offset">Where it begins in the file.</param>
     /// <param name="position">The position that it must state.</param>
     /// <param name="length">Its length.</param>
     /// <returns><c>null</c> if there is no such record, or no longer.</returns>
     /// <exception cref="DiskException">The disk failed.</exception>
-    public static StoredRecord? TryRead(IDiskFile file, long offset, long position, int length)
+    public static StoredRecord? TryRead(IDiskFile file, StoreKey key, long offset, long position, int length)
     {
         var bytes = GC.AllocateUninitializedArray<byte>(length);
-        return DiskReading.TryReadExactly(file, offset, bytes) ? TryParse(bytes, position) : null;
+        return DiskReading.TryReadExactly(file, offset, bytes) ? TryParse(bytes, key, position) : null;
     }
 
     /// <summary>The messages in order. Those whose bytes are not what was written are <see cref="StoredMessageState.Damaged"/>; all are if the control part is.</summary>

@@ -17,6 +17,7 @@ internal sealed class LogRecovery(IDisk disk, string folder, Guid store, ILogRec
     private const int RewriteBytes = 1 << 20;
     private readonly List<(LogFile File, RecordWindow Window)> _files = [];
     private readonly LogTails _tails = new(handler);
+    private readonly StoreKey _key = StoreKey.Of(store);
     private long _totalBytes;
     private long _doneBytes;
     private long _reportedBytes;
@@ -38,7 +39,7 @@ internal sealed class LogRecovery(IDisk disk, string folder, Guid store, ILogRec
             {
                 handler.OnDamage(new StoreDamage
                 {
-                    File = $"{folder}/{LogFile.NameOf(end)}", Offset = 0, Length = file.BasePosition - end, Reason = "a file of the log is missing",
+                    File = $"{folder}/{LogFile.NameOf(end)}", Offset = 0, Length = file.BasePosition - end, Reason = "a file of the log, or the end of the one before, is missing",
                 });
             }
 
@@ -102,19 +103,29 @@ internal sealed class LogRecovery(IDisk disk, string folder, Guid store, ILogRec
 
     private void Open()
     {
+        var bases = new List<long>();
         foreach (var name in disk.ListFiles(folder))
         {
-            if (!LogFile.TryParseName(name, out var basePosition))
+            if (LogFile.TryParseName(name, out var basePosition))
             {
-                disk.Delete($"{folder}/{name}"); // a spare of the last run
-                continue;
+                bases.Add(basePosition);
             }
+            else if (LogFileSet.IsSpare(name))
+            {
+                disk.Delete($"{folder}/{name}"); // of the last run
+            }
+        }
 
-            var file = new LogFile(disk.Open($"{folder}/{name}"), basePosition);
-            var window = new RecordWindow(file.File, basePosition, file.File.Length);
+        for (var i = 0; i < bases.Count; i++)
+        {
+            var opened = disk.Open($"{folder}/{LogFile.NameOf(bases[i])}");
+            var file = new LogFile(opened, bases[i], opened.Length);
+
+            // Where the next file begins this one counts as ended: so it did when that one was begun.
+            var end = i + 1 < bases.Count ? Math.Min(file.Capacity, bases[i + 1] - bases[i]) : file.Capacity;
+            _files.Add((file, new RecordWindow(file.File, _key, bases[i], end)));
+            _totalBytes += end;
             CheckHeader(file);
-            _totalBytes += window.End;
-            _files.Add((file, window));
         }
     }
 
@@ -147,7 +158,8 @@ internal sealed class LogRecovery(IDisk disk, string folder, Guid store, ILogRec
         while (offset + RecordHeader.Size <= window.End)
         {
             Report(_doneBytes + offset);
-            var record = window.TryHeader(offset, out var header) ? Read(window, offset, header) : null;
+            var hasHeader = window.TryHeader(offset, out var header);
+            var record = hasHeader ? Read(window, offset, header) : null;
             if (record is { IsControlIntact: true } && record.Messages().All(m => m.State == StoredMessageState.Intact))
             {
                 offset += header.PaddedLength;
@@ -160,12 +172,13 @@ internal sealed class LogRecovery(IDisk disk, string folder, Guid store, ILogRec
                 continue;
             }
 
-            if (!WasSynced(index, offset))
+            // What an intact header spans holds no other record, whatever its bytes look like.
+            if (!WasSynced(index, offset, behind: hasHeader ? offset + header.PaddedLength : offset + RecordHeader.Alignment))
             {
                 return false;
             }
 
-            if (!TrySkip(window, ref offset, record))
+            if (!TrySkip(window, ref offset))
             {
                 return true;
             }
@@ -197,60 +210,61 @@ internal sealed class LogRecovery(IDisk disk, string folder, Guid store, ILogRec
 
     /// <summary>Reports damage and goes behind it.</summary>
     /// <returns><c>false</c> if nothing of the file can be read after it.</returns>
-    private bool TrySkip(RecordWindow window, ref long offset, StoredRecord? record)
+    private bool TrySkip(RecordWindow window, ref long offset)
     {
-        if (record is null)
+        if (!window.TryHeader(offset, out var header))
         {
             var next = window.FindHeader(offset + RecordHeader.Alignment);
-            handler.OnDamage(new StoreDamage
-            {
-                File = window.File.Path, Offset = offset, Length = (next < 0 ? window.End : next) - offset, Reason = "the header of a record is damaged",
-            });
-            offset = next;
+            var end = next < 0 ? window.End : next;
+            handler.OnDamage(new StoreDamage { File = window.File.Path, Offset = offset, Length = end - offset, Reason = "the header of a record is damaged" });
+            offset = end;
             return next >= 0;
         }
 
-        var header = record.Header;
+        var record = Read(window, offset, header); // again: the window has moved since
         handler.OnDamage(new StoreDamage
         {
             File = window.File.Path,
             Offset = offset,
-            Length = header.Length,
+            Length = Math.Min(header.Length, window.End - offset),
             Entity = header.Entity,
             FirstPosition = header.FirstPosition,
-            MessageCount = record.Messages().Count(m => m.State == StoredMessageState.Damaged),
-            Reason = record.IsControlIntact ? "messages of a record are damaged" : "the operations of a record are damaged",
+            MessageCount = record?.Messages().Count(m => m.State == StoredMessageState.Damaged) ?? header.MessageCount,
+            Reason = record switch
+            {
+                null => "the end of a record is missing",
+                { IsControlIntact: true } => "messages of a record are damaged",
+                _ => "the operations of a record are damaged",
+            },
         });
-        if (record.IsControlIntact)
+        if (record is { IsControlIntact: true })
         {
             Accept(record);
         }
 
-        offset += header.PaddedLength;
-        return true;
+        offset = Math.Min(offset + header.PaddedLength, window.End);
+        return record is not null;
     }
 
     /// <summary>Whether a record behind this place says that it was on the disk.</summary>
-    private bool WasSynced(int index, long offset)
+    /// <param name="index">The file.</param>
+    /// <param name="offset">The place.</param>
+    /// <param name="behind">Where another record may begin.</param>
+    private bool WasSynced(int index, long offset, long behind)
     {
         var position = _files[index].File.BasePosition + offset;
         for (; index < _files.Count; index++)
         {
             var window = _files[index].Window;
-            var at = window.FindHeader(offset + RecordHeader.Alignment);
-            while (at >= 0 && window.TryHeader(at, out var header))
+            for (var at = window.FindHeader(behind); at >= 0 && window.TryHeader(at, out var header); at = window.FindHeader(at + header.PaddedLength))
             {
                 if (header.SyncedPosition > position)
                 {
                     return true;
                 }
-
-                // Mostly the next record is where this one ends; behind further damage it must be looked for.
-                var next = at + header.PaddedLength;
-                at = window.TryHeader(next, out _) ? next : window.FindHeader(at + RecordHeader.Alignment);
             }
 
-            offset = FileHeader.Size - RecordHeader.Alignment;
+            behind = FileHeader.Size;
         }
 
         return false;
@@ -279,7 +293,7 @@ internal sealed class LogRecovery(IDisk disk, string folder, Guid store, ILogRec
         }
         else
         {
-            file.File.SetLength(offset);
+            file.CutOff(offset);
         }
 
         disk.SyncFolder(folder);

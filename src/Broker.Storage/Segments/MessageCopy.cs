@@ -65,9 +65,9 @@ public sealed class MessageCopy
                     AddMissing(unreadable, needed[range++], ref next, ulong.MaxValue);
                 }
 
-                if (range == needed.Count || message.Position < needed[range].First)
+                if (range == needed.Count || message.Position < Math.Max(next, needed[range].First))
                 {
-                    continue;
+                    continue; // not needed, or copied before: after damage, blocks may be listed that were written twice
                 }
 
                 AddMissing(unreadable, needed[range], ref next, message.Position);

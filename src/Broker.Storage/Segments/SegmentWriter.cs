@@ -48,19 +48,19 @@ internal sealed class SegmentWriter(SegmentStore store, ulong queue, SegmentCurs
             return;
         }
 
-        if (_cursor.Segment == 0 || _cursor.Length >= options.SegmentBytes)
+        if (_file is null && _cursor.Segment != 0 && _cursor.Length < options.SegmentBytes)
+        {
+            _file = store.TryOpen(queue, _cursor.Segment); // if it is missing, what was in it is lost, and the rest goes into the next one
+        }
+
+        if (_file is null || _cursor.Length >= options.SegmentBytes)
         {
             _file?.Sync();
             _file?.Dispose();
             _file = null;
             var next = _cursor.LastSegment + 1;
-            _cursor = new SegmentCursor(next, 0, next);
-        }
-
-        if (_file is null)
-        {
-            _file = store.OpenToAppend(queue, _cursor);
-            _cursor = _cursor with { Length = Math.Max(_cursor.Length, FileHeader.Size) };
+            _file = store.Begin(queue, next);
+            _cursor = new SegmentCursor(next, FileHeader.Size, next);
         }
 
         var head = new byte[RecordHeader.Size + (_messages.Count * MessageTableEntry.Size)];
@@ -85,7 +85,7 @@ internal sealed class SegmentWriter(SegmentStore store, ulong queue, SegmentCurs
             ControlChecksum = Crc32C.Compute(table),
             BodyBytes = (int)_bytes,
         };
-        header.Write(head);
+        header.Write(head, store.Key);
         List<ReadOnlyMemory<byte>> pieces = [head, .. _messages.Select(m => m.Bytes), new byte[header.PaddedLength - header.Length]];
         _file.Write(_cursor.Length, pieces);
         var block = SegmentStore.LocationOf(_cursor.Segment, header);

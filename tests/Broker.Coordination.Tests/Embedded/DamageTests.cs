@@ -132,12 +132,13 @@ public sealed class DamageTests
         var disk = Filled();
         var bytes = disk.ReadAll(FirstFile);
         var offset = FileHeader.Size;
-        Assert.True(RecordHeader.TryRead(bytes.AsSpan(offset), offset, out var header));
+        var key = StoreKey.Of(SimulatedStore.StoreNumber);
+        Assert.True(RecordHeader.TryRead(bytes.AsSpan(offset), key, offset, out var header));
 
         // The number of its values, with a right checksum.
         var control = bytes.AsSpan(offset + RecordHeader.Size, header.ControlBytes);
         control[13] = 7;
-        (header with { ControlChecksum = Crc32C.Compute(control) }).Write(bytes.AsSpan(offset));
+        (header with { ControlChecksum = Crc32C.Compute(control) }).Write(bytes.AsSpan(offset), key);
         disk.Overwrite(FirstFile, offset, bytes.AsSpan(offset, (int)header.Length));
         Assert.Equal(StoreProblem.Unreadable, Assert.Throws<StoreException>(() => new SimulatedStore(disk)).Problem);
         Assert.Equal("b=b-value c=c-value d=d-value", Accepting(disk.Crash(lossless: true)).Snapshot.Text());

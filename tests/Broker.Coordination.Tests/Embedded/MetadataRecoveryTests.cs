@@ -85,6 +85,7 @@ public sealed class MetadataRecoveryTests
 
     private static StoredRecord Record(RecordKind kind, ulong index, long position, byte[] operations, ulong entity = 1)
     {
+        var key = StoreKey.Of(SimulatedStore.StoreNumber);
         var bytes = new byte[RecordHeader.Size + operations.Length];
         operations.CopyTo(bytes, RecordHeader.Size);
         new RecordHeader
@@ -96,7 +97,7 @@ public sealed class MetadataRecoveryTests
             Index = index,
             ControlBytes = operations.Length,
             ControlChecksum = Crc32C.Compute(operations),
-        }.Write(bytes);
-        return StoredRecord.TryParse(bytes, position)!;
+        }.Write(bytes, key);
+        return StoredRecord.TryParse(bytes, key, position)!;
     }
 }

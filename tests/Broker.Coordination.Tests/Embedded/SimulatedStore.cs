@@ -13,12 +13,12 @@ internal sealed class SimulatedStore
     /// <summary>As small as a log may be, so that it is given up and written anew often.</summary>
     public static readonly EmbeddedMetadataOptions SmallLog = new() { Log = new LogOptions { FileBytes = 64 << 10, MaxBytes = 128 << 10, MaxFiles = 4, MaxGroupBytes = 64 << 10 } };
 
-    private static readonly Guid s_store = new("0190a1b2-0000-7000-8000-000000000001");
+    public static readonly Guid StoreNumber = new("0190a1b2-0000-7000-8000-000000000001");
 
     public SimulatedStore(MemoryDisk disk, EmbeddedMetadataOptions? options = null)
     {
         Disk = disk;
-        Store = EmbeddedMetadataStore.OpenSimulated(disk, Folder, s_store, options ?? SmallLog);
+        Store = EmbeddedMetadataStore.OpenSimulated(disk, Folder, StoreNumber, options ?? SmallLog);
     }
 
     public MemoryDisk Disk { get; }

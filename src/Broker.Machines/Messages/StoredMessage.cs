@@ -19,10 +19,36 @@ public enum MessageTraits : byte
 /// garbage collector decides when a block goes: a straggler holds at most its own block. A reference count would save some collections and cost
 /// the certainty that no delivery ever reads a recycled buffer.
 /// </remarks>
-/// <param name="Bytes">The encoding.</param>
-/// <param name="Traits">Flags of the publish that count for delivery.</param>
-public readonly record struct StoredMessage(ReadOnlyMemory<byte> Bytes, MessageTraits Traits)
+public readonly record struct StoredMessage
 {
+    private readonly int _absentBytes;
+
+    /// <param name="bytes">The encoding.</param>
+    /// <param name="traits">Flags of the publish that count for delivery.</param>
+    public StoredMessage(ReadOnlyMemory<byte> bytes, MessageTraits traits)
+    {
+        Bytes = bytes;
+        Traits = traits;
+    }
+
+    private StoredMessage(MessageTraits traits, int absentBytes)
+    {
+        Traits = traits;
+        _absentBytes = absentBytes;
+    }
+
+    /// <summary>The encoding; empty if it is on disk only.</summary>
+    public ReadOnlyMemory<byte> Bytes { get; }
+
+    /// <summary>Flags of the publish that count for delivery.</summary>
+    public MessageTraits Traits { get; }
+
     /// <summary>What the message costs in credit and limits: the length of its encoding.</summary>
-    public int SizeBytes => Bytes.Length;
+    public int SizeBytes => Bytes.Length + _absentBytes;
+
+    /// <summary>Whether the bytes are in memory.</summary>
+    public bool IsLoaded => _absentBytes == 0;
+
+    /// <summary>The same message with its bytes left to the disk.</summary>
+    public StoredMessage WithoutBytes() => new(Traits, SizeBytes);
 }

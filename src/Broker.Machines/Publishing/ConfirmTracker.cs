@@ -14,13 +14,13 @@ public sealed class ConfirmTracker
     private int _head;
     private int _count;
     private readonly List<ulong> _confirmed = [];
-    private readonly List<ulong> _rejected = [];
+    private readonly List<(ulong Sequence, FrameFault Fault)> _rejected = [];
+    private readonly Dictionary<long, FrameFault> _faults = []; // of slots whose other queues have not all answered
 
     private struct Slot
     {
         public ulong Sequence;
         public int Remaining;
-        public bool Failed;
     }
 
     /// <summary>Slots between the oldest unfinished message and the newest one.</summary>
@@ -47,24 +47,37 @@ public sealed class ConfirmTracker
         ref var slot = ref _ring[(_head + _count) & (_ring.Length - 1)];
         slot.Sequence = sequence;
         slot.Remaining = targets;
-        slot.Failed = false;
         return _firstSlot + _count++;
     }
 
     /// <summary>One of the message's queues has answered.</summary>
-    public void Complete(long slotNumber, bool accepted)
+    /// <param name="slotNumber">The message's slot.</param>
+    /// <param name="fault">Why the queue has not taken it; <c>null</c> if it has. The first reason is the one that the publisher gets.</param>
+    public void Complete(long slotNumber, FrameFault? fault)
     {
         var index = slotNumber - _firstSlot;
         Invariant.That(index >= 0 && index < _count, "a queue answers once for each message");
         ref var slot = ref _ring[(_head + (int)index) & (_ring.Length - 1)];
         Invariant.That(slot.Remaining > 0, "a queue answers once for each message");
-        slot.Failed |= !accepted;
+        if (fault is { } reason)
+        {
+            _faults.TryAdd(slotNumber, reason);
+        }
+
         if (--slot.Remaining > 0)
         {
             return;
         }
 
-        (slot.Failed ? _rejected : _confirmed).Add(slot.Sequence);
+        if (_faults.Count > 0 && _faults.Remove(slotNumber, out var first))
+        {
+            _rejected.Add((slot.Sequence, first));
+        }
+        else
+        {
+            _confirmed.Add(slot.Sequence);
+        }
+
         while (_count > 0 && _ring[_head].Remaining == 0)
         {
             _head = (_head + 1) & (_ring.Length - 1);
@@ -108,8 +121,8 @@ public sealed class ConfirmTracker
         _confirmed.Clear();
     }
 
-    /// <summary>Moves the rejected sequences out.</summary>
-    public void TakeRejected(List<ulong> sequences)
+    /// <summary>Moves the rejected sequences out, with the reasons.</summary>
+    public void TakeRejected(List<(ulong Sequence, FrameFault Fault)> sequences)
     {
         sequences.AddRange(_rejected);
         _rejected.Clear();

@@ -1,4 +1,5 @@
 using Broker.Machines.Messages;
+using Broker.Machines.Queues;
 
 namespace Broker.Machines.Publishing;
 
@@ -7,8 +8,15 @@ public sealed class PublishBatch
 {
     private StoredMessage[] _messages = new StoredMessage[4];
     private long[] _slots = new long[4];
+    private ulong[] _sequences;
+    private readonly string? _producer;
 
-    internal PublishBatch(string queue) => Queue = queue;
+    internal PublishBatch(string queue, string? producer)
+    {
+        Queue = queue;
+        _producer = producer;
+        _sequences = producer is null ? [] : new ulong[4];
+    }
 
     /// <summary>The queue that it is for.</summary>
     public string Queue { get; }
@@ -22,14 +30,26 @@ public sealed class PublishBatch
     /// <summary>The messages.</summary>
     public ReadOnlyMemory<StoredMessage> Messages => _messages.AsMemory(0, Count);
 
+    /// <summary>The messages' sequences, if the publisher has a lasting name.</summary>
+    public ProducerBatch Producer => _producer is null ? default : new ProducerBatch(_producer, _sequences.AsMemory(0, Count));
+
     internal ReadOnlySpan<long> Slots => _slots.AsSpan(0, Count);
 
-    internal void Add(in StoredMessage message, long slot)
+    internal void Add(in StoredMessage message, long slot, ulong sequence)
     {
         if (Count == _messages.Length)
         {
             Array.Resize(ref _messages, Count * 2);
             Array.Resize(ref _slots, Count * 2);
+            if (_producer is not null)
+            {
+                Array.Resize(ref _sequences, Count * 2);
+            }
+        }
+
+        if (_producer is not null)
+        {
+            _sequences[Count] = sequence;
         }
 
         _messages[Count] = message;

@@ -25,11 +25,11 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     private readonly Dictionary<string, PublishBatch> _batchOfQueue = new(StringComparer.Ordinal);
     private readonly List<PublishBatch> _batchesOfRoute = []; // those of the cached route; empty: to be found
     private readonly List<PublishOutcome> _outcomes = [];
-    private readonly List<ulong> _rejected = [];
+    private readonly List<(ulong Sequence, FrameFault Fault)> _rejected = [];
     private byte[] _block = [];
     private int _blockUsed;
     private int _expectedBytes;
-    private ulong _lastSequence;
+    private string? _producer;
     private byte[] _cachedExchange = []; // what the cached route is for
     private byte[] _cachedKey = [];
     private long _cachedVersion = -1;
@@ -38,6 +38,9 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
 
     /// <summary>Whether PUBLISHER_OPEN has come.</summary>
     public bool IsOpen { get; private set; }
+
+    /// <summary>The highest sequence that has come; 0 before the first.</summary>
+    public ulong LastSequence { get; private set; }
 
     /// <summary>Bytes that queues have not accepted yet.</summary>
     public long OutstandingBytes { get; private set; }
@@ -58,7 +61,8 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     public bool IsSettled => OutstandingBytes == 0 && _tracker.OutstandingCount == 0 && !_tracker.HasOutcomes && _outcomes.Count == 0;
 
     /// <summary>Handles PUBLISHER_OPEN.</summary>
-    public FrameFault? HandleOpen()
+    /// <param name="producer">The publisher's lasting name with its user; <c>null</c> if it has none.</param>
+    public FrameFault? HandleOpen(string? producer = null)
     {
         if (IsOpen)
         {
@@ -66,6 +70,7 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         }
 
         IsOpen = true;
+        _producer = producer;
         return null;
     }
 
@@ -81,12 +86,12 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
             return new FrameFault(ErrorCode.ProtocolViolation, "PUBLISH came before PUBLISHER_OPEN");
         }
 
-        if (sequence <= _lastSequence)
+        if (sequence <= LastSequence)
         {
-            return new FrameFault(ErrorCode.ProtocolViolation, $"sequence {sequence} follows {_lastSequence}; sequences start at 1 or more and ascend");
+            return new FrameFault(ErrorCode.ProtocolViolation, $"sequence {sequence} follows {LastSequence}; sequences start at 1 or more and ascend");
         }
 
-        _lastSequence = sequence;
+        LastSequence = sequence;
         if (message.Length > limits.MaxMessageBytes)
         {
             _outcomes.Add(new PublishOutcome(sequence, false, new FrameFault(ErrorCode.MessageTooLarge, $"the message has {message.Length} bytes; the limit is {limits.MaxMessageBytes}")));
@@ -128,8 +133,8 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     /// <summary>A queue is full and has parked the batch.</summary>
     public void HandleParked() => ParkedCount++;
 
-    /// <summary>A queue has taken the batch, or was deleted before it could.</summary>
-    public void HandleAnswered(PublishBatch batch, bool accepted, bool wasParked)
+    /// <summary>A queue has taken the batch, or says why it has not.</summary>
+    public void HandleAnswered(PublishBatch batch, FrameFault? fault, bool wasParked)
     {
         OutstandingBytes -= batch.SizeBytes;
         if (wasParked)
@@ -139,7 +144,7 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
 
         foreach (var slot in batch.Slots)
         {
-            _tracker.Complete(slot, accepted);
+            _tracker.Complete(slot, fault);
         }
     }
 
@@ -157,9 +162,9 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     {
         _tracker.TakeConfirmed(confirmed);
         _tracker.TakeRejected(_rejected);
-        foreach (var sequence in _rejected)
+        foreach (var (sequence, fault) in _rejected)
         {
-            others.Add(new PublishOutcome(sequence, false, new FrameFault(ErrorCode.QueueDeleted, "a queue was deleted before it could take the message")));
+            others.Add(new PublishOutcome(sequence, false, fault));
         }
 
         _rejected.Clear();
@@ -195,7 +200,7 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
 
         foreach (var batch in _batchesOfRoute)
         {
-            batch.Add(stored, slot);
+            batch.Add(stored, slot, sequence);
             OutstandingBytes += message.Length;
         }
     }
@@ -204,7 +209,7 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     {
         if (!_batchOfQueue.TryGetValue(queue, out var batch))
         {
-            batch = new PublishBatch(queue);
+            batch = new PublishBatch(queue, _producer);
             _batchOfQueue.Add(queue, batch);
             _batches.Add(batch);
         }

@@ -12,8 +12,8 @@ public abstract record QueueEffect
     /// <summary>The batch is in the queue: tell the publisher.</summary>
     public sealed record Accepted(PublisherId Publisher, long BatchId) : QueueEffect;
 
-    /// <summary>The batch waits because the queue is full: tell the publisher why it waits. <see cref="Accepted"/> follows when there is room.</summary>
-    public sealed record Parked(PublisherId Publisher, long BatchId) : QueueEffect;
+    /// <summary>The batch waits: tell the publisher why, in words that follow the queue's name. <see cref="Accepted"/> follows when there is room. Nothing needs to be certain for it.</summary>
+    public sealed record Parked(PublisherId Publisher, long BatchId, string Reason) : QueueEffect;
 
     /// <summary>Hand these to the consumer, in this order.</summary>
     public sealed record Deliver(ConsumerId Consumer, IReadOnlyList<Delivery> Deliveries) : QueueEffect;
@@ -23,6 +23,11 @@ public abstract record QueueEffect
 
     /// <summary>The queue is gone; the consumer gets nothing more from it.</summary>
     public sealed record ConsumerClosed(ConsumerId Consumer) : QueueEffect;
+
+    /// <summary>
+    /// Read messages from the position on, about so many bytes, and hand them over with <see cref="QueueMachine.HandleLoaded"/>. Nothing needs to be certain for it.
+    /// </summary>
+    public sealed record Load(ulong Position, long Bytes) : QueueEffect;
 
     /// <summary>A parked batch was given up: the queue, or the batch's publisher, is gone.</summary>
     public sealed record Dropped(PublisherId Publisher, long BatchId) : QueueEffect;

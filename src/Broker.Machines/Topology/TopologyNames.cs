@@ -20,6 +20,9 @@ public static class TopologyNames
         ("amq.fanout", Routing.ExchangeKind.Fanout),
     ];
 
+    /// <summary>Whether the exchange is one of those that exist from the start.</summary>
+    public static bool IsBuiltIn(string exchange) => BuiltInExchanges.Any(e => e.Name == exchange);
+
     /// <summary>Checks a name that a client wants to give.</summary>
     /// <returns><c>null</c>, or what is wrong with it.</returns>
     public static FrameFault? Check(string what, string name)

@@ -6,6 +6,7 @@ namespace Broker.Machines.Tests.Publishing;
 
 public class ConfirmTrackerTests
 {
+    private static readonly FrameFault Fault = new(ErrorCode.QueueDeleted, "the queue was deleted");
     private readonly ConfirmTracker _tracker = new();
 
     [Fact]
@@ -22,11 +23,11 @@ public class ConfirmTrackerTests
     public void Fan_out_is_confirmed_by_the_last_queue()
     {
         var slot = _tracker.Track(1, targets: 3);
-        _tracker.Complete(slot, accepted: true);
-        _tracker.Complete(slot, accepted: true);
+        _tracker.Complete(slot, fault: null);
+        _tracker.Complete(slot, fault: null);
         Assert.False(_tracker.HasOutcomes);
         Assert.Equal(1, _tracker.OutstandingCount);
-        _tracker.Complete(slot, accepted: true);
+        _tracker.Complete(slot, fault: null);
         Assert.Equal([new SequenceRange(1, 1)], Confirmed());
         Assert.Equal(0, _tracker.OutstandingCount);
     }
@@ -35,12 +36,27 @@ public class ConfirmTrackerTests
     public void One_queue_that_could_not_take_it_makes_a_rejection_once_all_have_answered()
     {
         var slot = _tracker.Track(1, targets: 2);
-        _tracker.Complete(slot, accepted: false);
+        _tracker.Complete(slot, fault: Fault);
         Assert.Empty(Rejected());
-        _tracker.Complete(slot, accepted: true);
+        _tracker.Complete(slot, fault: null);
         Assert.Empty(Confirmed());
         Assert.Equal([1UL], Rejected());
         Assert.Empty(Rejected());
+    }
+
+    [Fact]
+    public void The_first_queue_that_could_not_take_it_says_why()
+    {
+        var second = new FrameFault(ErrorCode.Unavailable, "the disk is gone");
+        var (one, other) = (_tracker.Track(1, targets: 3), _tracker.Track(2, targets: 1));
+        _tracker.Complete(one, fault: null);
+        _tracker.Complete(one, Fault);
+        _tracker.Complete(other, second);
+        _tracker.Complete(one, second);
+
+        var rejected = new List<(ulong Sequence, FrameFault Fault)>();
+        _tracker.TakeRejected(rejected);
+        Assert.Equal([(2UL, second), (1UL, Fault)], rejected);
     }
 
     [Fact]
@@ -49,11 +65,11 @@ public class ConfirmTrackerTests
         var first = _tracker.Track(1, 1);
         var second = _tracker.Track(2, 1);
         var third = _tracker.Track(3, 1);
-        _tracker.Complete(third, true);
-        _tracker.Complete(second, true);
+        _tracker.Complete(third, null);
+        _tracker.Complete(second, null);
         Assert.Equal([new SequenceRange(2, 3)], Confirmed());
         Assert.Equal(3, _tracker.OutstandingCount);
-        _tracker.Complete(first, true);
+        _tracker.Complete(first, null);
         Assert.Equal([new SequenceRange(1, 1)], Confirmed());
         Assert.Equal(0, _tracker.OutstandingCount);
     }
@@ -63,7 +79,7 @@ public class ConfirmTrackerTests
     {
         foreach (var sequence in (ulong[])[1, 2, 4, 1000, 1001, 1002])
         {
-            _tracker.Complete(_tracker.Track(sequence, 1), true);
+            _tracker.Complete(_tracker.Track(sequence, 1), null);
         }
 
         Assert.Equal([new SequenceRange(1, 2), new SequenceRange(4, 4), new SequenceRange(1000, 1002)], Confirmed());
@@ -74,11 +90,11 @@ public class ConfirmTrackerTests
     {
         var first = _tracker.Track(1, 1);
         var second = _tracker.Track(2, 1);
-        _tracker.Complete(second, true);
-        Assert.Throws<InvariantViolationException>(() => _tracker.Complete(second, true));
-        _tracker.Complete(first, true);
-        Assert.Throws<InvariantViolationException>(() => _tracker.Complete(first, true));
-        Assert.Throws<InvariantViolationException>(() => _tracker.Complete(second + 1, true));
+        _tracker.Complete(second, null);
+        Assert.Throws<InvariantViolationException>(() => _tracker.Complete(second, null));
+        _tracker.Complete(first, null);
+        Assert.Throws<InvariantViolationException>(() => _tracker.Complete(first, null));
+        Assert.Throws<InvariantViolationException>(() => _tracker.Complete(second + 1, null));
     }
 
     /// <summary>Steps: 0..3 track that many targets after a gap of Pick % 3, 4..8 one queue of some outstanding message answers, 9 takes the outcomes.</summary>
@@ -112,7 +128,7 @@ public class ConfirmTrackerTests
                 {
                     var message = open[pick % open.Count];
                     var accepted = pick % 5 != 0;
-                    tracker.Complete(message.Slot, accepted);
+                    tracker.Complete(message.Slot, accepted ? null : Fault);
                     message.Failed |= !accepted;
                     if (--message.Remaining == 0)
                     {
@@ -154,9 +170,9 @@ public class ConfirmTrackerTests
         }
 
         Assert.Equal(expectedConfirmed.Order(), ranges.SelectMany(r => Enumerable.Range(0, (int)r.Count).Select(i => r.First + (ulong)i)));
-        var rejected = new List<ulong>();
+        var rejected = new List<(ulong Sequence, FrameFault Fault)>();
         tracker.TakeRejected(rejected);
-        Assert.Equal(expectedRejected, rejected);
+        Assert.Equal(expectedRejected.Select(s => (s, Fault)), rejected);
         expectedConfirmed.Clear();
         expectedRejected.Clear();
     }
@@ -170,8 +186,9 @@ public class ConfirmTrackerTests
 
     private List<ulong> Rejected()
     {
-        var sequences = new List<ulong>();
-        _tracker.TakeRejected(sequences);
-        return sequences;
+        var rejected = new List<(ulong Sequence, FrameFault Fault)>();
+        _tracker.TakeRejected(rejected);
+        Assert.All(rejected, r => Assert.Equal(Fault, r.Fault));
+        return [.. rejected.Select(r => r.Sequence)];
     }
 }

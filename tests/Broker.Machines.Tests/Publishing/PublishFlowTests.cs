@@ -7,6 +7,7 @@ namespace Broker.Machines.Tests.Publishing;
 /// <summary>How much of a publish stream may be under way, and when it is all done.</summary>
 public class PublishFlowTests
 {
+    private static readonly FrameFault Deleted = new(ErrorCode.QueueDeleted, "the queue was deleted");
     private static readonly int Overhead = TestMessages.Encoded("x", "k", "").Length;
 
     [Fact]
@@ -21,7 +22,7 @@ public class PublishFlowTests
         Assert.False(stream.Machine.MayRead);
         Assert.Equal(2 * Overhead, stream.Machine.OutstandingBytes);
 
-        stream.Machine.HandleAnswered(first, accepted: true, wasParked: false);
+        stream.Machine.HandleAnswered(first, fault: null, wasParked: false);
         Assert.True(stream.Machine.MayRead);
         Assert.Equal(Overhead, stream.Machine.OutstandingBytes);
     }
@@ -44,7 +45,7 @@ public class PublishFlowTests
         var first = Assert.Single(stream.Batches());
         Assert.Null(stream.Publish(2, "k"));
         Assert.False(stream.Machine.MayRead);
-        stream.Machine.HandleAnswered(first, accepted: false, wasParked: false);
+        stream.Machine.HandleAnswered(first, fault: Deleted, wasParked: false);
         Assert.True(stream.Machine.MayRead);
     }
 
@@ -67,8 +68,8 @@ public class PublishFlowTests
         Assert.Null(stream.Publish(1, "k"));
         Assert.Null(stream.Publish(2, "one"));
         var batches = stream.Batches();
-        stream.Machine.HandleAnswered(batches[1], accepted: false, wasParked: false);
-        stream.Machine.HandleAnswered(batches[0], accepted: true, wasParked: false);
+        stream.Machine.HandleAnswered(batches[1], fault: Deleted, wasParked: false);
+        stream.Machine.HandleAnswered(batches[0], fault: null, wasParked: false);
 
         var (confirmed, others) = stream.Outcomes();
         Assert.Equal([new SequenceRange(2, 2)], confirmed);
@@ -86,9 +87,9 @@ public class PublishFlowTests
         var batches = stream.Batches();
         stream.Machine.HandleParked();
         Assert.Equal(1, stream.Machine.ParkedCount);
-        stream.Machine.HandleAnswered(batches[0], accepted: true, wasParked: false);
+        stream.Machine.HandleAnswered(batches[0], fault: null, wasParked: false);
         Assert.Equal(1, stream.Machine.ParkedCount);
-        stream.Machine.HandleAnswered(batches[1], accepted: true, wasParked: true);
+        stream.Machine.HandleAnswered(batches[1], fault: null, wasParked: true);
         Assert.Equal(0, stream.Machine.ParkedCount);
     }
 
@@ -103,7 +104,7 @@ public class PublishFlowTests
         Assert.False(stream.Machine.IsSettled, "not sent to its queue");
         var batch = Assert.Single(stream.Batches());
         Assert.False(stream.Machine.IsSettled, "not accepted");
-        stream.Machine.HandleAnswered(batch, accepted: true, wasParked: false);
+        stream.Machine.HandleAnswered(batch, fault: null, wasParked: false);
         Assert.False(stream.Machine.IsSettled, "the confirm was not taken");
         stream.Outcomes();
         Assert.True(stream.Machine.IsSettled);

@@ -14,6 +14,8 @@ public class PublishHistoryTests
 {
     private static readonly PublishStreamLimits Limits = new() { MaxMessageBytes = 200, MaxOutstandingBytes = 2_000, MaxOutstandingMessages = 20, MaxBlockBytes = 300 };
 
+    private static readonly FrameFault Deleted = new(ErrorCode.QueueDeleted, "the queue was deleted");
+
     private enum Kind
     {
         Publish,
@@ -164,7 +166,7 @@ public class PublishHistoryTests
 
         private void Answer(PublishBatch batch, bool accepted)
         {
-            _stream.Machine.HandleAnswered(batch, accepted, wasParked: _parked.Remove(batch));
+            _stream.Machine.HandleAnswered(batch, accepted ? null : Deleted, wasParked: _parked.Remove(batch));
             _sent.Remove(batch);
             _outstandingBytes -= batch.SizeBytes;
             foreach (var sequence in _sequencesOfBatch[batch])

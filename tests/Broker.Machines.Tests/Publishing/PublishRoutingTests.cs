@@ -55,7 +55,7 @@ public class PublishRoutingTests
     {
         _stream.Router.Set("x", "k", "q");
         Assert.Null(_stream.Publish(1, "k", mandatory: true));
-        _stream.Machine.HandleAnswered(Assert.Single(_stream.Batches()), accepted: true, wasParked: false);
+        _stream.Machine.HandleAnswered(Assert.Single(_stream.Batches()), fault: null, wasParked: false);
         var (confirmed, others) = _stream.Outcomes();
         Assert.Equal([new SequenceRange(1, 1)], confirmed);
         Assert.Empty(others);
@@ -196,5 +196,34 @@ public class PublishRoutingTests
         var batches = _stream.Batches();
         Assert.Equal(queues, batches.Select(b => b.Queue));
         Assert.All(batches, b => Assert.Equal(20, b.Count));
+    }
+
+    [Fact]
+    public void A_batch_of_a_publisher_with_a_name_says_the_sequence_of_each_message()
+    {
+        var stream = new PublishStream(open: false);
+        Assert.Null(stream.Machine.HandleOpen("ann/shop"));
+        stream.Router.Set("x", "a", "qa");
+        stream.Router.Set("x", "both", "qb", "qa");
+        foreach (var (sequence, key) in (IEnumerable<(ulong, string)>)[(3, "a"), (4, "both"), (7, "a"), (8, "a"), (9, "a"), (12, "both")])
+        {
+            Assert.Null(stream.Publish(sequence, key));
+        }
+
+        var batches = stream.Batches().ToDictionary(b => b.Queue);
+        Assert.All(batches.Values, b => Assert.Equal("ann/shop", b.Producer.Name));
+        Assert.Equal([3UL, 4, 7, 8, 9, 12], batches["qa"].Producer.Sequences.ToArray());
+        Assert.Equal([4UL, 12], batches["qb"].Producer.Sequences.ToArray());
+        Assert.Equal(12UL, stream.Machine.LastSequence);
+    }
+
+    [Fact]
+    public void A_batch_of_a_publisher_without_a_name_has_no_sequences()
+    {
+        _stream.Router.Set("x", "k", "q");
+        Assert.Null(_stream.Publish(1, "k"));
+        var batch = Assert.Single(_stream.Batches());
+        Assert.Null(batch.Producer.Name);
+        Assert.True(batch.Producer.Sequences.IsEmpty);
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Broker.Machines.Ledgers;
 using Broker.Machines.Messages;
 using Broker.Machines.Queues;
 using Broker.Machines.Tests.Messages;
@@ -117,6 +118,52 @@ public class QueueMemoryTests
         });
         Assert.InRange(growth, long.MinValue, OneMegabyte);
         GC.KeepAlive(_machine);
+    }
+
+    [Fact]
+    public void Backlog_of_a_durable_queue_costs_what_it_may_keep_in_memory()
+    {
+        var machine = new QueueMachine(new QueueLimits { MaxLoadedBytes = OneMegabyte / 4, MinLoadedBytes = OneMegabyte / 4 }, new QueueLedger());
+        var growth = MemoryTests.GrowthBytes(() =>
+        {
+            for (var i = 0; i < 2_000; i++)
+            {
+                machine.HandleEnqueue(new PublisherId(9), i, Enumerable.Range(0, 100).Select(_ => TestMessages.Named("A", 100)).ToArray());
+                machine.Dispatch();
+                machine.TakeRecord();
+                machine.HandleCertain(machine.Ledger!.LastIndex);
+                while (machine.TryTakeEffect(out _))
+                {
+                }
+            }
+        });
+        Assert.Equal((200_000L, 20_000_000L), (machine.ReadyCount, machine.SizeBytes));
+        Assert.InRange(growth, long.MinValue, OneMegabyte);
+        GC.KeepAlive(machine);
+    }
+
+    [Fact]
+    public void Messages_that_are_held_without_their_bytes_are_left_to_the_collector()
+    {
+        var machine = new QueueMachine(new QueueLimits { MaxLoadedBytes = OneMegabyte / 4, MinLoadedBytes = OneMegabyte / 4 }, new QueueLedger());
+        Assert.Null(machine.HandleSubscribe(new ConsumerId(1), exclusive: false, noAck: false));
+        machine.HandleGrant(new ConsumerId(1), long.MaxValue / 4, long.MaxValue / 4);
+        var growth = MemoryTests.GrowthBytes(() =>
+        {
+            for (var i = 0; i < 100; i++)
+            {
+                machine.HandleEnqueue(new PublisherId(9), i, Enumerable.Range(0, 10).Select(_ => TestMessages.Named("A", 20_000)).ToArray());
+                machine.Dispatch();
+                machine.TakeRecord();
+                machine.HandleCertain(machine.Ledger!.LastIndex);
+                while (machine.TryTakeEffect(out _))
+                {
+                }
+            }
+        });
+        Assert.Equal((1_000, 20_000_000L), (machine.UnsettledCount, machine.SizeBytes));
+        Assert.InRange(growth, long.MinValue, OneMegabyte);
+        GC.KeepAlive(machine);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -75,7 +75,7 @@ internal sealed class QueueModel(QueueLimits limits)
         else if (IsFull || _parked.Count > 0)
         {
             _parked.Add((publisher, batchId, messages));
-            Effects.Add(new QueueEffect.Parked(new PublisherId(publisher), batchId));
+            Effects.Add(new QueueEffect.Parked(new PublisherId(publisher), batchId, "is full"));
         }
         else
         {

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Broker.Machines.Ledgers;
+using Broker.Machines.Messages;
 using Broker.Machines.Queues;
 using Broker.Machines.Tests.Messages;
 using Broker.Protocol;
@@ -19,23 +21,39 @@ namespace Broker.Machines.Tests.Queues;
 /// get C [no-ack]       cancel C       consumer-gone C        publisher-gone SHOP
 /// purge                delete [if-unused] [if-empty]         peek 3     state
 /// </code>
+/// A durable queue has these too. What it logs is on the disk after <c>commit</c>, and what it wants to read comes with <c>read</c>.
+/// <code>
+/// publish SHOP A B @7                 of a producer of that name, with sequences 7 and 8
+/// commit               read           damage 3..4 (positions)        restart
+/// block REASON         unblock        memory short|enough
+/// </code>
 /// Effects are taken after each command, but a line that ends in <c>&amp;</c> leaves that to the next one. In a delivery, <c>3:A</c> is tag 3 and
 /// <c>A*2</c> a message that was handed out twice before.
 /// </remarks>
 internal sealed class QueueScript
 {
-    private readonly QueueMachine _machine;
+    private readonly QueueLimits _limits;
     private readonly List<string> _names = [""];
     private readonly StringBuilder _trace = new();
+    private readonly QueueDisk _disk = new();
+    private QueueMachine _machine;
+    private QueueEffect.Load? _load;
     private long _lastBatch;
 
-    private QueueScript(QueueLimits limits) => _machine = new QueueMachine(limits);
+    private QueueScript(QueueLimits limits, QueueLedger? ledger)
+    {
+        _limits = limits;
+        _machine = new QueueMachine(limits, ledger);
+    }
 
     public static void Play(string story) => Play(new QueueLimits(), story);
 
-    public static void Play(QueueLimits limits, string story)
+    public static void Play(QueueLimits limits, string story) => Play(new QueueScript(limits, ledger: null), story);
+
+    public static void PlayDurable(QueueLimits limits, string story) => Play(new QueueScript(limits, new QueueLedger()), story);
+
+    private static void Play(QueueScript script, string story)
     {
-        var script = new QueueScript(limits);
         foreach (var line in story.Split('\n'))
         {
             if (!line.TrimStart().StartsWith('>'))
@@ -61,6 +79,11 @@ internal sealed class QueueScript
         if (dispatch)
         {
             _machine.Dispatch();
+            if (_machine.TakeRecord() is { } record)
+            {
+                _disk.Append(_machine.Ledger!.LastIndex, record);
+            }
+
             while (_machine.TryTakeEffect(out var effect))
             {
                 Tell(Describe(effect));
@@ -73,7 +96,7 @@ internal sealed class QueueScript
         switch (command)
         {
             case "publish":
-                _machine.HandleEnqueue(new PublisherId(IdOf(args[0])), ++_lastBatch, args[1..].Select(MessageOf).ToArray());
+                Publish(args[0], [.. args[1..].Where(a => a[0] != '@').Select(MessageOf)], args[^1][0] == '@' ? Number(args[^1][1..]) : null);
                 break;
             case "subscribe":
                 Refuse(_machine.HandleSubscribe(Consumer(args), exclusive: args.Contains("exclusive"), noAck: args.Contains("no-ack")));
@@ -85,7 +108,8 @@ internal sealed class QueueScript
                 Refuse(_machine.HandleSettle(Consumer(args), [.. args[1..].Select(RangeOf)], Enum.Parse<SettleOutcome>(command, ignoreCase: true)));
                 break;
             case "get":
-                Tell(_machine.HandleGet(Consumer(args), args.Contains("no-ack"), out var delivery) ? $"{args[0]} gets {Describe(delivery)}" : "empty");
+                var result = _machine.HandleGet(Consumer(args), args.Contains("no-ack"), out var delivery);
+                Tell(result switch { GetResult.Message => $"{args[0]} gets {Describe(delivery)}", GetResult.Empty => "empty", _ => "later" });
                 break;
             case "cancel":
                 _machine.HandleCancel(Consumer(args));
@@ -103,24 +127,71 @@ internal sealed class QueueScript
                 Refuse(_machine.HandleDelete(ifUnused: args.Contains("if-unused"), ifEmpty: args.Contains("if-empty")));
                 break;
             case "peek":
-                Tell(_machine.Peek((int)Number(args[0])) is { Count: > 0 } entries ? string.Join(' ', entries.Select(Describe)) : "empty");
+                Tell(!_machine.TryPeek((int)Number(args[0]), out var entries) ? "later" : entries.Count > 0 ? string.Join(' ', entries.Select(Describe)) : "empty");
                 break;
             case "state":
                 Tell($"ready {_machine.ReadyCount}, unsettled {_machine.UnsettledCount}, bytes {_machine.SizeBytes}, "
-                    + $"consumers {_machine.ConsumerCount}, parked {_machine.ParkedCount}{(_machine.IsFull ? ", full" : "")}");
+                    + $"consumers {_machine.ConsumerCount}, parked {_machine.ParkedCount}{(_machine.IsFull ? ", full" : "")}"
+                    + (_machine.Ledger is null ? "" : $", in memory {_machine.LoadedBytes}"));
+                break;
+            default:
+                PerformDurable(command, args);
+                break;
+        }
+    }
+
+    private void PerformDurable(string command, string[] args)
+    {
+        switch (command)
+        {
+            case "commit":
+                _disk.CertainIndex = _machine.Ledger!.LastIndex;
+                _machine.HandleCertain(_disk.CertainIndex);
+                break;
+            case "read":
+                Assert.NotNull(_load);
+                Assert.True(_disk.TryRead(_load, out var messages, out var last), "it is not on the disk yet");
+                var lost = _machine.HandleLoaded(messages, _load.Position, last);
+                _load = null;
+                foreach (var range in lost)
+                {
+                    Tell($"lost {range.First}..{range.Last}");
+                }
+
+                break;
+            case "damage":
+                var damaged = RangeOf(args[0]);
+                _disk.Damaged.UnionWith(Enumerable.Range((int)damaged.First, (int)damaged.Count).Select(p => (ulong)p));
+                break;
+            case "restart":
+                _machine = new QueueMachine(_limits, QueueLedger.Restore(_machine.Ledger!.Checkpoint().Span, _machine.Ledger.LastIndex));
+                _load = null;
+                break;
+            case "block" or "unblock":
+                _machine.HandleBlocked(command == "block" ? string.Join(' ', args) : null);
+                break;
+            case "memory":
+                _machine.HandleMemoryShort(args[0] == "short");
                 break;
             default:
                 throw new ArgumentException($"'{command}' is no command of a queue script");
         }
     }
 
+    private void Publish(string shop, StoredMessage[] messages, long? sequence)
+    {
+        var producer = sequence is { } first ? new ProducerBatch(shop, Enumerable.Range((int)first, messages.Length).Select(s => (ulong)s).ToArray()) : default;
+        _machine.HandleEnqueue(new PublisherId(IdOf(shop)), ++_lastBatch, messages, producer);
+    }
+
     private string Describe(QueueEffect effect) => effect switch
     {
         QueueEffect.Accepted e => $"{_names[(int)e.Publisher.Value]} #{e.BatchId} accepted",
-        QueueEffect.Parked e => $"{_names[(int)e.Publisher.Value]} #{e.BatchId} parked",
+        QueueEffect.Parked e => $"{_names[(int)e.Publisher.Value]} #{e.BatchId} parked{(e.Reason == "is full" ? "" : $": {e.Reason}")}",
         QueueEffect.Dropped e => $"{_names[(int)e.Publisher.Value]} #{e.BatchId} dropped",
         QueueEffect.Deliver e => $"{_names[(int)e.Consumer.Value]} gets {string.Join(' ', e.Deliveries.Select(Describe))}",
         QueueEffect.ConsumerClosed e => $"{_names[(int)e.Consumer.Value]} closed",
+        QueueEffect.Load e => $"to read from {(_load = e).Position}",
         _ => throw new ArgumentException($"effect {effect}"),
     };
 
@@ -151,7 +222,7 @@ internal sealed class QueueScript
         return _names.IndexOf(name);
     }
 
-    private static Machines.Messages.StoredMessage MessageOf(string text)
+    private static StoredMessage MessageOf(string text)
     {
         var parts = text.Split(':');
         return TestMessages.Named(parts[0], parts.Length > 1 ? (int)Number(parts[1]) : 10);

@@ -32,12 +32,13 @@ public class TopologyHistoryTests
         random => new Step(Frequencies[random.Next(Frequencies.Length)], random.Next(4), random.Next(4), random.Next(3)),
         steps =>
         {
-            var machine = new TopologyMachine();
+            var topology = new AppliedTopology();
+            var machine = topology.Machine;
             var follower = new Follower();
             foreach (var step in steps)
             {
-                Perform(machine, step);
-                follower.Follow(machine);
+                Perform(topology, step);
+                follower.Follow(topology.Changes());
                 Same.Sequence(machine.Exchanges, follower.Exchanges);
                 Same.Sequence(machine.Queues.Select(q => q.Name), follower.Queues);
                 Assert.Equal(machine.QueueCount, follower.Queues.Count);
@@ -45,35 +46,36 @@ public class TopologyHistoryTests
             }
         });
 
-    private static void Perform(TopologyMachine machine, Step step)
+    private static void Perform(AppliedTopology topology, Step step)
     {
+        var machine = topology.Machine;
         var (exchange, queue) = (step.X == 3 ? "amq.fanout" : $"x{step.X}", $"q{step.Y}");
         var binding = new Binding(exchange, queue, $"k{step.Z}");
         var before = machine.Bindings.ToList();
         switch (step.Kind)
         {
             case Kind.DeclareExchange:
-                machine.HandleDeclareExchange(exchange, step.Z == 0 ? "direct" : "fanout", passive: step.Y == 3);
+                topology.DeclareExchange(exchange, step.Z == 0 ? "direct" : "fanout", passive: step.Y == 3);
                 break;
             case Kind.DeleteExchange:
-                var refused = machine.HandleDeleteExchange(exchange, ifUnused: step.Z == 0) is not null;
+                var refused = topology.DeleteExchange(exchange, ifUnused: step.Z == 0) is not null;
                 Assert.Equal(exchange == "amq.fanout" || (step.Z == 0 && before.Any(b => b.Exchange == exchange)), refused);
                 Assert.Equal(refused ? before : before.Where(b => b.Exchange != exchange), machine.Bindings);
                 break;
             case Kind.DeclareQueue:
-                Assert.Equal(step.X == 3 && !machine.HasQueue(queue), machine.HandleDeclareQueue(queue, passive: step.X == 3) is not null);
+                Assert.Equal(step.X == 3 && !machine.HasQueue(queue), topology.DeclareQueue(queue, passive: step.X == 3) is not null);
                 break;
             case Kind.DeleteQueue:
-                machine.HandleQueueDeleted(queue);
+                topology.DeleteQueue(queue);
                 Assert.Equal(before.Where(b => b.Queue != queue), machine.Bindings);
                 break;
             case Kind.Bind:
                 var endsExist = machine.HasQueue(queue) && machine.Exchanges.Any(e => e.Name == exchange);
-                Assert.Equal(endsExist, machine.HandleBind(binding) is null);
+                Assert.Equal(endsExist, topology.Bind(binding) is null);
                 Assert.Equal(endsExist, machine.Bindings.Contains(binding));
                 break;
             default:
-                machine.HandleUnbind(binding);
+                topology.Unbind(binding);
                 Assert.Equal(before.Where(b => b != binding), machine.Bindings);
                 break;
         }
@@ -82,7 +84,7 @@ public class TopologyHistoryTests
     /// <summary>Carries out effects as the actors do, and insists that each makes sense when it comes.</summary>
     private sealed class Follower
     {
-        private readonly SortedDictionary<string, ExchangeKind> _exchanges = new(StringComparer.Ordinal);
+        private readonly SortedDictionary<string, ExchangeKind> _exchanges = new(TopologyNames.BuiltInExchanges.ToDictionary(e => e.Name, e => e.Kind), StringComparer.Ordinal);
 
         public IEnumerable<ExchangeDefinition> Exchanges => _exchanges.Select(e => new ExchangeDefinition(e.Key, e.Value));
 
@@ -90,19 +92,19 @@ public class TopologyHistoryTests
 
         public HashSet<Binding> Bindings { get; } = [];
 
-        public void Follow(TopologyMachine machine)
+        public void Follow(IEnumerable<TopologyChange> changes)
         {
-            while (machine.TryTakeEffect(out var effect))
+            foreach (var effect in changes)
             {
                 Assert.True(
                     effect switch
                     {
-                        TopologyEffect.ExchangeAdded e => _exchanges.TryAdd(e.Exchange.Name, e.Exchange.Kind),
-                        TopologyEffect.ExchangeRemoved e => _exchanges.Remove(e.Exchange) && !Bindings.Any(b => b.Exchange == e.Exchange),
-                        TopologyEffect.QueueAdded e => Queues.Add(e.Queue.Name),
-                        TopologyEffect.QueueRemoved e => Queues.Remove(e.Queue) && !Bindings.Any(b => b.Queue == e.Queue),
-                        TopologyEffect.BindingAdded e => _exchanges.ContainsKey(e.Binding.Exchange) && Queues.Contains(e.Binding.Queue) && Bindings.Add(e.Binding),
-                        TopologyEffect.BindingRemoved e => Bindings.Remove(e.Binding),
+                        TopologyChange.ExchangeAdded e => _exchanges.TryAdd(e.Exchange.Name, e.Exchange.Kind),
+                        TopologyChange.ExchangeRemoved e => _exchanges.Remove(e.Exchange) && !Bindings.Any(b => b.Exchange == e.Exchange),
+                        TopologyChange.QueueAdded e => Queues.Add(e.Queue.Name),
+                        TopologyChange.QueueRemoved e => Queues.Remove(e.Queue) && !Bindings.Any(b => b.Queue == e.Queue),
+                        TopologyChange.BindingAdded e => _exchanges.ContainsKey(e.Binding.Exchange) && Queues.Contains(e.Binding.Queue) && Bindings.Add(e.Binding),
+                        TopologyChange.BindingRemoved e => Bindings.Remove(e.Binding),
                         _ => false,
                     },
                     $"{effect} makes no sense here");

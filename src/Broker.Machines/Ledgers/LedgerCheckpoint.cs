@@ -1,0 +1,118 @@
+using System.Buffers;
+
+namespace Broker.Machines.Ledgers;
+
+/// <summary>The bytes of a ledger's checkpoint (docs/storage.md, "Checkpoint").</summary>
+internal static class LedgerCheckpoint
+{
+    public static ReadOnlyMemory<byte> Encode(QueueLedger ledger)
+    {
+        var output = new ArrayBufferWriter<byte>(256);
+        var writer = new LedgerWriter(output);
+        var content = new ArrayBufferWriter<byte>();
+        var numbers = new LedgerWriter(content);
+        numbers.Number(ledger.NextPosition);
+        numbers.Number((ulong)ledger.LiveBytes);
+        numbers.Number(ledger.LastSegment);
+        numbers.Number(ledger.OpenSegment.Number);
+        numbers.Number((ulong)ledger.OpenSegment.Length);
+        writer.Section(LedgerSection.State, content);
+        if (ledger.Live.Count > 0)
+        {
+            content.ResetWrittenCount();
+            ulong end = 0;
+            foreach (var range in ledger.Live.Ranges())
+            {
+                numbers.Number(range.First - end);
+                numbers.Number(range.Last - range.First);
+                numbers.Number((ulong)range.DeliveryCount);
+                end = range.Last + 1;
+            }
+
+            writer.Section(LedgerSection.Live, content);
+        }
+
+        if (ledger.Index.Segments.Count > 0)
+        {
+            content.ResetWrittenCount();
+            ulong end = 0;
+            foreach (var segment in ledger.Index.Segments)
+            {
+                numbers.Number(segment.Number);
+                numbers.Number((ulong)segment.Length);
+                numbers.Number(segment.First - end);
+                numbers.Number(segment.Last - segment.First);
+                numbers.Number(segment.Count);
+                numbers.Number(segment.Live);
+                numbers.Number((ulong)segment.MessageBytes);
+                end = segment.Last + 1;
+            }
+
+            writer.Section(LedgerSection.Segments, content);
+        }
+
+        if (ledger.Producers.Count > 0)
+        {
+            writer.Section(LedgerSection.Producers, QueueRecordCodec.EncodeProducers(ledger.Producers.Marks));
+        }
+
+        return output.WrittenMemory;
+    }
+
+    public static QueueLedger Decode(ReadOnlySpan<byte> checkpoint)
+    {
+        var ledger = new QueueLedger();
+        var reader = new LedgerReader(checkpoint);
+        while (!reader.AtEnd)
+        {
+            var section = reader.Section(out var content);
+            switch (section)
+            {
+                case LedgerSection.State:
+                    ledger.SetState(content.Number(), (long)content.Number(), (uint)content.Number(), ((uint)content.Number(), (long)content.Number()));
+                    break;
+                case LedgerSection.Live:
+                    DecodeLive(ledger, ref content);
+                    break;
+                case LedgerSection.Segments:
+                    DecodeSegments(ledger, ref content);
+                    break;
+                case LedgerSection.Producers:
+                    foreach (var mark in QueueRecordCodec.DecodeProducers(ref content))
+                    {
+                        ledger.Producers.Set(mark);
+                    }
+
+                    break;
+                default:
+                    throw new LedgerFormatException($"a checkpoint has a section {(ulong)section}, which this version of the broker does not know");
+            }
+        }
+
+        return ledger;
+    }
+
+    private static void DecodeLive(QueueLedger ledger, ref LedgerReader reader)
+    {
+        ulong end = 0;
+        while (!reader.AtEnd)
+        {
+            var range = reader.Range(from: end);
+            ledger.Live.Add(range.First, range.Last, (int)reader.Number());
+            end = range.Last + 1;
+        }
+    }
+
+    private static void DecodeSegments(QueueLedger ledger, ref LedgerReader reader)
+    {
+        ulong end = 0;
+        while (!reader.AtEnd)
+        {
+            var number = (uint)reader.Number();
+            var length = (long)reader.Number();
+            var range = reader.Range(from: end);
+            ledger.Index.AddSegment(new SegmentEntry(number, length, range.First, range.Last, reader.Number(), reader.Number(), (long)reader.Number()));
+            end = range.Last + 1;
+        }
+    }
+}

@@ -1,0 +1,227 @@
+namespace Broker.Machines.Ledgers;
+
+/// <summary>
+/// What is certain about a durable queue: which messages are in it, how often each was handed out, where each lies on disk, and how far producers are. It is the sum of
+/// the queue's records, so whoever applies the same records has the same ledger: the queue itself, a recovery, a replica.
+/// </summary>
+/// <remarks>Who holds which message now, credit and order of dispatch are not here: they end with the process that knew them.</remarks>
+public sealed class QueueLedger
+{
+    /// <summary>Number of the last record; the next one is one more.</summary>
+    public ulong LastIndex { get; private set; }
+
+    /// <summary>The position that the next message gets. Positions begin at 1.</summary>
+    public ulong NextPosition { get; private set; } = 1;
+
+    /// <summary>The messages in the queue.</summary>
+    public LiveMessages Live { get; } = new();
+
+    /// <summary>Bytes of the messages in the queue.</summary>
+    public long LiveBytes { get; private set; }
+
+    /// <summary>Producers and how far they are.</summary>
+    public ProducerTable Producers { get; } = new();
+
+    /// <summary>Where messages lie.</summary>
+    public MessageIndex Index { get; } = new();
+
+    /// <summary>The highest number that a segment of this queue has had.</summary>
+    public uint LastSegment { get; private set; }
+
+    /// <summary>The segment that is written at its end, with its length; number 0 if the next block begins a new one.</summary>
+    public (uint Number, long Length) OpenSegment { get; private set; }
+
+    /// <summary>Segments that left the queue and are to be deleted once no checkpoint has them any more.</summary>
+    public IReadOnlyList<uint> DroppedSegments => _dropped;
+
+    private readonly List<uint> _dropped = [];
+
+    /// <summary>The next record, carried out. Its messages lie in the log, at a place that <see cref="MessageIndex.Locate"/> tells.</summary>
+    public void Apply(QueueRecord record, int messageCount)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        LastIndex++;
+        if (messageCount > 0)
+        {
+            // After damage, positions may be missing; they never come twice.
+            Invariant.That(record.FirstPosition >= NextPosition, "a queue's positions ascend");
+            var last = record.FirstPosition + (ulong)messageCount - 1;
+            Live.Add(record.FirstPosition, last);
+            Index.AddRun(new LogRun(LastIndex, record.FirstPosition, last, LogPosition: -1, LogLength: 0));
+            NextPosition = last + 1;
+            LiveBytes += record.MessageBytes;
+        }
+
+        foreach (var mark in record.Producers)
+        {
+            Producers.Set(mark);
+        }
+
+        foreach (var range in record.Delivered)
+        {
+            Live.Deliver(range.First, range.Last);
+        }
+
+        foreach (var range in record.Settled)
+        {
+            Settle(range);
+        }
+
+        // After damage they are an estimate: messages leave whose bytes are not known, or whose joining is not. An empty queue has none all the same.
+        LiveBytes = Live.Count > 0 ? Math.Max(0, LiveBytes - record.SettledBytes) : 0;
+        if (record.Settled.Count > 0)
+        {
+            Index.DropRunsBefore(Live.Count > 0 ? Live.First : NextPosition);
+        }
+    }
+
+    /// <summary>Records are missing: what they said is not known. Later numbers count on.</summary>
+    public void Skip(ulong lastIndex, ulong nextPosition)
+    {
+        LastIndex = Math.Max(LastIndex, lastIndex);
+        NextPosition = Math.Max(NextPosition, nextPosition);
+    }
+
+    /// <summary>The messages of the queue's records up to a number were copied into segments.</summary>
+    public void Moved(ulong lastIndex, IReadOnlyList<SegmentEntry> segments, (uint Number, long Length) open)
+    {
+        ArgumentNullException.ThrowIfNull(segments);
+        Index.MoveRuns(lastIndex, [.. segments.Select(WithLive)]);
+        _dropped.RemoveAll(number => segments.Any(s => s.Number == number)); // was empty, and has been written to since
+        OpenSegment = open;
+        LastSegment = Math.Max(LastSegment, open.Number);
+        DropEmptySegments();
+    }
+
+    /// <summary>The messages of some segments were copied into others.</summary>
+    public void Compacted(IReadOnlyList<uint> old, IReadOnlyList<SegmentEntry> segments)
+    {
+        ArgumentNullException.ThrowIfNull(old);
+        ArgumentNullException.ThrowIfNull(segments);
+        Index.Replace(old, [.. segments.Select(WithLive)]);
+        _dropped.AddRange(old.Where(number => !_dropped.Contains(number)));
+        LastSegment = segments.Aggregate(LastSegment, (last, s) => Math.Max(last, s.Number));
+        if (old.Contains(OpenSegment.Number))
+        {
+            OpenSegment = default;
+        }
+
+        DropEmptySegments();
+    }
+
+    /// <summary>Segments that are on the disk, and that nothing refers to, are to be deleted as well.</summary>
+    public void DropUnlisted(IEnumerable<uint> onDisk)
+    {
+        ArgumentNullException.ThrowIfNull(onDisk);
+        var listed = Index.Segments.Select(s => s.Number).ToHashSet();
+        _dropped.AddRange(onDisk.Where(number => number <= LastSegment && !listed.Contains(number) && !_dropped.Contains(number)).ToList());
+    }
+
+    /// <summary>Takes over the list of segments to delete, when a checkpoint without them is on the disk.</summary>
+    public IReadOnlyList<uint> TakeDropped(int count)
+    {
+        var taken = _dropped[..count];
+        _dropped.RemoveRange(0, count);
+        return taken;
+    }
+
+    /// <summary>The checkpoint that a later <see cref="Restore"/> makes the same ledger of, but for the places in the log.</summary>
+    public ReadOnlyMemory<byte> Checkpoint() => LedgerCheckpoint.Encode(this);
+
+    /// <summary>The ledger of a checkpoint.</summary>
+    /// <param name="checkpoint">What <see cref="Checkpoint"/> gave.</param>
+    /// <param name="index">The number that it was logged under.</param>
+    /// <exception cref="LedgerFormatException">This version cannot read it.</exception>
+    public static QueueLedger Restore(ReadOnlySpan<byte> checkpoint, ulong index)
+    {
+        var ledger = LedgerCheckpoint.Decode(checkpoint);
+        ledger.LastIndex = index;
+        return ledger;
+    }
+
+    internal void SetState(ulong nextPosition, long liveBytes, uint lastSegment, (uint Number, long Length) open)
+    {
+        NextPosition = nextPosition;
+        LiveBytes = liveBytes;
+        LastSegment = lastSegment;
+        OpenSegment = open;
+    }
+
+    /// <summary>The record with this number is a checkpoint: it changes nothing.</summary>
+    public void CountCheckpoint() => LastIndex++;
+
+    private void Settle(PositionRange range)
+    {
+        var emptied = false;
+        if (Index.Segments.Count > 0)
+        {
+            foreach (var i in Index.SegmentsWithin(range))
+            {
+                var segment = Index.Segments[i];
+                var left = Live.Remove(Math.Max(range.First, segment.First), Math.Min(range.Last, segment.Last));
+                Index.Leave(i, left);
+                emptied |= left == segment.Live;
+            }
+        }
+
+        Live.Remove(range.First, range.Last); // what lies in the log, or nowhere
+        if (emptied)
+        {
+            DropEmptySegments();
+        }
+    }
+
+    /// <summary>Messages that are in the queue by its records and lie nowhere: what held them is lost.</summary>
+    public IReadOnlyList<PositionRange> Unplaced()
+    {
+        var unplaced = new List<PositionRange>();
+        foreach (var range in Live.Ranges())
+        {
+            for (var position = range.First; position <= range.Last;)
+            {
+                var last = Index.FindSegment(position) is { } segment ? segment.Last : Index.TryFindRun(position, out var run) ? run.Last : 0;
+                if (last == 0)
+                {
+                    last = Math.Min(range.Last, Index.NextPlacedAfter(position) - 1);
+                    unplaced.Add(new PositionRange(position, last));
+                }
+
+                position = last + 1;
+            }
+        }
+
+        return unplaced;
+    }
+
+    /// <summary>What consumers have seen is not known any more: every message counts as handed out at least once.</summary>
+    public void AssumeDelivered()
+    {
+        foreach (var range in Live.Ranges().Where(r => r.DeliveryCount == 0).ToList())
+        {
+            Live.Deliver(range.First, range.Last);
+        }
+    }
+
+    /// <summary>Messages may have left while they were copied. A segment answers for all positions from its first to its last, and so one that gets longer for a gap as well.</summary>
+    private SegmentEntry WithLive(SegmentEntry segment)
+    {
+        var first = Index.Segments is [.., var known] && known.Number == segment.Number ? known.Last + 1 : segment.First;
+        ulong live = 0;
+        foreach (var range in Live.Ranges(first, segment.Last))
+        {
+            live += range.Last - range.First + 1;
+        }
+
+        return segment with { Live = live };
+    }
+
+    private void DropEmptySegments()
+    {
+        var empty = Index.TakeEmpty();
+        _dropped.AddRange(empty);
+        if (empty.Contains(OpenSegment.Number))
+        {
+            OpenSegment = default;
+        }
+    }
+}

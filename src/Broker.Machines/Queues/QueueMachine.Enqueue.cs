@@ -1,0 +1,114 @@
+using Broker.Machines.Messages;
+
+namespace Broker.Machines.Queues;
+
+public sealed partial class QueueMachine
+{
+    private string? _blockedBy;
+
+    private readonly record struct ParkedBatch(PublisherId Publisher, long BatchId, ReadOnlyMemory<StoredMessage> Messages, ProducerBatch Producer);
+
+    /// <summary>Whether publishers have to wait.</summary>
+    public bool IsFull => FullBecause is not null;
+
+    /// <summary>Why publishers have to wait, to follow the queue's name; <c>null</c> if they need not.</summary>
+    private string? FullBecause
+    {
+        get
+        {
+            if (_ledger is not null)
+            {
+                return _blockedBy ?? (UncertainBytes >= _limits.MaxUncertainBytes ? "waits for the disk" : null);
+            }
+
+            return SizeBytes >= _limits.MaxBytes || _ready.Count + _unsettledCount >= _limits.MaxMessages ? "is full" : null;
+        }
+    }
+
+    /// <summary>Takes a batch in, or parks it while the queue is full. A batch is never split, so the limit is overshot by at most one.</summary>
+    /// <param name="publisher">Whose it is.</param>
+    /// <param name="batchId">Its number.</param>
+    /// <param name="messages">The messages. Their bytes do not change any more.</param>
+    /// <param name="producer">The sequences of a producer that has a name: what the queue has of it already is not taken again.</param>
+    public void HandleEnqueue(PublisherId publisher, long batchId, ReadOnlyMemory<StoredMessage> messages, in ProducerBatch producer = default)
+    {
+        if (_deleted)
+        {
+            _effects.Enqueue(new QueueEffect.Dropped(publisher, batchId));
+        }
+        else if (_parked.Count > 0 || FullBecause is not null)
+        {
+            _parked.Enqueue(new ParkedBatch(publisher, batchId, messages, producer));
+            _effects.Enqueue(new QueueEffect.Parked(publisher, batchId, FullBecause ?? (_ledger is null ? "is full" : "waits for the disk")));
+        }
+        else
+        {
+            Append(publisher, batchId, messages, producer);
+        }
+    }
+
+    /// <summary>The publisher is gone: what it has parked was never accepted and is dropped.</summary>
+    public void HandlePublisherGone(PublisherId publisher)
+    {
+        for (var i = _parked.Count; i > 0; i--)
+        {
+            var batch = _parked.Dequeue();
+            if (batch.Publisher == publisher)
+            {
+                _effects.Enqueue(new QueueEffect.Dropped(publisher, batch.BatchId));
+            }
+            else
+            {
+                _parked.Enqueue(batch);
+            }
+        }
+    }
+
+    /// <summary>The node has no room for what would be written, or has it again (<c>null</c>). Only a durable queue cares.</summary>
+    /// <param name="reason">What its publishers wait for, to follow the queue's name, such as "waits for disk space".</param>
+    public void HandleBlocked(string? reason) => _blockedBy = reason;
+
+    private void Append(PublisherId publisher, long batchId, ReadOnlyMemory<StoredMessage> messages, in ProducerBatch producer)
+    {
+        messages = messages[TakenBefore(producer)..];
+        foreach (ref readonly var message in messages.Span)
+        {
+            _ready.Append(new QueueEntry(++_lastPosition, message, DeliveryCount: 0));
+        }
+
+        _enqueued += messages.Length;
+        Record(messages, producer);
+        _effects.Enqueue(new QueueEffect.Accepted(publisher, batchId));
+    }
+
+    /// <summary>How many messages at the beginning of a batch the queue has taken before.</summary>
+    private int TakenBefore(in ProducerBatch producer)
+    {
+        if (producer.Name is null)
+        {
+            return 0;
+        }
+
+        var last = LastSequenceOf(producer.Name);
+        var sequences = producer.Sequences.Span;
+        var taken = 0;
+        while (taken < sequences.Length && sequences[taken] <= last)
+        {
+            taken++;
+        }
+
+        return taken;
+    }
+
+    private bool AdmitParked()
+    {
+        var admitted = false;
+        while (!IsFull && _parked.TryDequeue(out var batch))
+        {
+            Append(batch.Publisher, batch.BatchId, batch.Messages, batch.Producer);
+            admitted = true;
+        }
+
+        return admitted;
+    }
+}

@@ -27,7 +27,8 @@ internal static class ActorPalette
                 var rows = new List<JsonObject>();
                 Add(root, 0, rows);
                 return BuiltInCommands.Rows(rows);
-            });
+            },
+            WhileRecovering: true);
     }
 
     private static void Add(ActorHierarchyNode actor, int depth, List<JsonObject> rows)

@@ -31,12 +31,16 @@ internal sealed record AdminArgument(string Name, ArgumentKind Kind, string Type
 /// <param name="Arguments">Arguments in order.</param>
 /// <param name="Columns">Members of the rows that a table shows, in order.</param>
 /// <param name="Run">Carries it out. An <see cref="AdminException"/> is the command's answer; anything else is an internal error.</param>
+/// <param name="Stream">Instead of <paramref name="Run"/>, for what takes long or never ends: yields rows as they come, until it ends or the client abandons the stream.</param>
+/// <param name="WhileRecovering">Whether it can be used before the node has recovered its queues.</param>
 internal sealed record AdminCommand(
     string Name,
     string Description,
     IReadOnlyList<AdminArgument> Arguments,
     IReadOnlyList<string> Columns,
-    Func<AdminArguments, CancellationToken, Task<IReadOnlyList<JsonObject>>> Run)
+    Func<AdminArguments, CancellationToken, Task<IReadOnlyList<JsonObject>>>? Run,
+    bool WhileRecovering = false,
+    Func<AdminArguments, CancellationToken, IAsyncEnumerable<JsonObject>>? Stream = null)
 {
     /// <summary>The command's entry in the catalog.</summary>
     public JsonObject Describe() => new()

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Broker.Protocol;
@@ -17,7 +18,8 @@ internal sealed class AdminCommands
             "List the commands of this node",
             [],
             ["command", "description"],
-            (_, _) => Task.FromResult<IReadOnlyList<JsonObject>>([.. _commands!.Values.OrderBy(c => c.Name, StringComparer.Ordinal).Select(c => c.Describe())]));
+            (_, _) => Task.FromResult<IReadOnlyList<JsonObject>>([.. _commands!.Values.OrderBy(c => c.Name, StringComparer.Ordinal).Select(c => c.Describe())]),
+            WhileRecovering: true);
         _commands.Add(catalog.Name, catalog);
     }
 
@@ -27,16 +29,39 @@ internal sealed class AdminCommands
     /// <summary>Carries out a command.</summary>
     /// <param name="name">Palette and verb.</param>
     /// <param name="json">Arguments: a JSON object, or nothing.</param>
+    /// <param name="isServing">Whether the node has recovered its queues.</param>
+    /// <param name="timeout">How long a command may take that does not yield rows as they come.</param>
     /// <param name="cancellationToken">Gives it up.</param>
     /// <exception cref="AdminException">The command's answer is that it cannot be done.</exception>
-    public async Task<IReadOnlyList<JsonObject>> RunAsync(string name, ReadOnlyMemory<byte> json, CancellationToken cancellationToken)
+    public async IAsyncEnumerable<JsonObject> RunAsync(
+        string name, ReadOnlyMemory<byte> json, bool isServing, CancellationToken timeout, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (!_commands.TryGetValue(name, out var command))
         {
             throw new AdminException(ErrorCode.NotFound, $"there is no command '{name}'; 'pbm help' lists them");
         }
 
-        return await command.Run(new AdminArguments(command.Arguments, Parse(json)), cancellationToken);
+        if (!isServing && !command.WhileRecovering)
+        {
+            throw new AdminException(ErrorCode.Unavailable, $"the node is recovering; 'pbm cluster show' says how far it is. '{name}' works when it is done");
+        }
+
+        var arguments = new AdminArguments(command.Arguments, Parse(json));
+        if (command.Stream is { } stream)
+        {
+            await foreach (var row in stream(arguments, cancellationToken))
+            {
+                yield return row;
+            }
+
+            yield break;
+        }
+
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout, cancellationToken);
+        foreach (var row in await command.Run!(arguments, either.Token))
+        {
+            yield return row;
+        }
     }
 
     private static JsonObject Parse(ReadOnlyMemory<byte> json)

@@ -18,6 +18,8 @@ internal static class BuiltInCommands
         .. ExchangePalette.Commands(node),
         .. QueuePalette.Commands(node),
         .. ConnectionPalette.Commands(node),
+        .. StorePalette.Commands(node),
+        .. UserPalette.Commands(node),
     ]);
 
     public static Task<IReadOnlyList<JsonObject>> Rows(params IEnumerable<JsonObject> rows) => Task.FromResult<IReadOnlyList<JsonObject>>([.. rows]);

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
+using Broker.Storage.Log;
 using Broker.Transport;
 
 namespace Broker.Actors.Admin;
@@ -8,6 +9,17 @@ namespace Broker.Actors.Admin;
 /// <summary><c>cluster</c>: the nodes. One so far.</summary>
 internal static class ClusterPalette
 {
+    /// <summary>What the node does: <c>up</c>, <c>recovering 43 %</c>, or <c>log failed</c>, which is up for what is not durable.</summary>
+    private static string Status(NodeServices node)
+    {
+        if (!node.IsServing)
+        {
+            return node.Storage?.Progress is { TotalBytes: > 0 } progress ? $"recovering {progress.DoneBytes * 100 / progress.TotalBytes} %" : "recovering";
+        }
+
+        return node.Storage is { Log.State: LogState.Failed } ? "log failed" : "up";
+    }
+
     public static IEnumerable<AdminCommand> Commands(ActorSystem system, NodeServices node, IQuicTransport transport, IQuicListener listener)
     {
         var started = system.TimeProvider.GetUtcNow();
@@ -16,7 +28,8 @@ internal static class ClusterPalette
             "Show the nodes of the cluster",
             [],
             ["node", "status", "address", "version", "transport", "uptime", "connections", "queues", "memory"],
-            (_, _) => BuiltInCommands.Rows(Show()));
+            (_, _) => BuiltInCommands.Rows(Show()),
+            WhileRecovering: true);
 
         JsonObject Show()
         {
@@ -24,7 +37,7 @@ internal static class ClusterPalette
             return new JsonObject
             {
                 ["node"] = node.Options.NodeId,
-                ["status"] = "up",
+                ["status"] = Status(node),
                 ["cluster"] = node.Options.ClusterName,
                 ["address"] = listener.LocalEndPoint.ToString(),
                 ["version"] = node.Options.ProductVersion,

@@ -15,7 +15,8 @@ internal static class ConnectionPalette
             "List the connections of this node, and why a publisher is blocked",
             [],
             ["id", "user", "client", "address", "protocol", "streams", "rttUs", "blocked"],
-            (_, _) => BuiltInCommands.Rows(node.Connections.Connections.Select(Row)));
+            (_, _) => BuiltInCommands.Rows(node.Connections.Connections.Select(Row)),
+            WhileRecovering: true);
         yield return new AdminCommand(
             "connection close",
             "Close a connection",

@@ -16,7 +16,7 @@ internal static class ExchangePalette
 
     public static IEnumerable<AdminCommand> Commands(NodeServices node)
     {
-        yield return new AdminCommand("exchange list", "List the exchanges", [], ["name", "type", "bindings"], async (_, token) =>
+        yield return new AdminCommand("exchange list", "List the exchanges", [], ["name", "type", "durable", "bindings"], async (_, token) =>
         {
             var listing = await ListAsync(node, token);
             var bindings = listing.Bindings.CountBy(b => b.Exchange).ToDictionary(c => c.Key, c => c.Value, StringComparer.Ordinal);
@@ -24,17 +24,22 @@ internal static class ExchangePalette
             {
                 ["name"] = e.Name,
                 ["type"] = e.Kind.NameOf(),
+                ["durable"] = e.Durable,
                 ["bindings"] = bindings.GetValueOrDefault(e.Name),
             })];
         });
         yield return new AdminCommand(
             "exchange declare",
             "Declare an exchange; no effect if it exists alike",
-            [Exchange, new AdminArgument("type", ArgumentKind.Option, "string", "direct or fanout", Default: "direct")],
+            [
+                Exchange,
+                new AdminArgument("type", ArgumentKind.Option, "string", "direct or fanout", Default: "direct"),
+                new AdminArgument("transient", ArgumentKind.Flag, "bool", "Does not outlive the node's process"),
+            ],
             ["name", "type"],
             async (a, token) =>
             {
-                await AskAsync(node, new TopologyRequest.DeclareExchange(a.Text("exchange"), a.Text("type"), Passive: false), token);
+                await AskAsync(node, new TopologyRequest.DeclareExchange(a.Text("exchange"), a.Text("type"), Durable: !a.Flag("transient"), Passive: false), token);
                 return [new JsonObject { ["name"] = a.Text("exchange"), ["type"] = a.Text("type") }];
             });
         yield return new AdminCommand(

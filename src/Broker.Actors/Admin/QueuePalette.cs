@@ -25,13 +25,18 @@ internal static class QueuePalette
             "queue list",
             "List the queues of this node",
             [],
-            ["name", "ready", "unsettled", "consumers", "bytes", "blocked"],
+            ["name", "durable", "ready", "unsettled", "consumers", "bytes", "blocked"],
             (_, _) => BuiltInCommands.Rows(node.Queues.Queues.Select(Row)));
-        yield return new AdminCommand("queue declare", "Declare a queue; no effect if it exists alike", [Queue], ["name", "messages", "consumers"], async (a, token) =>
-        {
-            var reply = await ExchangePalette.AskAsync(node, new TopologyRequest.DeclareQueue(a.Text("queue"), Passive: false), token);
-            return [new JsonObject { ["name"] = reply.Name, ["messages"] = reply.Messages, ["consumers"] = reply.Consumers }];
-        });
+        yield return new AdminCommand(
+            "queue declare",
+            "Declare a queue; no effect if it exists alike",
+            [Queue, new AdminArgument("transient", ArgumentKind.Flag, "bool", "It and its messages do not outlive the node's process")],
+            ["name", "messages", "consumers"],
+            async (a, token) =>
+            {
+                var reply = await ExchangePalette.AskAsync(node, new TopologyRequest.DeclareQueue(a.Text("queue"), Durable: !a.Flag("transient"), Passive: false), token);
+                return [new JsonObject { ["name"] = reply.Name, ["messages"] = reply.Messages, ["consumers"] = reply.Consumers }];
+            });
         yield return new AdminCommand(
             "queue delete",
             "Delete a queue with its messages and bindings; no effect if it does not exist",
@@ -50,6 +55,7 @@ internal static class QueuePalette
         yield return new AdminCommand("queue purge", "Drop the ready messages of a queue", [Queue], ["name", "messages"], async (a, token) =>
         {
             var reply = await AskAsync<QueueReply.Purged>(node, a.Text("queue"), new QueueMessage.Purge(), token);
+            Throw(reply.Fault);
             return [new JsonObject { ["name"] = a.Text("queue"), ["messages"] = reply.MessageCount }];
         });
         yield return new AdminCommand(
@@ -60,6 +66,7 @@ internal static class QueuePalette
             async (a, token) =>
             {
                 var reply = await AskAsync<QueueReply.Peeked>(node, a.Text("queue"), new QueueMessage.Peek(a.Number("count", 1, MaxPeek)), token);
+                Throw(reply.Fault);
                 return [.. reply.Entries.Select(Row)];
             });
     }
@@ -75,13 +82,23 @@ internal static class QueuePalette
         return queue.Actor.AskAsync<T>(message, BuiltInCommands.AskTimeout, cancellationToken);
     }
 
+    private static void Throw(FrameFault? fault)
+    {
+        if (fault is { } reason)
+        {
+            throw new AdminException(reason.Code, reason.Reason);
+        }
+    }
+
     private static JsonObject Row(LocalQueue queue) => new()
     {
         ["name"] = queue.Name,
+        ["durable"] = queue.IsDurable,
         ["ready"] = queue.Status.Ready,
         ["unsettled"] = queue.Status.Unsettled,
         ["consumers"] = queue.Status.Consumers,
         ["bytes"] = queue.Status.SizeBytes,
+        ["bytesInMemory"] = queue.Status.LoadedBytes,
         ["blocked"] = queue.Status.Parked > 0 ? "publishers wait" : "",
         ["enqueued"] = queue.Status.Enqueued,
         ["delivered"] = queue.Status.Delivered,

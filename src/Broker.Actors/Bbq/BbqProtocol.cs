@@ -20,11 +20,32 @@ internal sealed class BbqProtocol : IApplicationProtocol
 internal sealed class BbqConnectionActor(IQuicConnection connection, PeerIdentity identity, NodeServices node)
     : ConnectionActor(connection, identity, node)
 {
+    private readonly List<IQuicStream> _waiting = []; // for the node to have recovered its queues
+
     protected override void HandleStream(IQuicStream stream)
     {
+        if (!Node.IsServing)
+        {
+            _waiting.Add(stream);
+            return;
+        }
+
         var status = Status.Open(stream.Id, "bbq");
         Context.ActorOf(
             Props.Create(() => new BbqStreamActor(stream, Node, status)),
             string.Create(CultureInfo.InvariantCulture, $"bbq-{stream.Id}"));
+    }
+
+    protected override void ReceiveMessage(object message)
+    {
+        if (message is NodeServes)
+        {
+            _waiting.ForEach(HandleStream);
+            _waiting.Clear();
+        }
+        else
+        {
+            base.ReceiveMessage(message);
+        }
     }
 }

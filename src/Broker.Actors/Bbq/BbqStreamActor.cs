@@ -95,10 +95,10 @@ internal sealed class BbqStreamActor : StreamActor
         switch (message)
         {
             case PublisherSignal.Answered m:
-                HandleAnswered(m.Accepted);
+                HandleAnswered(m.Fault);
                 break;
-            case PublisherSignal.Parked:
-                Status.BlockedBy = "a queue is full";
+            case PublisherSignal.Parked m:
+                Status.BlockedBy = $"queue '{m.Batch.Queue}' {m.Reason}";
                 break;
             case MemoryGate.Opened:
                 SendBatches();
@@ -109,6 +109,12 @@ internal sealed class BbqStreamActor : StreamActor
             case ConsumerSignal.Deliver m:
                 _delivery = m.Deliveries[0]; // the credit is one message
                 _queue!.Actor.Tell(new QueueMessage.CancelSubscription(), Self);
+                break;
+            case ConsumerSignal.Settled { Fault: { } fault }:
+                Abort((long)fault.Code);
+                break;
+            case ConsumerSignal.Refused m when _state != State.Done:
+                Abort((long)m.Fault.Code);
                 break;
             case ConsumerSignal.Settled:
                 _state = State.Done;
@@ -164,7 +170,7 @@ internal sealed class BbqStreamActor : StreamActor
         MessageWriter.Write(message, exchange, key, null, request.Message);
         _publisher.HandleOpen();
         _publisher.BeginRead(message.WrittenCount);
-        if (_publisher.HandlePublish(1, mandatory: false, durable: false, message.WrittenSpan) is { } fault)
+        if (_publisher.HandlePublish(1, mandatory: false, durable: true, message.WrittenSpan) is { } fault)
         {
             Abort((long)fault.Code);
             return;
@@ -204,12 +210,12 @@ internal sealed class BbqStreamActor : StreamActor
         }
     }
 
-    private void HandleAnswered(bool accepted)
+    private void HandleAnswered(FrameFault? fault)
     {
         Status.BlockedBy = null;
-        if (!accepted)
+        if (fault is { } reason)
         {
-            Abort((long)ErrorCode.QueueDeleted);
+            Abort((long)reason.Code);
         }
         else if (--_unanswered == 0)
         {

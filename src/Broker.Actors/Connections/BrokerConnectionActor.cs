@@ -13,7 +13,7 @@ namespace Broker.Actors.Connections;
 
 /// <summary>
 /// One connection of a <c>broker/1</c> client. Streams say their kind in their first bytes; those that come before WELCOME has left wait, unread, because QUIC keeps no
-/// order between streams.
+/// order between streams, and so do those that need queues before the node has recovered them.
 /// </summary>
 internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIdentity identity, NodeServices node)
     : ConnectionActor(connection, identity, node)
@@ -56,7 +56,7 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
             case Opened { Kind: StreamKind.Control } m:
                 StartControl(m.Stream);
                 break;
-            case Opened m when _welcomed:
+            case Opened m when _welcomed && (Node.IsServing || m.Kind is StreamKind.Admin or StreamKind.Echo):
                 Start(m);
                 break;
             case Opened m:
@@ -73,8 +73,12 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
                 _clientMaxMessageBytes = m.MaxMessageBytes;
                 _welcomed = true;
                 Context.Timers.Cancel(HelloTimeout.Instance);
-                _waiting.ForEach(Start);
-                _waiting.Clear();
+                StartWaiting();
+                break;
+            case NodeServes when _welcomed:
+                StartWaiting();
+                break;
+            case NodeServes:
                 break;
             case Ending m:
                 Close((long)m.Fault.Code, m.Fault.Reason);
@@ -89,6 +93,13 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
                 Unhandled(message);
                 break;
         }
+    }
+
+    private void StartWaiting()
+    {
+        var waiting = _waiting.ToList();
+        _waiting.Clear();
+        waiting.ForEach(ReceiveMessage); // those that have to wait for the node's recovery go back
     }
 
     private void StartControl(IQuicStream stream)
@@ -142,7 +153,7 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
         var maxMessageBytes = _clientMaxMessageBytes;
         var props = opened.Kind switch
         {
-            StreamKind.Publish => Props.Create(() => new PublisherStreamActor(stream, Node, status)),
+            StreamKind.Publish => Props.Create(() => new PublisherStreamActor(stream, Node, status, Identity.User)),
             StreamKind.Consume => Props.Create(() => new ConsumerStreamActor(stream, Node, status, maxMessageBytes)),
             StreamKind.Request => Props.Create(() => new RequestStreamActor(stream, Node, status, maxMessageBytes)),
             StreamKind.Echo => Props.Create(() => new EchoStreamActor(stream, Node, status)),

@@ -1,6 +1,7 @@
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Streams;
+using Broker.Protocol;
 using Broker.Transport;
 
 namespace Broker.Actors.Connections;
@@ -23,6 +24,12 @@ internal abstract class ConnectionActor : Actor
     /// <summary>The connection has ended.</summary>
     private sealed record Ended(QuicCloseInfo Info);
 
+    /// <summary>By the server: what was on disk is recovered, and <see cref="NodeServices.IsServing"/> says so.</summary>
+    public sealed class NodeServes
+    {
+        public static readonly NodeServes Instance = new();
+    }
+
     protected NodeServices Node { get; }
 
     protected PeerIdentity Identity { get; }
@@ -40,6 +47,11 @@ internal abstract class ConnectionActor : Actor
         Node.Connections.Add(Status);
         Context.Describe(Status.ToString);
         Context.PipeTo(_connection.Closed, info => new Ended(info), e => new Ended(new QuicCloseInfo(QuicError.Transport, null, e.Message)));
+        if (Node.Users.RefusalOf(Identity.User) is { } refusal)
+        {
+            Close((long)ErrorCode.AccessRefused, refusal); // since the listener has looked, by somebody who has not found this connection in the list
+        }
+
         Accept();
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Broker.Actors.Connections;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
@@ -227,11 +228,17 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         _subscribing = true;
         _noAck = frame.Flags.HasFlag(SubscribeFlags.NoAck);
         _confirmSettles = frame.Flags.HasFlag(SubscribeFlags.ConfirmSettles);
-        Status.Subject = frame.ConsumerTag.Length > 0 ? frame.ConsumerTag : $"{frame.Queue}-{Status.Id}";
+        Status.Subject = frame.ConsumerTag.Length > 0 ? frame.ConsumerTag : MakeTag(frame.Queue);
         Context.Watch(_queue.Actor);
         _queue.Actor.Tell(new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck, maxMessageBytes), Self);
         _credit.HandleCredit(frame.CreditMessages, frame.CreditBytes);
         return null;
+    }
+
+    private string MakeTag(string queue)
+    {
+        var tag = $"{queue}-{Status.Id}";
+        return Encoding.UTF8.GetByteCount(tag) <= ProtocolLimits.MaxNameBytes ? tag : $"consume-{Status.Id}";
     }
 
     private void HandleSettle(SettleOutcome outcome, List<SequenceRange> ranges)
@@ -240,7 +247,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         {
             _pendingRanges += ranges.Count;
             _settling.Enqueue(ranges);
-            _queue!.Actor.Tell(new QueueMessage.Settle(ranges, outcome), Self);
+            _queue!.Actor.Tell(new QueueMessage.Settle(ranges, outcome, Certain: _confirmSettles), Self);
         }
         else if (_confirmSettles)
         {

@@ -4,6 +4,7 @@ using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Streams;
+using Broker.Machines.Ledgers;
 using Broker.Machines.Publishing;
 using Broker.Protocol;
 using Broker.Transport;
@@ -20,7 +21,11 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     private readonly List<PublishOutcome> _outcomes = [];
     private bool _readyToSend;
     private bool _waitsForMemory;
-    private string? _fullQueue;
+    private readonly string _user;
+    private string? _parkedBy;
+    private string? _producer;
+    private ActorRef? _predecessor; // another stream of the same producer, which is to fall silent before this one begins
+    private ActorRef? _successor;
     private bool _saidBlocked;
     private long _countedUnroutable;
 
@@ -33,17 +38,29 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         public Dictionary<PublishBatch, bool> Unanswered { get; } = [];
     }
 
-    public PublisherStreamActor(IQuicStream stream, NodeServices node, StreamStatus status)
+    public PublisherStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, string user)
         : base(stream, node, status, node.Limits.MaxMessageBytes + ProtocolLimits.FrameOverheadBytes)
     {
+        _user = user;
         _machine = new PublishStreamMachine(node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes });
     }
 
+    /// <summary>By another stream of the same producer: it takes over. Answer: <see cref="Silent"/>.</summary>
+    private sealed record TakenOver;
+
+    /// <summary>Every message that the stream will ever send to a queue is sent.</summary>
+    private sealed record Silent;
+
     /// <summary>PUBLISHER_OPEN takes no memory, and BLOCKED may only follow its answer.</summary>
-    protected override bool MayHandleFrames => _machine.MayRead && !(_waitsForMemory && _machine.IsOpen);
+    protected override bool MayHandleFrames => _machine.MayRead && _predecessor is null && !(_waitsForMemory && _machine.IsOpen);
 
     protected override void PostStop()
     {
+        if (_producer is not null)
+        {
+            Node.Producers.Release(_producer, Self);
+        }
+
         Node.Memory.Forget(Self);
         base.PostStop();
     }
@@ -70,13 +87,50 @@ internal sealed class PublisherStreamActor : FrameStreamActor
                     return fault;
                 }
 
-                Status.Subject = open.ProducerId;
-                _readyToSend = true;
-                return _machine.HandleOpen();
+                return HandleOpen(open.ProducerId);
             default:
                 return Unexpected(type, StreamKind.Publish);
         }
     }
+
+    private FrameFault? HandleOpen(string producerId)
+    {
+        if (producerId.Length == 0 || _machine.IsOpen)
+        {
+            _readyToSend = true;
+            return _machine.HandleOpen();
+        }
+
+        Status.Subject = producerId;
+        _producer = ProducerDirectory.NameOf(_user, producerId);
+        _predecessor = Node.Producers.Claim(_producer, Self);
+        if (_predecessor is null)
+        {
+            _readyToSend = true;
+        }
+        else
+        {
+            Context.Watch(_predecessor);
+            _predecessor.Tell(new TakenOver(), Self);
+        }
+
+        return _machine.HandleOpen(_producer);
+    }
+
+    /// <summary>What the predecessor has sent to queues is there before anything that this stream sends.</summary>
+    private void BeginAfterPredecessor()
+    {
+        Context.Unwatch(_predecessor!);
+        _predecessor = null;
+        _readyToSend = true;
+        if (_successor is not null)
+        {
+            EndForSuccessor();
+        }
+    }
+
+    private void EndForSuccessor() =>
+        Fail(new FrameFault(ErrorCode.ResourceLocked, "another stream has opened with the same producer id, and speaks for the producer from now on"));
 
     protected override void ReceiveMessage(object message)
     {
@@ -85,7 +139,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             case PublisherSignal.Answered m:
                 if (_targets.TryGetValue(m.Batch.Queue, out var target) && target.Unanswered.Remove(m.Batch))
                 {
-                    _machine.HandleAnswered(m.Batch, m.Accepted, m.WasParked);
+                    _machine.HandleAnswered(m.Batch, m.Fault, m.WasParked);
                 }
 
                 break;
@@ -93,7 +147,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
                 if (_targets.TryGetValue(m.Batch.Queue, out var full) && full.Unanswered.ContainsKey(m.Batch))
                 {
                     full.Unanswered[m.Batch] = true;
-                    _fullQueue = m.Batch.Queue;
+                    _parkedBy = $"queue '{m.Batch.Queue}' {m.Reason}";
                     _machine.HandleParked();
                 }
 
@@ -101,9 +155,25 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             case MemoryGate.Opened:
                 _waitsForMemory = false;
                 break;
+            case TakenOver:
+                _successor = Sender;
+                if (_predecessor is null)
+                {
+                    EndForSuccessor(); // else it could say that it is silent, and the one before it were not
+                }
+
+                break;
+            case Silent when Sender == _predecessor:
+                BeginAfterPredecessor();
+                break;
+            case Terminated m when m.Actor == _predecessor:
+                BeginAfterPredecessor();
+                break;
             case Terminated m:
                 HandleQueueGone(m.Actor);
                 break;
+            case ConsumerSignal:
+                break; // a queue that has failed tells all
             default:
                 Unhandled(message);
                 break;
@@ -113,6 +183,17 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     protected override void AfterBatch()
     {
         SendBatches();
+        if (_producer is not null)
+        {
+            Node.Producers.Note(new ProducerMark(_producer, _machine.LastSequence));
+        }
+
+        if (_predecessor is null)
+        {
+            _successor?.Tell(new Silent(), Self);
+            _successor = null;
+        }
+
         Status.SetMessages(_machine.PublishedCount);
         if (_machine.UnroutableCount > _countedUnroutable)
         {
@@ -129,7 +210,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         if (_readyToSend)
         {
             _readyToSend = false;
-            new PublisherReadyFrame(LastSequence: 0).Write(Output);
+            new PublisherReadyFrame(_producer is null ? 0 : Node.Producers.LastSequenceOf(_producer)).Write(Output);
             MarkWritten();
         }
 
@@ -159,10 +240,10 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         WriteBlocked();
     }
 
-    protected override bool OwesOutput => !_machine.IsSettled;
+    protected override bool OwesOutput => !_machine.IsSettled || _predecessor is not null;
 
     private string? BlockedBy =>
-        _machine.ParkedCount > 0 ? $"queue '{_fullQueue}' is full" : _waitsForMemory && _machine.IsOpen ? "the node's memory limit is reached" : null;
+        _machine.ParkedCount > 0 ? _parkedBy : _waitsForMemory && _machine.IsOpen ? "the node's memory limit is reached" : null;
 
     private void WriteBlocked()
     {
@@ -193,12 +274,14 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             }
             else
             {
-                _machine.HandleAnswered(batch, accepted: false, wasParked: false); // deleted since the route was looked up
+                _machine.HandleAnswered(batch, Deleted(batch.Queue), wasParked: false); // since the route was looked up
             }
         }
 
         _batches.Clear();
     }
+
+    private static FrameFault Deleted(string queue) => new(ErrorCode.QueueDeleted, $"queue '{queue}' was deleted before it could take the message");
 
     private Target? TargetFor(string queue)
     {
@@ -228,7 +311,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
                 _targets.Remove(queue);
                 foreach (var (batch, parked) in target.Unanswered)
                 {
-                    _machine.HandleAnswered(batch, accepted: false, parked);
+                    _machine.HandleAnswered(batch, Deleted(queue), parked);
                 }
 
                 return;

@@ -4,6 +4,8 @@ using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Server;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
+using Broker.Machines.Topology;
+using Broker.Protocol;
 
 namespace Broker.Actors.Queues;
 
@@ -11,15 +13,20 @@ namespace Broker.Actors.Queues;
 /// One queue, a sharded entity. It translates between messages and <see cref="QueueMachine"/>; publishers and consumers are numbered here, and watched, so that
 /// the machine hears when one is gone.
 /// </summary>
-/// <remarks>Dispatch and all answers happen once per batch of the mailbox, so a busy queue sends few large messages.</remarks>
-internal sealed class QueueActor : Actor
+/// <remarks>
+/// Dispatch and all answers happen once per batch of the mailbox, so a busy queue sends few large messages. What a durable queue has done in a batch is one record in
+/// the log, and what follows from it, confirms and deliveries alike, leaves when that record is on the disk.
+/// </remarks>
+internal sealed partial class QueueActor : Actor
 {
     private readonly NodeServices _node;
-    private readonly QueueMachine _machine;
     private readonly string _name;
     private readonly Dictionary<ActorRef, long> _idOfPeer = [];
     private readonly Dictionary<long, ActorRef> _peerOfId = [];
-    private readonly Dictionary<long, (PublishBatch Batch, bool Parked)> _batches = [];
+    private readonly Dictionary<long, PendingBatch> _batches = [];
+    private readonly QueueOutbox _outbox;
+    private readonly Queue<(ActorRef Asker, QueueMessage Question)> _later = new(); // questions that wait for messages to be read
+    private QueueMachine? _machine; // from the first start on, which comes before everything else
     private LocalQueue? _registration;
     private long _lastId;
     private long _accountedBytes;
@@ -28,55 +35,54 @@ internal sealed class QueueActor : Actor
     {
         _name = name;
         _node = node;
-        _machine = new QueueMachine(node.Limits.Queue);
+        _outbox = new QueueOutbox(Perform);
     }
 
-    protected override void PreStart()
-    {
-        _registration = new LocalQueue(_name, Self, new QueueStatus());
-        _node.Queues.Add(_registration);
-        Context.Describe(_registration.Status.ToString);
-    }
+    /// <summary>A batch that its publisher has no answer for yet.</summary>
+    private readonly record struct PendingBatch(PublishBatch Batch, long Publisher, bool Parked);
+
+    private QueueMachine Machine => _machine ?? throw new InvalidOperationException($"queue '{_name}' was not started");
 
     protected override void PostStop()
     {
-        _node.Queues.Remove(_registration!);
-        _node.Memory.Add(-_accountedBytes);
+        if (_registration is not null)
+        {
+            _node.Queues.Remove(_registration);
+            _node.Memory.Add(-_accountedBytes);
+        }
     }
 
     protected override void Receive(object message)
     {
+        if (_failure is { } failure)
+        {
+            ReceiveFailed(message, failure);
+            return;
+        }
+
         switch (message)
         {
             case QueueMessage.Enqueue m:
+                var publisher = IdOfSender();
                 var batchId = ++_lastId;
-                _batches.Add(batchId, (m.Batch, Parked: false));
-                _machine.HandleEnqueue(new PublisherId(IdOfSender()), batchId, m.Batch.Messages);
+                _batches.Add(batchId, new PendingBatch(m.Batch, publisher, Parked: false));
+                Machine.HandleEnqueue(new PublisherId(publisher), batchId, m.Batch.Messages, m.Batch.Producer);
                 break;
             case QueueMessage.Grant m:
-                _machine.HandleGrant(new ConsumerId(IdOfSender()), m.Messages, m.Bytes);
+                Machine.HandleGrant(new ConsumerId(IdOfSender()), m.Messages, m.Bytes);
                 break;
             case QueueMessage.Settle m:
-                var fault = _machine.HandleSettle(new ConsumerId(IdOfSender()), m.Ranges, m.Outcome);
-                Sender.Tell(new ConsumerSignal.Settled(m.Ranges, fault), Self);
+                HandleSettle(m);
                 break;
             case QueueMessage.Subscribe m:
-                Sender.Tell(new ConsumerSignal.Subscribed(_machine.HandleSubscribe(new ConsumerId(IdOfSender()), m.Exclusive, m.NoAck, m.MaxMessageBytes)), Self);
+                _outbox.Add(Sender, new ConsumerSignal.Subscribed(Machine.HandleSubscribe(new ConsumerId(IdOfSender()), m.Exclusive, m.NoAck, m.MaxMessageBytes)));
                 break;
             case QueueMessage.CancelSubscription:
-                _machine.HandleCancel(new ConsumerId(IdOfSender()));
-                PerformEffects(); // deliveries that were decided on go out before the word that none follows
-                Sender.Tell(new ConsumerSignal.CancelDone(), Self);
+                Machine.HandleCancel(new ConsumerId(IdOfSender()));
+                _outbox.Add(Sender, new ConsumerSignal.CancelDone()); // behind the deliveries that were decided on
                 break;
             case QueueMessage.Get m:
-                if (_machine.CheckNext(m.MaxMessageBytes) is { } tooLarge)
-                {
-                    Sender.Tell(new QueueReply.Got(null, _machine.ReadyCount, tooLarge), Self);
-                    break;
-                }
-
-                var got = _machine.HandleGet(new ConsumerId(IdOfSender()), m.NoAck, out var delivery);
-                Sender.Tell(new QueueReply.Got(got ? delivery : null, _machine.ReadyCount), Self);
+                HandleGet(Sender, m);
                 break;
             case Terminated m:
                 HandleGone(m.Actor);
@@ -89,16 +95,23 @@ internal sealed class QueueActor : Actor
 
     protected override void AfterBatch()
     {
-        _machine.Dispatch();
-        _registration!.Status.Update(_machine);
-        var delta = _machine.SizeBytes - _accountedBytes;
-        if (delta != 0)
+        if (_machine is null || _failure is not null)
         {
-            _accountedBytes += delta;
-            _node.Memory.Add(delta);
+            return;
         }
 
-        PerformEffects();
+        AskLater();
+        _machine.HandleMemoryShort(_node.Memory.IsShort);
+        _machine.Dispatch();
+        var lastIndex = _journal is null ? 0 : Log(_journal);
+        DrainEffects();
+        _registration!.Status.Update(_machine);
+        AccountForMemory();
+        _outbox.Release(lastIndex, _journal?.CertainIndex ?? 0, Self);
+        if (!_deleted)
+        {
+            _checkpoints?.AfterBatch(Context);
+        }
     }
 
     private void ReceiveAdministration(object message)
@@ -106,76 +119,161 @@ internal sealed class QueueActor : Actor
         switch (message)
         {
             case QueueMessage.Start m:
-                Sender.Tell(new QueueReply.Started(m.OperationId, _machine.ReadyCount, _machine.ConsumerCount), Self);
+                _machine ??= Start(m.Definition);
+                _outbox.Add(Sender, new QueueReply.Started(m.OperationId, Machine.ReadyCount, Machine.ConsumerCount));
+                CatchUp();
                 break;
             case QueueMessage.Purge:
-                Sender.Tell(new QueueReply.Purged(_machine.HandlePurge()), Self);
+                _outbox.Add(Sender, new QueueReply.Purged(Machine.HandlePurge()));
                 break;
             case QueueMessage.Peek m:
-                Sender.Tell(new QueueReply.Peeked(_machine.Peek(m.Count)), Self);
+                HandlePeek(Sender, m);
                 break;
             case QueueMessage.Delete m:
                 HandleDelete(m);
                 break;
             default:
-                Unhandled(message);
+                ReceiveFromStore(message);
                 break;
+        }
+    }
+
+    private QueueMachine Start(QueueDefinition definition)
+    {
+        var machine = definition.Durable ? StartDurable(definition) : new QueueMachine(_node.Limits.Queue);
+        _registration = new LocalQueue(_name, definition.Id, definition.Durable, Self, new QueueStatus());
+        _registration.Status.Update(machine);
+        _node.Queues.Add(_registration);
+        Context.Describe(_registration.Status.ToString);
+        return machine;
+    }
+
+    private void HandleSettle(QueueMessage.Settle message)
+    {
+        var fault = Machine.HandleSettle(new ConsumerId(IdOfSender()), message.Ranges, message.Outcome);
+        var answer = new ConsumerSignal.Settled(message.Ranges, fault);
+        if (message.Certain)
+        {
+            _outbox.Add(Sender, answer);
+        }
+        else
+        {
+            Sender.Tell(answer, Self);
+        }
+    }
+
+    private void HandleGet(ActorRef asker, QueueMessage.Get message)
+    {
+        if (Machine.CheckNext(message.MaxMessageBytes) is { } tooLarge)
+        {
+            _outbox.Add(asker, new QueueReply.Got(null, Machine.ReadyCount, tooLarge));
+            return;
+        }
+
+        switch (Machine.HandleGet(new ConsumerId(IdOf(asker)), message.NoAck, out var delivery))
+        {
+            case GetResult.Message:
+                _outbox.Add(asker, new QueueReply.Got(delivery, Machine.ReadyCount));
+                break;
+            case GetResult.Empty:
+                _outbox.Add(asker, new QueueReply.Got(null, Machine.ReadyCount));
+                break;
+            default:
+                _later.Enqueue((asker, message));
+                break;
+        }
+    }
+
+    private void HandlePeek(ActorRef asker, QueueMessage.Peek message)
+    {
+        if (Machine.TryPeek(message.Count, out var entries))
+        {
+            asker.Tell(new QueueReply.Peeked(entries), Self);
+        }
+        else
+        {
+            _later.Enqueue((asker, message));
         }
     }
 
     private void HandleDelete(QueueMessage.Delete message)
     {
-        var messages = _machine.ReadyCount;
-        if (_machine.HandleDelete(message.IfUnused, message.IfEmpty) is { } fault)
+        var messages = Machine.ReadyCount;
+        if (Machine.HandleDelete(message.IfUnused, message.IfEmpty) is { } fault)
         {
-            Sender.Tell(new QueueReply.Refused(message.OperationId, fault), Self);
+            _outbox.Add(Sender, new QueueReply.Refused(message.OperationId, fault));
             return;
         }
 
-        PerformEffects();
+        DrainEffects();
+        var (asker, parent) = (Sender, Context.Parent);
+        _deletion = (asker, message.OperationId);
         _node.Queues.Remove(_registration!); // routed to no more from here on
-        Context.Parent.Tell(new Passivate(PoisonPill.Instance), Self); // first, so that a new declaration finds the shard waiting for this actor's end
-        Sender.Tell(new QueueReply.Deleted(message.OperationId, messages), Self);
+        _deleting = true;
+        _outbox.Add(() =>
+        {
+            parent.Tell(new Passivate(PoisonPill.Instance), Self); // first, so that a new declaration finds the shard waiting for this actor's end
+            asker.Tell(new QueueReply.Deleted(message.OperationId, messages), Self);
+        });
     }
 
-    private void PerformEffects()
+    private void DrainEffects()
     {
-        while (_machine.TryTakeEffect(out var effect))
+        while (Machine.TryTakeEffect(out var effect))
         {
             switch (effect)
             {
-                case QueueEffect.Accepted e:
-                    Answer(e.Publisher, e.BatchId, accepted: true);
+                case QueueEffect.Parked e:
+                    HandleParked(e);
                     break;
-                case QueueEffect.Dropped e:
-                    Answer(e.Publisher, e.BatchId, accepted: false);
+                case QueueEffect.Load e:
+                    _loads!.Begin(e, Context);
                     break;
-                case QueueEffect.Parked e when _batches.TryGetValue(e.BatchId, out var parked):
-                    _batches[e.BatchId] = parked with { Parked = true };
-                    Tell(e.Publisher.Value, new PublisherSignal.Parked(parked.Batch));
-                    break;
-                case QueueEffect.Deliver e:
-                    Tell(e.Consumer.Value, new ConsumerSignal.Deliver(e.Deliveries));
-                    break;
-                case QueueEffect.ConsumerRefused e:
-                    Tell(e.Consumer.Value, new ConsumerSignal.Refused(e.Fault));
-                    break;
-                case QueueEffect.ConsumerClosed e:
-                    Tell(e.Consumer.Value, new ConsumerSignal.QueueGone());
-                    break;
-                case QueueEffect.Parked:
-                    break; // its publisher went away meanwhile
                 default:
-                    throw new UnreachableException($"queue effect {effect}");
+                    _outbox.Add(effect);
+                    break;
             }
         }
     }
 
-    private void Answer(PublisherId publisher, long batchId, bool accepted)
+    private void Perform(QueueEffect effect)
+    {
+        switch (effect)
+        {
+            case QueueEffect.Accepted e:
+                Answer(e.BatchId, fault: null);
+                break;
+            case QueueEffect.Dropped e:
+                Answer(e.BatchId, new FrameFault(ErrorCode.QueueDeleted, $"queue '{_name}' was deleted before it could take the message"));
+                break;
+            case QueueEffect.Deliver e:
+                Tell(e.Consumer.Value, new ConsumerSignal.Deliver(e.Deliveries));
+                break;
+            case QueueEffect.ConsumerRefused e:
+                Tell(e.Consumer.Value, new ConsumerSignal.Refused(e.Fault));
+                break;
+            case QueueEffect.ConsumerClosed e:
+                Tell(e.Consumer.Value, new ConsumerSignal.QueueGone());
+                break;
+            default:
+                throw new UnreachableException($"queue effect {effect}");
+        }
+    }
+
+    private void HandleParked(QueueEffect.Parked effect)
+    {
+        if (_batches.TryGetValue(effect.BatchId, out var parked))
+        {
+            _batches[effect.BatchId] = parked with { Parked = true };
+            Tell(effect.Publisher.Value, new PublisherSignal.Parked(parked.Batch, effect.Reason));
+        }
+    }
+
+    private void Answer(long batchId, FrameFault? fault)
     {
         if (_batches.Remove(batchId, out var pending))
         {
-            Tell(publisher.Value, new PublisherSignal.Answered(pending.Batch, accepted, pending.Parked));
+            Tell(pending.Publisher, new PublisherSignal.Answered(pending.Batch, fault, pending.Parked));
         }
     }
 
@@ -187,14 +285,26 @@ internal sealed class QueueActor : Actor
         }
     }
 
-    private long IdOfSender()
+    private void AccountForMemory()
     {
-        if (!_idOfPeer.TryGetValue(Sender, out var id))
+        var delta = Machine.LoadedBytes - _accountedBytes;
+        if (delta != 0)
+        {
+            _accountedBytes += delta;
+            _node.Memory.Add(delta);
+        }
+    }
+
+    private long IdOfSender() => IdOf(Sender);
+
+    private long IdOf(ActorRef peer)
+    {
+        if (!_idOfPeer.TryGetValue(peer, out var id))
         {
             id = ++_lastId;
-            _idOfPeer.Add(Sender, id);
-            _peerOfId.Add(id, Sender);
-            Context.Watch(Sender);
+            _idOfPeer.Add(peer, id);
+            _peerOfId.Add(id, peer);
+            Context.Watch(peer);
         }
 
         return id;
@@ -205,8 +315,8 @@ internal sealed class QueueActor : Actor
         if (_idOfPeer.Remove(peer, out var id))
         {
             _peerOfId.Remove(id);
-            _machine.HandleConsumerGone(new ConsumerId(id));
-            _machine.HandlePublisherGone(new PublisherId(id));
+            Machine.HandleConsumerGone(new ConsumerId(id));
+            Machine.HandlePublisherGone(new PublisherId(id));
         }
     }
 }

@@ -5,12 +5,13 @@ using Broker.Actors.Runtime;
 namespace Broker.Actors.Queues;
 
 /// <summary>A queue that lives on this node.</summary>
-internal sealed record LocalQueue(string Name, ActorRef Actor, QueueStatus Status);
+internal sealed record LocalQueue(string Name, ulong Id, bool IsDurable, ActorRef Actor, QueueStatus Status);
 
 /// <summary>The queues that live on this node, for stream actors that want to reach one without asking anybody. Thread-safe.</summary>
 internal sealed class QueueDirectory
 {
     private readonly ConcurrentDictionary<string, LocalQueue> _queues = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<ulong, LocalQueue> _durable = new();
     private long _version;
 
     /// <summary>Grows with every queue that comes or goes.</summary>
@@ -19,18 +20,30 @@ internal sealed class QueueDirectory
     /// <summary>All of them, by name.</summary>
     public IEnumerable<LocalQueue> Queues => _queues.Values.OrderBy(q => q.Name, StringComparer.Ordinal);
 
+    /// <summary>The durable ones, by number.</summary>
+    public IEnumerable<LocalQueue> Durable => _durable.Values.OrderBy(q => q.Id);
+
     public bool TryGet(string name, [MaybeNullWhen(false)] out LocalQueue queue) => _queues.TryGetValue(name, out queue);
+
+    /// <summary>Finds a durable queue by its number.</summary>
+    public bool TryGet(ulong id, [MaybeNullWhen(false)] out LocalQueue queue) => _durable.TryGetValue(id, out queue);
 
     /// <summary>By the queue's actor, when it starts.</summary>
     public void Add(LocalQueue queue)
     {
         _queues[queue.Name] = queue;
+        if (queue.IsDurable)
+        {
+            _durable[queue.Id] = queue;
+        }
+
         Interlocked.Increment(ref _version);
     }
 
     /// <summary>By the queue's actor, when it ends. A successor of the same name stays.</summary>
     public void Remove(LocalQueue queue)
     {
+        _durable.TryRemove(new KeyValuePair<ulong, LocalQueue>(queue.Id, queue));
         if (_queues.TryRemove(new KeyValuePair<string, LocalQueue>(queue.Name, queue)))
         {
             Interlocked.Increment(ref _version);

@@ -1,6 +1,10 @@
+using Broker.Actors.Storage;
+using Broker.Machines.Ledgers;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
+using Broker.Machines.Topology;
 using Broker.Protocol;
+using Broker.Storage.Segments;
 
 namespace Broker.Actors.Queues;
 
@@ -12,7 +16,7 @@ internal abstract record QueueMessage
     }
 
     /// <summary>By the topology, for each declaration: be there. Answer: <see cref="QueueReply.Started"/>.</summary>
-    public sealed record Start(long OperationId) : QueueMessage;
+    public sealed record Start(long OperationId, QueueDefinition Definition) : QueueMessage;
 
     /// <summary>By the topology. Answer: <see cref="QueueReply.Deleted"/> or <see cref="QueueReply.Refused"/>.</summary>
     public sealed record Delete(long OperationId, bool IfUnused, bool IfEmpty) : QueueMessage;
@@ -32,14 +36,38 @@ internal abstract record QueueMessage
     /// <summary>By a consumer stream: it can take so much more. No answer.</summary>
     public sealed record Grant(long Messages, long Bytes) : QueueMessage;
 
-    /// <summary>By a consumer or request stream. Answer: <see cref="ConsumerSignal.Settled"/>.</summary>
-    public sealed record Settle(IReadOnlyList<SequenceRange> Ranges, SettleOutcome Outcome) : QueueMessage;
+    /// <summary>By a consumer or request stream. Answer: <see cref="ConsumerSignal.Settled"/>; with <paramref name="Certain"/>, once it is certain.</summary>
+    public sealed record Settle(IReadOnlyList<SequenceRange> Ranges, SettleOutcome Outcome, bool Certain = false) : QueueMessage;
 
     /// <summary>By a consumer stream. Answer: <see cref="ConsumerSignal.CancelDone"/> after the last delivery.</summary>
     public sealed record CancelSubscription : QueueMessage;
 
     /// <summary>By a request stream: one message, if there is one. Answer: <see cref="QueueReply.Got"/>.</summary>
     public sealed record Get(bool NoAck, int MaxMessageBytes) : QueueMessage;
+
+    /// <summary>By the keeper of the store: the node has no room for more, or has it again (<c>null</c>). No answer.</summary>
+    public sealed record Blocked(string? Reason) : QueueMessage;
+
+    /// <summary>By the memory gate's keeper: the node is short of memory, or no longer. No answer.</summary>
+    public sealed record MemoryShort(bool IsShort) : QueueMessage;
+
+    /// <summary>By the keeper of the store: it wants the log before a position back. Answer: <see cref="StoreMessage.CheckpointDone"/>.</summary>
+    public sealed record Checkpoint(long Goal) : QueueMessage;
+
+    /// <summary>By an admin command. Answer: <see cref="QueueReply.Segments"/>.</summary>
+    public sealed record ListSegments : QueueMessage
+    {
+        public static readonly ListSegments Instance = new();
+    }
+
+    /// <summary>By itself: messages were copied into segments, or could not be.</summary>
+    public sealed record Copied(long Goal, ulong LastIndex, MessageCopyResult? Result, IReadOnlyList<uint>? Compacted, Exception? Failure = null) : QueueMessage;
+
+    /// <summary>By itself: messages were read.</summary>
+    public sealed record Loaded(LoadResult Result) : QueueMessage;
+
+    /// <summary>By itself: messages could not be read now.</summary>
+    public sealed record LoadFailed(QueueEffect.Load Load, Exception Failure) : QueueMessage;
 }
 
 /// <summary>Answers of a <see cref="QueueActor"/> to single questions.</summary>
@@ -50,22 +78,25 @@ internal abstract record QueueReply
     }
 
     /// <summary>The queue is there.</summary>
-    public sealed record Started(long OperationId, int ReadyCount, int ConsumerCount) : QueueReply;
+    public sealed record Started(long OperationId, long ReadyCount, int ConsumerCount) : QueueReply;
 
     /// <summary>The queue is gone, with so many messages that were ready.</summary>
-    public sealed record Deleted(long OperationId, int MessageCount) : QueueReply;
+    public sealed record Deleted(long OperationId, long MessageCount) : QueueReply;
 
     /// <summary>A condition forbids it.</summary>
     public sealed record Refused(long OperationId, FrameFault Fault) : QueueReply;
 
     /// <summary>So many messages were dropped.</summary>
-    public sealed record Purged(int MessageCount) : QueueReply;
+    public sealed record Purged(long MessageCount, FrameFault? Fault = null) : QueueReply;
+
+    /// <summary>The segment files of the queue and how much of each counts.</summary>
+    public sealed record Segments(IReadOnlyList<SegmentEntry> Entries) : QueueReply;
 
     /// <summary>The first ready messages.</summary>
-    public sealed record Peeked(IReadOnlyList<QueueEntry> Entries) : QueueReply;
+    public sealed record Peeked(IReadOnlyList<QueueEntry> Entries, FrameFault? Fault = null) : QueueReply;
 
     /// <summary>A message, or none, or why the next one is not handed out.</summary>
-    public sealed record Got(Delivery? Delivery, int Remaining, FrameFault? Fault = null) : QueueReply;
+    public sealed record Got(Delivery? Delivery, long Remaining, FrameFault? Fault = null) : QueueReply;
 }
 
 /// <summary>What a queue tells those who publish to it.</summary>
@@ -75,11 +106,11 @@ internal abstract record PublisherSignal
     {
     }
 
-    /// <summary>The batch is in the queue, or the queue was deleted first.</summary>
-    public sealed record Answered(PublishBatch Batch, bool Accepted, bool WasParked) : PublisherSignal;
+    /// <summary>The batch is in the queue, for good if the queue is durable; or why not.</summary>
+    public sealed record Answered(PublishBatch Batch, FrameFault? Fault, bool WasParked) : PublisherSignal;
 
-    /// <summary>The queue is full; the batch waits.</summary>
-    public sealed record Parked(PublishBatch Batch) : PublisherSignal;
+    /// <summary>The batch waits, for a reason that follows the queue's name.</summary>
+    public sealed record Parked(PublishBatch Batch, string Reason) : PublisherSignal;
 }
 
 /// <summary>What a queue tells those who consume from it.</summary>

@@ -12,6 +12,7 @@ internal sealed class QueueStatus
     private long _unsettled;
     private long _consumers;
     private long _bytes;
+    private long _loadedBytes;
     private long _parked;
     private long _enqueued;
     private long _delivered;
@@ -25,6 +26,9 @@ internal sealed class QueueStatus
     public long Consumers => Volatile.Read(ref _consumers);
 
     public long SizeBytes => Volatile.Read(ref _bytes);
+
+    /// <summary>Those of them that are in memory.</summary>
+    public long LoadedBytes => Volatile.Read(ref _loadedBytes);
 
     /// <summary>Batches of publishers that wait for room.</summary>
     public long Parked => Volatile.Read(ref _parked);
@@ -44,6 +48,7 @@ internal sealed class QueueStatus
         Volatile.Write(ref _unsettled, machine.UnsettledCount);
         Volatile.Write(ref _consumers, machine.ConsumerCount);
         Volatile.Write(ref _bytes, machine.SizeBytes);
+        Volatile.Write(ref _loadedBytes, machine.LoadedBytes);
         Volatile.Write(ref _parked, machine.ParkedCount);
         Volatile.Write(ref _enqueued, counters.Enqueued);
         Volatile.Write(ref _delivered, counters.Delivered);

@@ -82,6 +82,9 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             case TopologyReply m when _pending is { } pending:
                 Answer(pending, m);
                 break;
+            case QueueReply.Purged { Fault: { } fault } when _pending is { } pending:
+                Refuse(pending.RequestId, fault);
+                break;
             case QueueReply.Purged m when _pending is { } pending:
                 Answer(() => new CountOkFrame(pending.RequestId, (ulong)m.MessageCount).Write(Output));
                 break;
@@ -91,7 +94,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             case ConsumerSignal.Settled { Fault: { } fault }:
                 Fail(fault);
                 break;
-            case ConsumerSignal.Settled or ConsumerSignal.QueueGone:
+            case ConsumerSignal.Settled or ConsumerSignal.QueueGone or ConsumerSignal.Refused:
                 break;
             case Terminated m:
                 if (_pending is { Queue: { } queue } waiting && queue.Actor == m.Actor)
@@ -118,22 +121,23 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
     private FrameFault? Handle(DeclareExchangeFrame frame)
     {
-        const DeclareExchangeFlags Unsupported = DeclareExchangeFlags.Durable | DeclareExchangeFlags.AutoDelete | DeclareExchangeFlags.Internal;
+        const DeclareExchangeFlags Unsupported = DeclareExchangeFlags.AutoDelete | DeclareExchangeFlags.Internal;
         var refused = RefuseUnsupported(frame.RequestId, (frame.Flags & Unsupported) != 0 ? $"{frame.Flags & Unsupported} exchanges" : null, frame.Arguments);
         return refused ? null : AskTopology(
             FrameType.DeclareExchange,
             frame.RequestId,
-            new TopologyRequest.DeclareExchange(frame.Name, frame.Type, frame.Flags.HasFlag(DeclareExchangeFlags.Passive)));
+            new TopologyRequest.DeclareExchange(
+                frame.Name, frame.Type, frame.Flags.HasFlag(DeclareExchangeFlags.Durable), frame.Flags.HasFlag(DeclareExchangeFlags.Passive)));
     }
 
     private FrameFault? Handle(DeclareQueueFrame frame)
     {
-        const DeclareQueueFlags Unsupported = DeclareQueueFlags.Durable | DeclareQueueFlags.AutoDelete | DeclareQueueFlags.Exclusive;
+        const DeclareQueueFlags Unsupported = DeclareQueueFlags.AutoDelete | DeclareQueueFlags.Exclusive;
         var refused = RefuseUnsupported(frame.RequestId, (frame.Flags & Unsupported) != 0 ? $"{frame.Flags & Unsupported} queues" : null, frame.Arguments);
         return refused ? null : AskTopology(
             FrameType.DeclareQueue,
             frame.RequestId,
-            new TopologyRequest.DeclareQueue(frame.Name, frame.Flags.HasFlag(DeclareQueueFlags.Passive)));
+            new TopologyRequest.DeclareQueue(frame.Name, frame.Flags.HasFlag(DeclareQueueFlags.Durable), frame.Flags.HasFlag(DeclareQueueFlags.Passive)));
     }
 
     private FrameFault? HandleBinding(FrameType type, ulong requestId, DestinationKind kind, Binding binding, FieldTable arguments)

@@ -2,13 +2,10 @@ using System.Net;
 using Broker.Actors.Admin;
 using Broker.Actors.Bbq;
 using Broker.Actors.Connections;
-using Broker.Actors.Exchanges;
-using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Embedded;
-using Broker.Actors.Runtime.Sharding;
-using Broker.Actors.Topology;
 using Broker.Protocol;
+using Broker.Storage.Log;
 using Broker.Transport;
 
 namespace Broker.Actors.Server;
@@ -34,12 +31,18 @@ public sealed class BrokerServer : IAsyncDisposable
     /// <summary>Where the node listens.</summary>
     public IPEndPoint LocalEndPoint => _listener.LocalEndPoint;
 
+    /// <summary>What keeps the node from serving everything, for people; <c>null</c> if nothing does.</summary>
+    public string? Problem => _node.Storage is { Log.State: LogState.Failed } storage ? storage.Log.Reason : null;
+
     /// <summary>The listener's counters.</summary>
     public QuicListenerStatistics ListenerStatistics => _listener.Statistics;
 
     private static IReadOnlyList<IApplicationProtocol> Protocols => [new BrokerProtocol(), new BbqProtocol()];
 
-    /// <summary>Starts the actors, then listens, so that the first client finds everything there.</summary>
+    /// <summary>
+    /// Listens, recovers what is on disk, and starts the actors. While that takes, clients may connect and administrators may ask how far it is; streams that need queues wait, so that the
+    /// first client finds everything there.
+    /// </summary>
     /// <param name="options">What the node is.</param>
     /// <param name="transport">The QUIC backend; stays the caller's.</param>
     /// <param name="listener">Address, TLS and limits of the listener. Its protocols, continuations and default codes are set here, and the connection's window is
@@ -47,6 +50,7 @@ public sealed class BrokerServer : IAsyncDisposable
     /// <param name="cancellationToken">Gives the start up.</param>
     /// <exception cref="ArgumentException">A limit is out of range.</exception>
     /// <exception cref="QuicTransportException">The address cannot be listened on.</exception>
+    /// <exception cref="IOException">What is on disk cannot be used as it is; the message says why and what to do.</exception>
     public static async ValueTask<BrokerServer> StartAsync(
         BrokerServerOptions options, IQuicTransport transport, QuicListenerOptions listener, CancellationToken cancellationToken = default)
     {
@@ -55,25 +59,12 @@ public sealed class BrokerServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(listener);
         options.Limits.Validate();
         var system = EmbeddedActorSystem.Create("broker", new ActorSystemOptions { TimeProvider = options.TimeProvider, OnFault = options.OnFault });
+        IQuicListener? bound = null;
         try
         {
             var node = new NodeServices(options);
-            node.ExchangeRegion = ShardRegion.Start(system, new ShardRegionOptions
-            {
-                TypeName = "exchange",
-                ShardCount = options.ShardCount,
-                EntityProps = name => Props.Create(() => new ExchangeActor(name, node)),
-            });
-            node.QueueRegion = ShardRegion.Start(system, new ShardRegionOptions
-            {
-                TypeName = "queue",
-                ShardCount = options.ShardCount,
-                EntityProps = name => Props.Create(() => new QueueActor(name, node)),
-                // A queue whose actor failed has lost its messages: its publishers and consumers are to hear of it, not to go on with an empty one.
-                EntitySupervision = SupervisorStrategy.Stopping,
-            });
-            node.Topology = system.ActorOf(Props.Create(() => new TopologyActor(node)), "topology");
-            var bound = await transport.ListenAsync(
+            await node.Users.LoadAsync(cancellationToken);
+            bound = await transport.ListenAsync(
                 listener with
                 {
                     ApplicationProtocols = ApplicationProtocols,
@@ -85,10 +76,17 @@ public sealed class BrokerServer : IAsyncDisposable
                 cancellationToken);
             node.Commands = BuiltInCommands.Create(system, node, transport, bound);
             system.ActorOf(Props.Create(() => new ListenerActor(bound, Protocols.ToDictionary(p => p.Alpn), node)), "listener");
+            options.OnListening?.Invoke(bound.LocalEndPoint);
+            await NodeStart.RunAsync(system, node, cancellationToken);
             return new BrokerServer(system, bound, node);
         }
         catch
         {
+            if (bound is not null)
+            {
+                await bound.DisposeAsync();
+            }
+
             await system.DisposeAsync();
             throw;
         }

@@ -1,4 +1,6 @@
+using System.Net;
 using Broker.Actors.Runtime;
+using Broker.Actors.Storage;
 
 namespace Broker.Actors.Server;
 
@@ -14,6 +16,9 @@ public sealed record BrokerServerOptions
     /// <summary>Version of the product, told to clients.</summary>
     public string ProductVersion { get; init; } = typeof(BrokerServerOptions).Assembly.GetName().Version?.ToString(3) ?? "";
 
+    /// <summary>Where durable queues are kept. <c>null</c>: nowhere, and declaring one is refused.</summary>
+    public BrokerStorageOptions? Storage { get; init; }
+
     /// <summary>All bounds.</summary>
     public BrokerLimits Limits { get; init; } = new();
 
@@ -22,6 +27,9 @@ public sealed record BrokerServerOptions
 
     /// <summary>Clock of all timers. Default: the system's.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Told where the node listens as soon as it does, which is before what is on disk is recovered. Default: nobody.</summary>
+    public Action<IPEndPoint>? OnListening { get; init; }
 
     /// <summary>Hears of every fault in an actor, for the log. Called on the thread of the fault; must not throw.</summary>
     public Action<ActorFault>? OnFault { get; init; }

@@ -53,6 +53,12 @@ internal sealed class ListenerActor(IQuicListener listener, IReadOnlyDictionary<
             return;
         }
 
+        if (node.Users.RefusalOf(identity.User) is { } refusal)
+        {
+            StreamActor.Forget(connection.CloseAsync((long)ErrorCode.AccessRefused, refusal));
+            return;
+        }
+
         // The listener was given exactly these names, so TLS has chosen one of them.
         var props = protocols[connection.ApplicationProtocol].ConnectionProps(connection, identity, node);
         Context.ActorOf(props, string.Create(CultureInfo.InvariantCulture, $"connection-{connection.Id}"));

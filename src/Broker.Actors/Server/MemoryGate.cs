@@ -26,6 +26,9 @@ internal sealed class MemoryGate(long limitBytes)
 
     public bool IsClosed => Volatile.Read(ref _closed);
 
+    /// <summary>Whether durable queues are to leave more to the disk: half of the limit is used.</summary>
+    public bool IsShort => UsedBytes > limitBytes / 2;
+
     public void Add(long bytes)
     {
         var used = Interlocked.Add(ref _used, bytes);

@@ -2,7 +2,10 @@ using Broker.Actors.Admin;
 using Broker.Actors.Connections;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Queues;
+using Broker.Actors.Publishing;
 using Broker.Actors.Runtime;
+using Broker.Actors.Storage;
+using Broker.Actors.Users;
 
 namespace Broker.Actors.Server;
 
@@ -10,6 +13,7 @@ namespace Broker.Actors.Server;
 internal sealed class NodeServices
 {
     private long _unroutable;
+    private bool _serving;
 
     public NodeServices(BrokerServerOptions options)
     {
@@ -19,6 +23,15 @@ internal sealed class NodeServices
         Routes = new RouteTable(Queues);
         Memory = new MemoryGate(options.Limits.MaxMemoryBytes);
         Connections = new ConnectionRegistry();
+        Storage = options.Storage is { } storage ? new NodeStorage(storage) : null;
+        Users = new UserDirectory(options.Storage?.Metadata);
+    }
+
+    /// <summary>Whether queues can be used: what was on disk is recovered.</summary>
+    public bool IsServing
+    {
+        get => Volatile.Read(ref _serving);
+        set => Volatile.Write(ref _serving, value);
     }
 
     /// <summary>By publisher streams.</summary>
@@ -30,6 +43,12 @@ internal sealed class NodeServices
 
     public QueueDirectory Queues { get; }
 
+    /// <summary>What outlives the process; <c>null</c> if nothing does.</summary>
+    public NodeStorage? Storage { get; }
+
+    /// <summary>How far producers with a lasting name are.</summary>
+    public ProducerDirectory Producers { get; } = new();
+
     public RouteTable Routes { get; }
 
     public MemoryGate Memory { get; }
@@ -38,6 +57,8 @@ internal sealed class NodeServices
     public long UnroutableCount => Volatile.Read(ref _unroutable);
 
     public ConnectionRegistry Connections { get; }
+
+    public UserDirectory Users { get; }
 
     public ActorRef ExchangeRegion { get; set; } = ActorRef.NoSender;
 

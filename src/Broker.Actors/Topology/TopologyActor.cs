@@ -12,31 +12,70 @@ using Broker.Protocol;
 namespace Broker.Actors.Topology;
 
 /// <summary>
-/// The one place of the node where exchanges, queues and bindings are declared. It decides with <see cref="TopologyMachine"/>, has the entities carry out what follows,
-/// and answers when they have, so that what a client was told is done is visible to everybody.
+/// The one place of the node where exchanges, queues and bindings are declared. It decides with <see cref="TopologyMachine"/>, makes the decision last in the metadata store, has the
+/// entities carry out what follows, and answers when they have, so that what a client was told is done is visible to everybody, and stays.
 /// </summary>
-internal sealed class TopologyActor(NodeServices node) : Actor
+/// <remarks>Requests that touch the same name wait for one another; others are under way together and share their syncs.</remarks>
+/// <param name="node">The node.</param>
+/// <param name="store">Where it stands.</param>
+/// <param name="restored">Called once everything that was declared before is there again.</param>
+internal sealed partial class TopologyActor(NodeServices node, TopologyStore store, Action restored) : Actor
 {
     private readonly TopologyMachine _machine = new();
     private readonly Dictionary<long, Operation> _operations = [];
-    private readonly Dictionary<string, Queue<(TopologyRequest Request, ActorRef Sender)>> _deleting = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Queue<(TopologyRequest Request, ActorRef Sender)>> _busy = new(StringComparer.Ordinal); // names that an operation touches, and who waits for its end
+    private readonly HashSet<string> _ended = new(StringComparer.Ordinal); // queues that are gone for good, and stand in the metadata because their end could not be stored
+    private long _restoring;
     private long _lastOperation;
 
     /// <summary>A request under way.</summary>
-    private sealed class Operation(ActorRef requester)
+    private sealed class Operation(ActorRef requester, IReadOnlyList<string> touched)
     {
         public ActorRef Requester { get; } = requester;
 
+        /// <summary>Names that no other operation may touch before its end.</summary>
+        public IReadOnlyList<string> Touched { get; } = touched;
+
         public TopologyReply Reply { get; set; } = new(Fault: null);
 
-        /// <summary>Answers of entities that are still to come.</summary>
+        /// <summary>Answers that are still to come.</summary>
         public int Awaited { get; set; }
+
+        /// <summary>The queue that it declares, which is asked in each case: it tells its figures, and that it can be published to.</summary>
+        public string? DeclaredQueue { get; init; }
 
         /// <summary>The queue that it deletes.</summary>
         public string? DeletedQueue { get; init; }
     }
 
-    protected override void PreStart() => Perform(Begin(ActorRef.NoSender)); // the built-in exchanges
+    /// <summary>By the store: changes were made to last, or not.</summary>
+    private sealed record Stored(long OperationId, IReadOnlyList<TopologyChange> Changes, FrameFault? Fault);
+
+    protected override void PreStart()
+    {
+        Context.Describe(() => $"{_operations.Count} operations under way");
+        var id = _restoring = Begin(ActorRef.NoSender, []);
+        _operations[id].Awaited++;
+        foreach (var exchange in _machine.Exchanges.Where(e => e.Name != TopologyNames.DefaultExchange))
+        {
+            CarryOut(id, new TopologyChange.ExchangeAdded(exchange));
+        }
+
+        foreach (var change in store.Restored)
+        {
+            if (_machine.Apply(change))
+            {
+                CarryOut(id, change);
+            }
+        }
+
+        foreach (var queue in store.Orphans)
+        {
+            Store(id, [new TopologyChange.QueueAdded(new QueueDefinition($"{TopologyNames.ReservedPrefix}recovered-{queue}", Durable: true, queue))]);
+        }
+
+        Advance(id);
+    }
 
     protected override void Receive(object message)
     {
@@ -47,6 +86,9 @@ internal sealed class TopologyActor(NodeServices node) : Actor
                 break;
             case TopologyRequest request:
                 Handle(request, Sender);
+                break;
+            case Stored m:
+                HandleStored(m);
                 break;
             case ExchangeDone m:
                 Advance(m.OperationId);
@@ -70,75 +112,125 @@ internal sealed class TopologyActor(NodeServices node) : Actor
 
     private void Handle(TopologyRequest request, ActorRef requester)
     {
-        var touched = request switch
+        var touched = Touches(request);
+        foreach (var name in touched)
         {
-            TopologyRequest.DeclareQueue r => r.Name,
-            TopologyRequest.DeleteQueue r => r.Name,
-            TopologyRequest.Bind r => r.Binding.Queue,
-            TopologyRequest.Unbind r => r.Binding.Queue,
-            _ => null,
-        };
-        if (touched is not null && _deleting.TryGetValue(touched, out var waiting))
+            if (_busy.TryGetValue(name, out var waiting))
+            {
+                waiting.Enqueue((request, requester)); // what it comes to depends on how that ends
+                return;
+            }
+        }
+
+        if (Refusal(request) is { } refusal)
         {
-            waiting.Enqueue((request, requester)); // whether it succeeds depends on how the deletion ends
+            requester.Tell(new TopologyReply(refusal), Self);
             return;
         }
 
         switch (request)
         {
             case TopologyRequest.DeclareQueue r:
-                DeclareQueue(r, requester);
+                DeclareQueue(r, requester, touched);
                 break;
             case TopologyRequest.DeleteQueue r:
-                DeleteQueue(r, requester);
+                DeleteQueue(r, requester, touched);
                 break;
             default:
-                Conclude(requester, request switch
+                Conclude(requester, touched, request switch
                 {
-                    TopologyRequest.DeclareExchange r => _machine.HandleDeclareExchange(r.Name, r.Type, r.Passive),
-                    TopologyRequest.DeleteExchange r => _machine.HandleDeleteExchange(r.Name, r.IfUnused),
-                    TopologyRequest.Bind r => _machine.HandleBind(r.Binding),
-                    TopologyRequest.Unbind r => _machine.HandleUnbind(r.Binding),
+                    TopologyRequest.DeclareExchange r => _machine.PlanDeclareExchange(r.Name, r.Type, r.Durable, r.Passive),
+                    TopologyRequest.DeleteExchange r => _machine.PlanDeleteExchange(r.Name, r.IfUnused),
+                    TopologyRequest.Bind r => _machine.PlanBind(r.Binding),
+                    TopologyRequest.Unbind r => _machine.PlanUnbind(r.Binding),
                     _ => throw new UnreachableException($"topology request {request}"),
                 });
                 break;
         }
     }
 
-    private void Conclude(ActorRef requester, FrameFault? fault)
+    private static IReadOnlyList<string> Touches(TopologyRequest request) => request switch
     {
-        if (fault is not null)
+        TopologyRequest.DeclareExchange r => ["x" + r.Name],
+        TopologyRequest.DeleteExchange r => ["x" + r.Name],
+        TopologyRequest.DeclareQueue r => r.Name.Length > 0 ? ["q" + r.Name] : [],
+        TopologyRequest.DeleteQueue r => ["q" + r.Name],
+        TopologyRequest.Bind r => ["x" + r.Binding.Exchange, "q" + r.Binding.Queue],
+        TopologyRequest.Unbind r => ["x" + r.Binding.Exchange, "q" + r.Binding.Queue],
+        _ => [],
+    };
+
+    private FrameFault? Refusal(TopologyRequest request) => request switch
+    {
+        TopologyRequest.DeclareQueue { Durable: true, Passive: false } or TopologyRequest.DeclareExchange { Durable: true, Passive: false } when node.Storage is null =>
+            new FrameFault(ErrorCode.InvalidArgument, "this node keeps nothing on disk; declare it without the durable flag"),
+        TopologyRequest.DeclareQueue r when _ended.Contains(r.Name) => Ended(r.Name),
+        TopologyRequest.Bind r when _ended.Contains(r.Binding.Queue) => Ended(r.Binding.Queue),
+        _ => null,
+    };
+
+    /// <summary>What it took in under its old number, the next start would take for a part of what was deleted.</summary>
+    private static FrameFault Ended(string queue) => new(ErrorCode.Unavailable, $"queue '{queue}' was deleted, which could not be stored; delete it again");
+
+    private void Conclude(ActorRef requester, IReadOnlyList<string> touched, TopologyPlan plan)
+    {
+        if (plan.Fault is { } fault)
         {
             requester.Tell(new TopologyReply(fault), Self);
-            return;
         }
-
-        Perform(Begin(requester));
+        else if (plan.Changes.Count == 0)
+        {
+            requester.Tell(new TopologyReply(Fault: null), Self);
+        }
+        else
+        {
+            Store(Begin(requester, touched), plan.Changes);
+        }
     }
 
-    private void DeclareQueue(TopologyRequest.DeclareQueue request, ActorRef requester)
+    private void DeclareQueue(TopologyRequest.DeclareQueue request, ActorRef requester, IReadOnlyList<string> touched)
     {
         var name = request.Name;
+        TopologyPlan plan;
         if (name.Length == 0 && !request.Passive)
         {
             name = $"{TopologyNames.ReservedPrefix}gen-{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16))}";
-            _machine.HandleDeclareNamedByServer(name);
+            plan = _machine.PlanDeclareNamedByServer(name, request.Durable);
+            touched = ["q" + name];
         }
-        else if (_machine.HandleDeclareQueue(name, request.Passive) is { } fault)
+        else
+        {
+            plan = _machine.PlanDeclareQueue(name, request.Durable, request.Passive);
+        }
+
+        if (plan.Fault is { } fault)
         {
             requester.Tell(new TopologyReply(fault), Self);
             return;
         }
 
-        // The queue is asked in each case, a new one or not: it tells its figures, and that it can be published to.
-        var id = Begin(requester);
+        var id = Begin(requester, touched, declared: name);
         _operations[id].Reply = new TopologyReply(Fault: null, name);
-        _operations[id].Awaited++;
-        node.QueueRegion.Tell(new ShardEnvelope(name, new QueueMessage.Start(id)), Self);
-        Perform(id);
+        if (plan.Changes.Count > 0)
+        {
+            Store(id, plan.Changes);
+        }
+        else
+        {
+            AskDeclared(id);
+        }
     }
 
-    private void DeleteQueue(TopologyRequest.DeleteQueue request, ActorRef requester)
+    private void AskDeclared(long id)
+    {
+        if (_operations[id].DeclaredQueue is { } name && _machine.TryGetQueue(name, out var queue))
+        {
+            _operations[id].Awaited++;
+            node.QueueRegion.Tell(new ShardEnvelope(name, new QueueMessage.Start(id, queue)), Self);
+        }
+    }
+
+    private void DeleteQueue(TopologyRequest.DeleteQueue request, ActorRef requester, IReadOnlyList<string> touched)
     {
         if (!_machine.HasQueue(request.Name))
         {
@@ -146,86 +238,26 @@ internal sealed class TopologyActor(NodeServices node) : Actor
             return;
         }
 
-        var id = ++_lastOperation;
-        _operations.Add(id, new Operation(requester) { Awaited = 1, DeletedQueue = request.Name });
-        _deleting.Add(request.Name, new Queue<(TopologyRequest, ActorRef)>());
+        var id = Begin(requester, touched, deleted: request.Name);
+        if (_ended.Contains(request.Name))
+        {
+            Store(id, _machine.PlanQueueDeleted(request.Name).Changes);
+            return;
+        }
+
+        _operations[id].Awaited++;
         node.QueueRegion.Tell(new ShardEnvelope(request.Name, new QueueMessage.Delete(id, request.IfUnused, request.IfEmpty)), Self);
     }
 
+    /// <summary>The queue has ended, for good if it is durable: if the node goes down now, the next start finds that and goes on here.</summary>
     private void HandleDeleted(QueueReply.Deleted message)
     {
         if (_operations.TryGetValue(message.OperationId, out var operation))
         {
+            _ended.Add(operation.DeletedQueue!); // until that stands in the metadata
             operation.Reply = operation.Reply with { Messages = message.MessageCount };
-            _machine.HandleQueueDeleted(operation.DeletedQueue!);
-            PerformEffects(message.OperationId);
+            Store(message.OperationId, _machine.PlanQueueDeleted(operation.DeletedQueue!).Changes);
             Advance(message.OperationId);
-        }
-    }
-
-    private long Begin(ActorRef requester)
-    {
-        _operations.Add(++_lastOperation, new Operation(requester));
-        return _lastOperation;
-    }
-
-    /// <summary>Has the entities carry out what the machine decided; answers at once if that is nothing.</summary>
-    private void Perform(long id)
-    {
-        _operations[id].Awaited++;
-        PerformEffects(id);
-        Advance(id);
-    }
-
-    private void PerformEffects(long id)
-    {
-        while (_machine.TryTakeEffect(out var effect))
-        {
-            switch (effect)
-            {
-                case TopologyEffect.ExchangeAdded { Exchange.Name: TopologyNames.DefaultExchange }:
-                    break; // routes by queue name and has no state: the route table knows
-                case TopologyEffect.ExchangeAdded e:
-                    TellExchange(id, e.Exchange.Name, new ExchangeMessage.Start(id, e.Exchange));
-                    break;
-                case TopologyEffect.ExchangeRemoved e:
-                    TellExchange(id, e.Exchange, new ExchangeMessage.Remove(id));
-                    break;
-                case TopologyEffect.BindingAdded e:
-                    TellExchange(id, e.Binding.Exchange, new ExchangeMessage.Bind(id, e.Binding));
-                    break;
-                case TopologyEffect.BindingRemoved e:
-                    TellExchange(id, e.Binding.Exchange, new ExchangeMessage.Unbind(id, e.Binding));
-                    break;
-                case TopologyEffect.QueueAdded or TopologyEffect.QueueRemoved:
-                    break; // the queue itself was asked first
-                default:
-                    throw new UnreachableException($"topology effect {effect}");
-            }
-        }
-    }
-
-    private void TellExchange(long id, string exchange, ExchangeMessage message)
-    {
-        _operations[id].Awaited++;
-        node.ExchangeRegion.Tell(new ShardEnvelope(exchange, message), Self);
-    }
-
-    private void Advance(long id)
-    {
-        if (!_operations.TryGetValue(id, out var operation) || --operation.Awaited > 0)
-        {
-            return;
-        }
-
-        _operations.Remove(id);
-        operation.Requester.Tell(operation.Reply, Self);
-        if (operation.DeletedQueue is { } name && _deleting.Remove(name, out var waiting))
-        {
-            foreach (var (request, requester) in waiting)
-            {
-                Handle(request, requester);
-            }
         }
     }
 }

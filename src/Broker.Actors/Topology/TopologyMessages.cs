@@ -11,13 +11,13 @@ internal abstract record TopologyRequest
     }
 
     /// <summary>Declare an exchange; passive only asks for it.</summary>
-    public sealed record DeclareExchange(string Name, string Type, bool Passive) : TopologyRequest;
+    public sealed record DeclareExchange(string Name, string Type, bool Durable, bool Passive) : TopologyRequest;
 
     /// <summary>Delete an exchange.</summary>
     public sealed record DeleteExchange(string Name, bool IfUnused) : TopologyRequest;
 
     /// <summary>Declare a queue; an empty name asks for one made up here.</summary>
-    public sealed record DeclareQueue(string Name, bool Passive) : TopologyRequest;
+    public sealed record DeclareQueue(string Name, bool Durable, bool Passive) : TopologyRequest;
 
     /// <summary>Delete a queue.</summary>
     public sealed record DeleteQueue(string Name, bool IfUnused, bool IfEmpty) : TopologyRequest;
@@ -37,7 +37,7 @@ internal abstract record TopologyRequest
 /// <param name="Name">The queue's name, for a declaration.</param>
 /// <param name="Messages">The queue's ready messages, for a declaration; for a deletion, those that went with it.</param>
 /// <param name="Consumers">The queue's consumers, for a declaration.</param>
-internal sealed record TopologyReply(FrameFault? Fault, string Name = "", int Messages = 0, int Consumers = 0);
+internal sealed record TopologyReply(FrameFault? Fault, string Name = "", long Messages = 0, int Consumers = 0);
 
 /// <summary>Everything that is declared.</summary>
 internal sealed record TopologyListing(IReadOnlyList<ExchangeDefinition> Exchanges, IReadOnlyList<QueueDefinition> Queues, IReadOnlyList<Binding> Bindings);

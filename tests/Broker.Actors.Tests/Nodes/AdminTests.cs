@@ -29,12 +29,71 @@ public sealed class AdminTests
         [
             "actor hierarchy", "binding declare", "binding delete", "binding list", "catalog", "cluster show", "connection close", "connection list",
             "exchange declare", "exchange delete", "exchange list", "queue declare", "queue delete", "queue list", "queue peek", "queue purge",
+            "store quarantine export", "store quarantine list", "store show", "store verify", "user disable", "user enable", "user list",
         ];
         Assert.Empty(expected.Except(names));
         Assert.All(catalog, c => Assert.NotEmpty((string)c["description"]!));
         var peek = catalog.Single(c => (string)c["command"]! == "queue peek")["arguments"]!.AsArray();
         Assert.Equal(["positional", "option"], peek.Select(a => (string)a!["kind"]!));
         Assert.Equal([true, false], peek.Select(a => (bool)a!["required"]!));
+        foreach (var declare in new[] { "queue declare", "exchange declare" })
+        {
+            var arguments = catalog.Single(c => (string)c["command"]! == declare)["arguments"]!.AsArray();
+            Assert.Equal("flag", (string)arguments.Single(a => (string)a!["name"]! == "transient")!["kind"]!);
+        }
+    }
+
+    [Fact]
+    public async Task What_is_declared_is_durable_unless_it_is_to_be_transient()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await admin.RunAsync("exchange declare", """{"exchange":"kept"}""");
+        await admin.RunAsync("exchange declare", """{"exchange":"passing","transient":true}""");
+        await admin.RunAsync("queue declare", """{"queue":"kept","transient":false}""");
+        await admin.RunAsync("queue declare", """{"queue":"passing","transient":true}""");
+        foreach (var palette in new[] { "exchange", "queue" })
+        {
+            var listed = (await admin.RunAsync($"{palette} list")).Where(r => ((string)r["name"]!).Contains("amq", StringComparison.Ordinal) is false && (string)r["name"]! != "");
+            Assert.Equal(["kept:true", "passing:false"], listed.Select(r => $"{r["name"]}:{r["durable"]}"));
+            await admin.RefusedAsync(ErrorCode.PreconditionFailed, $"{palette} declare", $$"""{"{{palette}}":"kept","transient":true}""");
+            await admin.RefusedAsync(ErrorCode.PreconditionFailed, $"{palette} declare", $$"""{"{{palette}}":"passing"}""");
+            await admin.RefusedAsync(ErrorCode.InvalidArgument, $"{palette} declare", $$"""{"{{palette}}":"other","transient":"yes"}""");
+        }
+    }
+
+    [Fact]
+    public async Task Queues_are_listed_with_what_they_have_and_where_it_is()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await admin.Connection.FillDurableAsync("kept", "1", "2", "3");
+        await ConsumeTests.FillAsync(admin.Connection, "passing", 2);
+        await using var consumer = await admin.Connection.SubscribeAsync("kept", messages: 1);
+        await consumer.ExpectBodiesAsync(1);
+        await admin.ExpectQueueAsync("kept", ready: 2, unsettled: 1);
+        var size = MessageWriter.Size("", "kept", null, 1);
+        var kept = await admin.QueueAsync("kept");
+        Assert.Equal((true, 1, 3 * size, 3 * size), ((bool)kept!["durable"]!, (int)kept["consumers"]!, (int)kept["bytes"]!, (int)kept["bytesInMemory"]!));
+        var passing = await admin.QueueAsync("passing");
+        Assert.Equal((false, (int)passing!["bytes"]!), ((bool)passing["durable"]!, (int)passing["bytesInMemory"]!));
+        Assert.Equal(3 * size + (int)passing["bytes"]!, (int)(await admin.RunAsync("cluster show"))[0]["messageBytes"]!);
+    }
+
+    [Fact]
+    public async Task Store_shows_the_log_and_what_it_has_done()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await admin.Connection.FillDurableAsync("kept", "1");
+        var shown = Assert.Single(await admin.RunAsync("store show"));
+        Assert.Equal(("running", "", ""), ((string)shown["state"]!, (string)shown["reason"]!, (string)shown["blocked"]!));
+        Assert.InRange((int)shown["syncs"]!, 1, 10);
+        Assert.InRange((int)shown["records"]!, 1, 10);
+        Assert.Equal(1, (int)shown["logFiles"]!);
+        Assert.True((long)shown["freeBytes"]! > 0);
+        Assert.Equal(0, (int)shown["lostMessages"]!);
+        Assert.Empty(await admin.RunAsync("store quarantine list"));
     }
 
     [Fact]
@@ -152,6 +211,9 @@ public sealed class AdminTests
     [InlineData("exchange declare", """{"exchange":"x","type":"topic"}""", ErrorCode.InvalidArgument)]
     [InlineData("binding declare", """{"exchange":"absent","queue":"absent"}""", ErrorCode.NotFound)]
     [InlineData("connection close", """{"id":12345678}""", ErrorCode.NotFound)]
+    [InlineData("store verify", """{"queue":"absent"}""", ErrorCode.NotFound)]
+    [InlineData("store quarantine export", "", ErrorCode.InvalidArgument)]
+    [InlineData("store quarantine export", """{"id":1}""", ErrorCode.NotFound)]
     [InlineData("actor hierarchy", """{"start":"/user/nobody"}""", ErrorCode.NotFound)]
     [InlineData("actor hierarchy", """{"start":"nonsense//"}""", ErrorCode.NotFound)]
     public async Task Wrong_command_is_answered_in_words_and_the_stream_goes_on(string command, string json, ErrorCode code)

@@ -1,9 +1,11 @@
 using System.Buffers;
 using System.Text;
 using Broker.Actors.Server;
+using Broker.Actors.Tests.Nodes.Durable;
 using Broker.Machines.Queues;
 using Broker.Protocol;
 using Broker.Protocol.Bbq;
+using Broker.Storage.Disks;
 using Broker.Transport;
 
 namespace Broker.Actors.Tests.Nodes;
@@ -192,6 +194,59 @@ public sealed class BbqTests
         await admin.RunAsync("queue delete", """{"queue":"full"}""");
         await consumer.ExpectResetAsync(ErrorCode.QueueDeleted);
         await publisher.ExpectResetAsync(ErrorCode.QueueDeleted);
+    }
+
+    [Fact]
+    public async Task Publish_to_a_durable_queue_is_confirmed_when_it_is_on_the_disk_and_outlives_the_node()
+    {
+        var disk = new MemoryDisk();
+        await using (var broker = await BrokerFixture.StartAsync(disk: disk, storage: s => s with { CheckInterval = TimeSpan.FromHours(1) }))
+        {
+            await using var client = await broker.ConnectAsync();
+            await client.DeclareQueueAsync("orders", DeclareQueueFlags.Durable);
+            await using var bbq = await broker.ConnectRawAsync("bbq");
+            Assert.Equal([0], await PublishAsync(bbq, "", "orders", "first"));
+            using var hold = DiskHold.OfSyncs(disk);
+            var publishing = PublishAsync(bbq, "", "orders", "second");
+            await hold.ReachedAsync();
+            await using var admin = await broker.AdministerAsync();
+            await admin.ExpectQueueAsync("orders", ready: 2, unsettled: 0);
+            Assert.False(publishing.IsCompleted, "confirmed before the sync");
+            hold.Release();
+            Assert.Equal([0], await publishing);
+        }
+
+        await using var restarted = await BrokerFixture.StartAsync(disk: disk);
+        await using var again = await restarted.ConnectRawAsync("bbq");
+        var consumer = await ConsumeAsync(again, "orders");
+        Assert.Equal("first", await ReadDeliveryAsync(consumer));
+        await using var other = await restarted.ConnectAsync();
+        await using var second = await other.SubscribeAsync("orders");
+        Assert.Equal("second:Durable:0", (await second.ExpectDeliveryAsync()).ToString());
+    }
+
+    [Theory]
+    [InlineData(Ack, 0)]
+    [InlineData(Nack, 1)]
+    [InlineData(Reject, 0)]
+    public async Task Settlement_of_a_message_of_a_durable_queue_outlives_the_node(byte answer, int left)
+    {
+        var disk = new MemoryDisk();
+        await using (var broker = await BrokerFixture.StartAsync(disk: disk))
+        {
+            await using var client = await broker.ConnectAsync();
+            await client.FillDurableAsync("orders", "1");
+            await using var bbq = await broker.ConnectRawAsync("bbq");
+            var consumer = await ConsumeAsync(bbq, "orders");
+            await ReadDeliveryAsync(consumer);
+            await consumer.SendBytesAsync(answer);
+            consumer.Finish();
+            await consumer.ReadBytesAsync();
+        }
+
+        await using var restarted = await BrokerFixture.StartAsync(disk: disk);
+        await using var admin = await restarted.AdministerAsync();
+        await admin.ExpectQueueAsync("orders", ready: left, unsettled: 0);
     }
 
     private static async Task<byte[]> PublishAsync(WireConnection bbq, string exchange, string key, string body)

@@ -1,7 +1,11 @@
 using System.Net;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
+using Broker.Actors.Storage;
 using Broker.Protocol;
+using Broker.Storage;
+using Broker.Storage.Disks;
+using Broker.Storage.Log;
 using Broker.Transport;
 using Broker.Transport.InMemory;
 using Broker.Transport.Tests;
@@ -12,35 +16,69 @@ namespace Broker.Actors.Tests.Nodes;
 internal sealed class BrokerFixture : IAsyncDisposable
 {
     private readonly List<ActorFault> _faults;
+    private readonly SingleNodeStorage _storage;
+    private readonly Task<BrokerServer> _starting;
+    private readonly IPEndPoint _endPoint;
 
-    private BrokerFixture(InMemoryTransport transport, BrokerServer server, List<ActorFault> faults)
+    private BrokerFixture(InMemoryTransport transport, IPEndPoint endPoint, Task<BrokerServer> starting, SingleNodeStorage storage, List<ActorFault> faults)
     {
         Transport = transport;
-        Server = server;
+        _endPoint = endPoint;
+        _starting = starting;
+        _storage = storage;
         _faults = faults;
     }
 
+    /// <summary>Small enough for a test to fill several files.</summary>
+    public static LogOptions SmallLog { get; } = new() { FileBytes = 1 << 20, MaxBytes = 4 << 20 };
+
     public InMemoryTransport Transport { get; }
 
-    public BrokerServer Server { get; }
+    /// <summary>The node, once it has started.</summary>
+    public Task<BrokerServer> ServerAsync() => _starting.WaitAsync(WireConnection.Timeout);
 
+    /// <summary>Starts a node. A second one on the disk of one that was disposed of is a restart.</summary>
     public static async Task<BrokerFixture> StartAsync(
-        BrokerLimits? limits = null, TimeProvider? time = null, Func<QuicListenerOptions, QuicListenerOptions>? listener = null)
+        BrokerLimits? limits = null,
+        TimeProvider? time = null,
+        Func<QuicListenerOptions, QuicListenerOptions>? listener = null,
+        IDisk? disk = null,
+        Func<BrokerStorageOptions, BrokerStorageOptions>? storage = null,
+        Func<StoreOptions, StoreOptions>? store = null)
     {
+        var broker = await ListenAsync(limits, time, listener, disk, storage, store);
+        await broker.ServerAsync();
+        return broker;
+    }
+
+    /// <summary>Begins to start a node, and comes back as soon as it listens.</summary>
+    public static async Task<BrokerFixture> ListenAsync(
+        BrokerLimits? limits = null,
+        TimeProvider? time = null,
+        Func<QuicListenerOptions, QuicListenerOptions>? listener = null,
+        IDisk? disk = null,
+        Func<BrokerStorageOptions, BrokerStorageOptions>? storage = null,
+        Func<StoreOptions, StoreOptions>? store = null)
+    {
+        var opened = new StoreOptions { NodeName = "node-1", Log = SmallLog };
+        var stored = SingleNodeStorage.Open(disk ?? new MemoryDisk(), store?.Invoke(opened) ?? opened, configure: storage);
         var faults = new List<ActorFault>();
         var transport = new InMemoryTransport();
+        var listening = new TaskCompletionSource<IPEndPoint>(TaskCreationOptions.RunContinuationsAsynchronously);
         var options = new QuicListenerOptions
         {
             EndPoint = new IPEndPoint(IPAddress.Loopback, 7400),
             Tls = TestCertificates.Server,
             ApplicationProtocols = BrokerServer.ApplicationProtocols,
         };
-        var server = await BrokerServer.StartAsync(
+        var starting = BrokerServer.StartAsync(
             new BrokerServerOptions
             {
                 NodeId = "node-1",
+                Storage = stored.Options,
                 Limits = limits ?? new BrokerLimits(),
                 TimeProvider = time ?? TimeProvider.System,
+                OnListening = listening.SetResult,
                 OnFault = fault =>
                 {
                     lock (faults)
@@ -50,8 +88,15 @@ internal sealed class BrokerFixture : IAsyncDisposable
                 },
             },
             transport,
-            listener?.Invoke(options) ?? options);
-        return new BrokerFixture(transport, server, faults);
+            listener?.Invoke(options) ?? options).AsTask();
+        await Task.WhenAny(listening.Task, starting).WaitAsync(WireConnection.Timeout);
+        if (!listening.Task.IsCompleted)
+        {
+            await stored.DisposeAsync();
+            await starting; // throws
+        }
+
+        return new BrokerFixture(transport, await listening.Task, starting, stored, faults);
     }
 
     /// <summary>Connects and exchanges HELLO and WELCOME.</summary>
@@ -67,7 +112,7 @@ internal sealed class BrokerFixture : IAsyncDisposable
     {
         var options = new QuicClientOptions
         {
-            EndPoint = Server.LocalEndPoint,
+            EndPoint = _endPoint,
             ServerName = "localhost",
             Tls = tls ?? TestCertificates.Client,
             ApplicationProtocols = [alpn],
@@ -76,15 +121,31 @@ internal sealed class BrokerFixture : IAsyncDisposable
     }
 
     /// <summary>A connection of its own with one admin stream.</summary>
-    public async Task<WireAdmin> AdministerAsync()
+    public async Task<WireAdmin> AdministerAsync(Func<QuicClientOptions, QuicClientOptions>? client = null)
     {
-        var connection = await ConnectAsync(TestCertificates.AdminClient);
+        var connection = await ConnectAsync(TestCertificates.AdminClient, client);
         return new WireAdmin(connection, await connection.OpenAsync(StreamKind.Admin));
+    }
+
+    /// <summary>Faults of actors so far, which the test has brought about.</summary>
+    public List<ActorFault> TakeFaults()
+    {
+        lock (_faults)
+        {
+            List<ActorFault> taken = [.. _faults];
+            _faults.Clear();
+            return taken;
+        }
     }
 
     public async ValueTask DisposeAsync()
     {
-        await Server.DisposeAsync();
+        if (!_starting.IsFaulted)
+        {
+            await (await ServerAsync()).DisposeAsync();
+        }
+
+        await _storage.DisposeAsync();
         await Transport.DisposeAsync();
         lock (_faults)
         {

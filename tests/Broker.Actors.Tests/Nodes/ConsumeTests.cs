@@ -139,6 +139,17 @@ public sealed class ConsumeTests
         await admin.ExpectQueueAsync("orders", ready: 0, unsettled: 0);
     }
 
+    [Fact]
+    public async Task Consumer_of_a_queue_with_the_longest_name_gets_a_tag_that_fits()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        var name = new string('q', ProtocolLimits.MaxNameBytes);
+        await FillAsync(client, name, 1);
+        await using var consumer = await client.SubscribeAsync(name);
+        Assert.Equal(["1"], await consumer.ExpectBodiesAsync(1));
+    }
+
     /// <summary>Declares a queue and publishes the texts 1, 2, 3...</summary>
     internal static async Task FillAsync(WireConnection client, string queue, int count)
     {

@@ -43,12 +43,14 @@ public sealed class TopologyTests
         { "exchange of an unknown type", ErrorCode.InvalidArgument },
         { "exchange without a name", ErrorCode.PreconditionFailed },
         { "exchange in the reserved range", ErrorCode.AccessRefused },
-        { "durable exchange", ErrorCode.InvalidArgument },
+        { "durable exchange that is transient", ErrorCode.PreconditionFailed },
+        { "transient exchange that is durable", ErrorCode.PreconditionFailed },
         { "exchange with an argument", ErrorCode.InvalidArgument },
         { "passive exchange that is absent", ErrorCode.NotFound },
         { "queue in the reserved range", ErrorCode.AccessRefused },
         { "queue with a control character", ErrorCode.InvalidArgument },
-        { "durable queue", ErrorCode.InvalidArgument },
+        { "durable queue that is transient", ErrorCode.PreconditionFailed },
+        { "transient queue that is durable", ErrorCode.PreconditionFailed },
         { "exclusive queue", ErrorCode.InvalidArgument },
         { "queue with an argument", ErrorCode.InvalidArgument },
         { "passive queue that is absent", ErrorCode.NotFound },
@@ -76,12 +78,14 @@ public sealed class TopologyTests
             "exchange of an unknown type" => DeclareExchange("other", "Fanout"),
             "exchange without a name" => DeclareExchange("", "fanout"),
             "exchange in the reserved range" => DeclareExchange("amq.mine", "fanout"),
-            "durable exchange" => w => new DeclareExchangeFrame { RequestId = 1, Name = "other", Type = "direct", Flags = DeclareExchangeFlags.Durable }.Write(w),
+            "durable exchange that is transient" => w => new DeclareExchangeFrame { RequestId = 1, Name = "logs", Type = "fanout", Flags = DeclareExchangeFlags.Durable }.Write(w),
+            "transient exchange that is durable" => DeclareExchange("lasting", "fanout"),
             "exchange with an argument" => w => new DeclareExchangeFrame { RequestId = 1, Name = "other", Type = "direct", Arguments = argument }.Write(w),
             "passive exchange that is absent" => w => new DeclareExchangeFrame { RequestId = 1, Name = "other", Type = "direct", Flags = DeclareExchangeFlags.Passive }.Write(w),
             "queue in the reserved range" => DeclareQueue("amq.mine"),
             "queue with a control character" => DeclareQueue("a\nb"),
-            "durable queue" => DeclareQueue("other", DeclareQueueFlags.Durable),
+            "durable queue that is transient" => DeclareQueue("filled", DeclareQueueFlags.Durable),
+            "transient queue that is durable" => DeclareQueue("kept"),
             "exclusive queue" => DeclareQueue("other", DeclareQueueFlags.Exclusive),
             "queue with an argument" => w => new DeclareQueueFrame { RequestId = 1, Name = "other", Arguments = argument }.Write(w),
             "passive queue that is absent" => DeclareQueue("other", DeclareQueueFlags.Passive),
@@ -108,10 +112,70 @@ public sealed class TopologyTests
         await publisher.ExpectConfirmsAsync(1);
 
         await using var requests = await client.OpenRequestsAsync();
+        await requests.SendAsync(
+            w => new DeclareExchangeFrame { RequestId = 1, Name = "lasting", Type = "fanout", Flags = DeclareExchangeFlags.Durable }.Write(w),
+            DeclareQueue("kept", DeclareQueueFlags.Durable));
+        await requests.ExpectAsync(FrameType.Ok);
+        await requests.ExpectAsync(FrameType.QueueOk);
         await requests.SendAsync(request);
         Assert.NotEmpty(await requests.ExpectRefusalAsync(code));
         await requests.SendAsync(DeclareQueue("filled", DeclareQueueFlags.Passive));
         Assert.Equal(new QueueOkFrame(1, "filled", 1, 0), await requests.ExpectQueueOkAsync());
+    }
+
+    [Fact]
+    public async Task Durable_declaration_may_be_repeated_and_a_passive_one_does_not_compare_flags()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        await using var requests = await client.OpenRequestsAsync();
+        for (var round = 0; round < 2; round++)
+        {
+            await requests.SendAsync(w => new DeclareExchangeFrame { RequestId = 1, Name = "logs", Type = "fanout", Flags = DeclareExchangeFlags.Durable }.Write(w));
+            await requests.ExpectAsync(FrameType.Ok);
+            await requests.SendAsync(DeclareQueue("kept", DeclareQueueFlags.Durable));
+            Assert.Equal(new QueueOkFrame(1, "kept", 0, 0), await requests.ExpectQueueOkAsync());
+            await requests.SendAsync(Bind("logs", "kept"));
+            await requests.ExpectAsync(FrameType.Ok);
+        }
+
+        await requests.SendAsync(w => new DeclareExchangeFrame { RequestId = 1, Name = "logs", Type = "fanout", Flags = DeclareExchangeFlags.Passive }.Write(w));
+        await requests.ExpectAsync(FrameType.Ok);
+        await requests.SendAsync(DeclareQueue("kept", DeclareQueueFlags.Passive));
+        await requests.ExpectQueueOkAsync();
+        foreach (var flags in new[] { DeclareExchangeFlags.Durable, DeclareExchangeFlags.None }) // a built-in one is there in either case
+        {
+            await requests.SendAsync(w => new DeclareExchangeFrame { RequestId = 1, Name = "amq.direct", Type = "direct", Flags = flags }.Write(w));
+            await requests.ExpectAsync(FrameType.Ok);
+        }
+    }
+
+    [Fact]
+    public async Task Requests_for_one_name_that_come_at_once_are_carried_out_one_after_the_other()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        var streams = new List<WireStream>();
+        for (var i = 0; i < 20; i++)
+        {
+            var stream = await client.OpenRequestsAsync();
+            await stream.SendAsync(
+                DeclareQueue("contended", DeclareQueueFlags.Durable),
+                w => new DeleteQueueFrame(2, "contended", DeleteQueueFlags.None).Write(w),
+                DeclareQueue("contended", DeclareQueueFlags.Durable));
+            streams.Add(stream);
+        }
+
+        foreach (var stream in streams)
+        {
+            await stream.ExpectQueueOkAsync();
+            Assert.Equal(0UL, await stream.ExpectCountAsync());
+            await stream.ExpectQueueOkAsync();
+        }
+
+        await client.FillDurableAsync("contended", "1");
+        await using var admin = await broker.AdministerAsync();
+        await admin.ExpectQueueAsync("contended", ready: 1, unsettled: 0);
     }
 
     [Fact]

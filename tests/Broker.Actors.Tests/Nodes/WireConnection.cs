@@ -49,11 +49,36 @@ internal sealed class WireConnection(IQuicConnection connection) : IAsyncDisposa
         return stream;
     }
 
-    public async Task DeclareQueueAsync(string name)
+    /// <summary>A publisher with a lasting name, and the last sequence that the node knows of it.</summary>
+    public async Task<(WireStream Stream, ulong LastSequence)> OpenProducerAsync(string producerId)
+    {
+        var stream = await OpenAsync(StreamKind.Publish);
+        await stream.SendAsync(w => new PublisherOpenFrame(producerId).Write(w));
+        Assert.True(PublisherReadyFrame.TryRead(await stream.ExpectAsync(FrameType.PublisherReady), out var ready, out _));
+        return (stream, ready.LastSequence);
+    }
+
+    public async Task DeclareQueueAsync(string name, DeclareQueueFlags flags = DeclareQueueFlags.None)
     {
         await using var stream = await OpenAsync(StreamKind.Request);
-        await stream.SendAsync(w => new DeclareQueueFrame { RequestId = 1, Name = name }.Write(w));
+        await stream.SendAsync(w => new DeclareQueueFrame { RequestId = 1, Name = name, Flags = flags }.Write(w));
         await stream.ExpectAsync(FrameType.QueueOk);
+    }
+
+    /// <summary>Declares a durable queue and publishes the bodies to it.</summary>
+    public async Task FillDurableAsync(string queue, params IEnumerable<string> bodies)
+    {
+        await DeclareQueueAsync(queue, DeclareQueueFlags.Durable);
+        await using var publisher = await OpenPublisherAsync();
+        var sequence = 0UL;
+        await publisher.SendAsync(w =>
+        {
+            foreach (var body in bodies)
+            {
+                WireStream.WritePublish(w, ++sequence, "", queue, System.Text.Encoding.UTF8.GetBytes(body), PublishFlags.Durable);
+            }
+        });
+        await publisher.ExpectConfirmsAsync((int)sequence);
     }
 
     /// <summary>Declares an exchange if need be and binds queues to it, declaring them too.</summary>

@@ -9,6 +9,12 @@ namespace Broker.Actors.Tests.Nodes;
 internal sealed record WireDelivery(ulong Tag, DeliverFlags Flags, ulong Count, string Exchange, string Key, byte[] Body)
 {
     public string Text => Encoding.UTF8.GetString(Body);
+
+    /// <summary>The encoded properties.</summary>
+    public byte[] Properties { get; init; } = [];
+
+    /// <summary>Body, flags and delivery count, to compare many at once.</summary>
+    public override string ToString() => $"{Text}:{Flags}:{Count}";
 }
 
 /// <summary>A received GET_OK, copied out.</summary>
@@ -83,6 +89,23 @@ internal sealed class WireStream(IQuicStream stream) : IAsyncDisposable
                 return bytes.WrittenSpan.ToArray();
             }
         }
+    }
+
+    /// <summary>The sequences of CONFIRM, or the tags of SETTLED, whose payloads are alike.</summary>
+    public static List<ulong> NumbersOf(byte[] payload)
+    {
+        var ranges = new List<SequenceRange>();
+        Assert.True(ConfirmFrame.TryRead(payload, ranges, out _));
+        var numbers = new List<ulong>();
+        foreach (var range in ranges)
+        {
+            for (var number = range.First; number <= range.Last; number++)
+            {
+                numbers.Add(number);
+            }
+        }
+
+        return numbers;
     }
 
     /// <summary>The payload of the next frame, which must be of that type.</summary>
@@ -176,7 +199,10 @@ internal sealed class WireStream(IQuicStream stream) : IAsyncDisposable
         Assert.True(DeliverFrame.TryRead(payload, out var deliver, out _));
         Assert.True(MessageView.TryParse(deliver.Message, out var view, out _));
         return new WireDelivery(
-            deliver.Tag, deliver.Flags, deliver.DeliveryCount, Encoding.UTF8.GetString(view.Exchange), Encoding.UTF8.GetString(view.RoutingKey), view.Body.ToArray());
+            deliver.Tag, deliver.Flags, deliver.DeliveryCount, Encoding.UTF8.GetString(view.Exchange), Encoding.UTF8.GetString(view.RoutingKey), view.Body.ToArray())
+        {
+            Properties = view.Properties.ToArray(),
+        };
     }
 
     /// <summary>The bodies of so many deliveries, as text.</summary>
@@ -189,6 +215,47 @@ internal sealed class WireStream(IQuicStream stream) : IAsyncDisposable
         }
 
         return bodies;
+    }
+
+    /// <summary>So many deliveries, as texts of body, flags and delivery count.</summary>
+    public async Task<List<string>> ExpectDeliveriesAsync(int count)
+    {
+        var deliveries = new List<string>();
+        while (deliveries.Count < count)
+        {
+            deliveries.Add((await ExpectDeliveryAsync()).ToString());
+        }
+
+        return deliveries;
+    }
+
+    /// <summary>BLOCKED, and its reason.</summary>
+    public async Task<string> ExpectBlockedAsync()
+    {
+        Assert.True(BlockedFrame.TryRead(await ExpectAsync(FrameType.Blocked), out var blocked, out _));
+        return blocked.Reason;
+    }
+
+    /// <summary>Reads CONFIRM frames and UNBLOCKED, in whatever order they come, until so many sequences are confirmed and the publisher may go on.</summary>
+    public async Task<List<ulong>> ExpectConfirmsAndUnblockedAsync(int count)
+    {
+        var numbers = new List<ulong>();
+        var unblocked = false;
+        while (numbers.Count < count || !unblocked)
+        {
+            var frame = await ReadAsync();
+            Assert.True(frame is not null, $"the stream ended after {numbers.Count} of {count} confirmed sequences");
+            if (frame.Value.Type == FrameType.Unblocked)
+            {
+                unblocked = true;
+                continue;
+            }
+
+            Assert.Equal(FrameType.Confirm, frame.Value.Type);
+            numbers.AddRange(NumbersOf(frame.Value.Payload));
+        }
+
+        return numbers;
     }
 
     public async Task<RejectFrame> ExpectRejectAsync()
@@ -241,22 +308,12 @@ internal sealed class WireStream(IQuicStream stream) : IAsyncDisposable
 
     public ValueTask DisposeAsync() => stream.DisposeAsync();
 
-    /// <summary>CONFIRM and SETTLED have the same payload.</summary>
     private async Task<List<ulong>> ExpectNumbersAsync(FrameType type, int count)
     {
         var numbers = new List<ulong>();
-        var ranges = new List<SequenceRange>();
         while (numbers.Count < count)
         {
-            ranges.Clear();
-            Assert.True(ConfirmFrame.TryRead(await ExpectAsync(type), ranges, out _));
-            foreach (var range in ranges)
-            {
-                for (var number = range.First; number <= range.Last; number++)
-                {
-                    numbers.Add(number);
-                }
-            }
+            numbers.AddRange(NumbersOf(await ExpectAsync(type)));
         }
 
         return numbers;

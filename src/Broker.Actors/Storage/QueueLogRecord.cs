@@ -1,0 +1,23 @@
+using Broker.Machines.Messages;
+using Broker.Storage.Log;
+
+namespace Broker.Actors.Storage;
+
+/// <summary>A queue's record on its way into the log. It keeps the messages' bytes in memory until they are on the disk.</summary>
+internal sealed class QueueLogRecord(ReadOnlyMemory<StoredMessage> messages) : LogRecord
+{
+    public override int MessageCount => messages.Length;
+
+    /// <summary>What to keep beside a message's bytes: its traits.</summary>
+    public static uint MetaOf(in StoredMessage message) => (uint)message.Traits;
+
+    /// <summary>The message of bytes and what was kept beside them.</summary>
+    public static StoredMessage MessageOf(ReadOnlyMemory<byte> bytes, uint meta) => new(bytes, (MessageTraits)(byte)meta);
+
+    public override ReadOnlyMemory<byte> GetMessage(int index, out uint meta)
+    {
+        ref readonly var message = ref messages.Span[index];
+        meta = MetaOf(message);
+        return message.Bytes;
+    }
+}

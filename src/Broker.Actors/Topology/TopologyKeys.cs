@@ -1,0 +1,112 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Broker.Coordination;
+using Broker.Machines.Routing;
+using Broker.Machines.Topology;
+
+namespace Broker.Actors.Topology;
+
+/// <summary>
+/// How what is declared stands in the metadata store: a key for each exchange, queue and binding, with a small JSON object. A queue's number is the revision that
+/// created its key, so no two queues ever have the same.
+/// </summary>
+internal static partial class TopologyKeys
+{
+    /// <summary>Everything of the default vhost.</summary>
+    public const string Prefix = "vhosts/0/";
+
+    private const string Exchanges = Prefix + "exchanges/";
+    private const string Queues = Prefix + "queues/";
+    private const string Bindings = Prefix + "bindings/";
+
+    private sealed record ExchangeValue(string Type, bool Durable);
+
+    private sealed record QueueValue(bool Durable, ulong? Id = null);
+
+    private sealed record BindingValue(string Exchange, string Queue, string RoutingKey);
+
+    [JsonSerializable(typeof(ExchangeValue))]
+    [JsonSerializable(typeof(QueueValue))]
+    [JsonSerializable(typeof(BindingValue))]
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    private sealed partial class TopologyJson : JsonSerializerContext;
+
+    /// <summary>The operation that makes a change last.</summary>
+    /// <param name="change">The change.</param>
+    /// <param name="transientLease">The lease of what is not durable.</param>
+    /// <param name="isDurable">Whether a binding is.</param>
+    public static MetadataOperation ToOperation(TopologyChange change, long transientLease, Func<Binding, bool> isDurable) => change switch
+    {
+        TopologyChange.ExchangeAdded { Exchange: var e } => MetadataOperation.Put(
+            KeyOf(change), JsonSerializer.SerializeToUtf8Bytes(new ExchangeValue(e.Kind.NameOf(), e.Durable), TopologyJson.Default.ExchangeValue), e.Durable ? 0 : transientLease),
+        TopologyChange.QueueAdded { Queue: var q } => MetadataOperation.Put(
+            KeyOf(change), JsonSerializer.SerializeToUtf8Bytes(new QueueValue(q.Durable, q.Id > 0 ? q.Id : null), TopologyJson.Default.QueueValue), q.Durable ? 0 : transientLease),
+        TopologyChange.BindingAdded { Binding: var b } => MetadataOperation.Put(
+            KeyOf(change), JsonSerializer.SerializeToUtf8Bytes(new BindingValue(b.Exchange, b.Queue, b.RoutingKey), TopologyJson.Default.BindingValue), isDurable(b) ? 0 : transientLease),
+        _ => MetadataOperation.Delete(KeyOf(change)),
+    };
+
+    /// <summary>The key that a change is about.</summary>
+    public static string KeyOf(TopologyChange change) => change switch
+    {
+        TopologyChange.ExchangeAdded c => Exchanges + Escape(c.Exchange.Name),
+        TopologyChange.ExchangeRemoved c => Exchanges + Escape(c.Exchange),
+        TopologyChange.QueueAdded c => Queues + Escape(c.Queue.Name),
+        TopologyChange.QueueRemoved c => Queues + Escape(c.Queue),
+        TopologyChange.BindingAdded c => KeyOf(c.Binding),
+        TopologyChange.BindingRemoved c => KeyOf(c.Binding),
+        _ => throw new ArgumentException($"topology change {change}", nameof(change)),
+    };
+
+    /// <summary>The change that makes the stored values again, ends before what binds them.</summary>
+    /// <exception cref="InvalidDataException">A value is not one that a broker writes.</exception>
+    public static IEnumerable<TopologyChange> ToChanges(IReadOnlyList<MetadataValue> values) =>
+        values.Where(v => v.Key.StartsWith(Exchanges, StringComparison.Ordinal)).Select(ToExchange)
+            .Concat(values.Where(v => v.Key.StartsWith(Queues, StringComparison.Ordinal)).Select(ToQueue))
+            .Concat(values.Where(v => v.Key.StartsWith(Bindings, StringComparison.Ordinal)).Select(ToBinding));
+
+    private static TopologyChange ToExchange(MetadataValue value)
+    {
+        var stored = Read(value, TopologyJson.Default.ExchangeValue);
+        return ExchangeKinds.TryParse(stored.Type, out var kind)
+            ? new TopologyChange.ExchangeAdded(new ExchangeDefinition(Unescape(value.Key[Exchanges.Length..]), kind, stored.Durable))
+            : throw new InvalidDataException($"metadata key '{value.Key}' has exchange type '{stored.Type}', which this version of the broker does not know. Start the newer version");
+    }
+
+    private static TopologyChange ToQueue(MetadataValue value)
+    {
+        var stored = Read(value, TopologyJson.Default.QueueValue);
+        return new TopologyChange.QueueAdded(new QueueDefinition(Unescape(value.Key[Queues.Length..]), stored.Durable, stored.Id ?? (ulong)value.CreateRevision));
+    }
+
+    private static TopologyChange ToBinding(MetadataValue value)
+    {
+        var stored = Read(value, TopologyJson.Default.BindingValue);
+        return new TopologyChange.BindingAdded(new Binding(stored.Exchange, stored.Queue, stored.RoutingKey));
+    }
+
+    private static T Read<T>(MetadataValue value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(value.Value.Span, type) ?? throw new JsonException("null");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"metadata key '{value.Key}' cannot be read: {e.Message}");
+        }
+    }
+
+    /// <summary>Three names are longer than a key may be, so a binding's key is their hash; its value has them.</summary>
+    private static string KeyOf(Binding binding)
+    {
+        var names = Encoding.UTF8.GetBytes($"{binding.Exchange}\n{binding.Queue}\n{binding.RoutingKey}");
+        return Bindings + Convert.ToHexStringLower(SHA256.HashData(names).AsSpan(0, 16));
+    }
+
+    private static string Escape(string name) => Uri.EscapeDataString(name);
+
+    private static string Unescape(string name) => Uri.UnescapeDataString(name);
+}

@@ -15,11 +15,15 @@ internal sealed class LimitOptions
     [Range(1L << 10, long.MaxValue)]
     public long? MaxMemoryBytes { get; set; }
 
-    /// <summary>All messages of one queue, before its publishers have to wait. Default 256 MiB.</summary>
+    /// <summary>All messages of one queue that is not durable, before its publishers have to wait. Default 256 MiB.</summary>
     [Range(1L, long.MaxValue)]
     public long? MaxQueueBytes { get; set; }
 
-    /// <summary>Number of messages of one queue, likewise. Default 10,000,000.</summary>
+    /// <summary>What one durable queue keeps in memory; the rest of it is on disk only. Default 16 MiB; at least 64 KiB.</summary>
+    [Range(64L << 10, long.MaxValue)]
+    public long? MaxQueueLoadedBytes { get; set; }
+
+    /// <summary>Number of messages of one queue that is not durable, before its publishers have to wait. Default 10,000,000.</summary>
     [Range(1, int.MaxValue)]
     public int? MaxQueueMessages { get; set; }
 
@@ -35,6 +39,7 @@ internal sealed class LimitOptions
             {
                 MaxBytes = MaxQueueBytes ?? limits.Queue.MaxBytes,
                 MaxMessages = MaxQueueMessages ?? limits.Queue.MaxMessages,
+                MaxLoadedBytes = MaxQueueLoadedBytes ?? limits.Queue.MaxLoadedBytes,
             },
         };
     }

@@ -29,8 +29,10 @@ internal static class NodeConfiguration
         services.AddSingleton<IValidateOptions<BrokerNodeOptions>, BrokerNodeOptionsValidator>();
         services.AddSingleton<IValidateOptions<HealthOptions>, HealthOptionsValidator>();
         services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
+        services.AddSingleton<IValidateOptions<StorageOptions>, StorageOptionsValidator>();
         services.AddOptions<BrokerNodeOptions>().Bind(configuration).ValidateOnStart();
         services.AddOptions<HealthOptions>().Bind(configuration.GetSection("Health")).ValidateOnStart();
         services.AddOptions<LimitOptions>().Bind(configuration.GetSection("Limits")).ValidateOnStart();
+        services.AddOptions<StorageOptions>().Bind(configuration.GetSection("Storage")).ValidateOnStart();
     }
 }

@@ -11,7 +11,8 @@ using Microsoft.Extensions.Options;
 namespace Broker.Node.Health;
 
 /// <summary>
-/// <c>GET /health/live</c> answers 200 while the process answers at all; <c>GET /health/ready</c> answers 200 while the node serves and 503 before and after.
+/// <c>GET /health/live</c> answers 200 while the process answers at all; <c>GET /health/ready</c> answers 200 while the node serves everything and 503 otherwise,
+/// with the reason: before, after, and when its log has failed.
 /// </summary>
 internal sealed class HealthEndpoint(
     IOptions<HealthOptions> options, IOptions<BrokerNodeOptions> node, NodeHealth health, ILogger<HealthEndpoint> logger) : IHostedService, IAsyncDisposable
@@ -68,13 +69,14 @@ internal sealed class HealthEndpoint(
     private Task AnswerAsync(HttpContext context)
     {
         var state = health.State;
+        var problem = state == NodeState.Ready ? health.Problem() : null;
         context.Response.StatusCode = context.Request.Path.Value switch
         {
             "/health/live" => StatusCodes.Status200OK,
-            "/health/ready" => state == NodeState.Ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
+            "/health/ready" => state == NodeState.Ready && problem is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable,
             _ => StatusCodes.Status404NotFound,
         };
         context.Response.ContentType = "text/plain";
-        return context.Response.WriteAsync($"{state.ToString().ToLowerInvariant()}\n", context.RequestAborted);
+        return context.Response.WriteAsync($"{problem ?? state.ToString().ToLowerInvariant()}\n", context.RequestAborted);
     }
 }

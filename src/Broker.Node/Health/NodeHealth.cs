@@ -18,6 +18,9 @@ internal sealed class NodeHealth
 {
     private volatile NodeState _state = NodeState.Starting;
 
+    /// <summary>What keeps a node that is ready from serving everything; answers <c>null</c> if nothing does.</summary>
+    public Func<string?> Problem { get; set; } = static () => null;
+
     /// <summary>The current state.</summary>
     public NodeState State
     {

@@ -1,10 +1,13 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using Broker.Actors.Server;
+using Broker.Actors.Storage;
+using Broker.Coordination.Embedded;
 using Broker.Node.Certificates;
 using Broker.Node.Configuration;
 using Broker.Node.Data;
 using Broker.Node.Health;
+using Broker.Storage.Disks;
 using Broker.Transport;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -16,6 +19,7 @@ namespace Broker.Node.Hosting;
 internal sealed class BrokerHostedService(
     IOptions<BrokerNodeOptions> options,
     IOptions<LimitOptions> limits,
+    IOptions<StorageOptions> storage,
     Func<string, IQuicTransport> createTransport,
     TextWriter banner,
     NodeHealth health,
@@ -24,6 +28,7 @@ internal sealed class BrokerHostedService(
 {
     private readonly BrokerNodeOptions _options = options.Value;
     private DataFolder? _data;
+    private SingleNodeStorage? _storage;
     private IQuicTransport? _transport;
     private BrokerServer? _server;
 
@@ -36,15 +41,18 @@ internal sealed class BrokerHostedService(
         EnsureDevelopmentCertificates();
         _transport = createTransport(_options.Transport);
         var listener = ListenerSettings.From(_options, BrokerServer.ApplicationProtocols, _data.ReadOrCreateStatelessResetKey());
+        _storage = OpenStorage(_data);
         var broker = new BrokerServerOptions
         {
             NodeId = _options.Name,
+            Storage = _storage.Options,
+            OnListening = _data.PublishAddress,
             Limits = limits.Value.ToBrokerLimits(),
             TimeProvider = time,
             OnFault = fault => NodeLog.ActorFault(logger, fault.Exception, fault.Kind, fault.Path, fault.TypeName, fault.Directive),
         };
         _server = await BrokerServer.StartAsync(broker, _transport, listener, cancellationToken);
-        _data.PublishAddress(_server.LocalEndPoint);
+        health.Problem = () => _server.Problem;
         health.State = NodeState.Ready;
         Greet(_server.LocalEndPoint, welcome);
     }
@@ -61,6 +69,8 @@ internal sealed class BrokerHostedService(
         health.State = NodeState.Stopping;
         _data!.WithdrawAddress();
         await _server.DisposeAsync().AsTask().WaitAsync(cancellationToken);
+        await _storage!.DisposeAsync();
+        _storage = null;
         NodeLog.Stopped(logger);
     }
 
@@ -72,7 +82,35 @@ internal sealed class BrokerHostedService(
             await _transport.DisposeAsync();
         }
 
+        if (_storage is not null)
+        {
+            await _storage.DisposeAsync(); // after a start that failed
+        }
+
         _data?.Dispose();
+    }
+
+    private SingleNodeStorage OpenStorage(DataFolder data) => SingleNodeStorage.Open(
+        new FileDisk(Path.Combine(data.FullPath, "store")),
+        storage.Value.ToStoreOptions(_options.Name),
+        new EmbeddedMetadataOptions { AcceptDamage = storage.Value.AcceptMetadataDamage },
+        options => options with { MinFreeBytes = storage.Value.MinFreeBytes, OnNotice = Log },
+        time);
+
+    private void Log(StoreNotice notice)
+    {
+        switch (notice.Severity)
+        {
+            case StoreNoticeSeverity.Information:
+                NodeLog.StoreInformation(logger, notice.Text);
+                break;
+            case StoreNoticeSeverity.Warning:
+                NodeLog.StoreWarning(logger, notice.Text);
+                break;
+            default:
+                NodeLog.StoreError(logger, notice.Text);
+                break;
+        }
     }
 
     private void EnsureDevelopmentCertificates()

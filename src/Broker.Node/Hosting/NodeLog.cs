@@ -15,6 +15,15 @@ internal static partial class NodeLog
     [LoggerMessage(103, LogLevel.Error, "{Kind} in actor {Path} ({Type}); its supervisor decided: {Directive}")]
     public static partial void ActorFault(ILogger logger, Exception? exception, ActorFaultKind kind, ActorPath path, string type, Directive? directive);
 
+    [LoggerMessage(104, LogLevel.Information, "Store: {Text}")]
+    public static partial void StoreInformation(ILogger logger, string text);
+
+    [LoggerMessage(105, LogLevel.Warning, "Store: {Text}")]
+    public static partial void StoreWarning(ILogger logger, string text);
+
+    [LoggerMessage(106, LogLevel.Error, "Store: {Text}")]
+    public static partial void StoreError(ILogger logger, string text);
+
     [LoggerMessage(102, LogLevel.Information, "Stopped")]
     public static partial void Stopped(ILogger logger);
 }

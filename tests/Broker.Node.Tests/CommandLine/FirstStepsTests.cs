@@ -26,7 +26,7 @@ public sealed class FirstStepsTests
         var list = await TypeAsync(node, List);
         Assert.Equal(2, list.Length);
         var queue = list[0].Split('\t').Zip(list[1].Split('\t')).ToDictionary(cell => cell.First, cell => cell.Second);
-        Assert.Equal(("orders", "4", "0", "0"), (queue["name"], queue["ready"], queue["unsettled"], queue["consumers"]));
+        Assert.Equal(("orders", "yes", "4", "0", "0"), (queue["name"], queue["durable"], queue["ready"], queue["unsettled"], queue["consumers"]));
         Assert.True(long.Parse(queue["bytes"], CultureInfo.InvariantCulture) > 8, $"4 messages take {queue["bytes"]} bytes");
 
         Assert.Equal(["hello", "a", "b", "c"], await TypeAsync(node, Consume));
@@ -36,7 +36,7 @@ public sealed class FirstStepsTests
         Assert.Contains(actors, line => line.StartsWith("/user/topology\tTopologyActor\t", StringComparison.Ordinal));
         Assert.Contains(actors, line => line.Contains("/orders\tQueueActor\t", StringComparison.Ordinal));
         Assert.Contains(actors, line => line.Contains("\tAdminStreamActor\t", StringComparison.Ordinal));
-        Assert.Equal(["name\tready\tunsettled\tconsumers\tbytes\tblocked", "orders\t0\t0\t0\t0\t"], await TypeAsync(node, List));
+        Assert.Equal(["name\tdurable\tready\tunsettled\tconsumers\tbytes\tblocked", "orders\tyes\t0\t0\t0\t0\t"], await TypeAsync(node, List));
     }
 
     [Theory]
@@ -63,34 +63,17 @@ public sealed class FirstStepsTests
 
     private static async Task<string[]> TypeAsync(NodeProcess node, string line)
     {
-        var (exitCode, output, error) = await RunAsync(node, line);
+        var (exitCode, output, error) = await Shell.RunAsync(node, line);
         Assert.True(exitCode == 0 && error.Length == 0, $"$ {line}\nexit code {exitCode}\n{output}{error}{node.Transcript}");
         return output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
     private static async Task FailAsync(NodeProcess node, string line, int expected, string sentence)
     {
-        var (exitCode, output, error) = await RunAsync(node, line);
+        var (exitCode, output, error) = await Shell.RunAsync(node, line);
         Assert.True(
             exitCode == expected && error.Contains(sentence, StringComparison.Ordinal),
             $"$ {line}\nexit code {exitCode}, expected {expected} and '{sentence}'\n{output}{error}");
-    }
-
-    /// <summary>Types a line into a shell, as somebody who has the launcher in the working directory and a node's data folder.</summary>
-    private static async Task<(int ExitCode, string Output, string Error)> RunAsync(NodeProcess node, string line)
-    {
-        using var folder = new TemporaryFolder();
-        var launcher = folder["pbm"];
-        var program = string.Join(' ', ChildProcess.DotNet("pbm.dll").Select(word => $"'{word}'"));
-        await File.WriteAllTextAsync(launcher, $"#!/bin/sh\nexec {program} \"$@\"\n");
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(launcher, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
-
-        using var shell = ChildProcess.Start(["sh", "-c", line], [("BROKER_DATA", node.Data)], folder.Path);
-        await Wait.For(shell.Exited, $"$ {line}");
-        return (shell.ExitCode, shell.StandardOutput, shell.StandardError);
     }
 
     private static string Root()

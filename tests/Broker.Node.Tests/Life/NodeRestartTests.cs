@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Broker.Client;
 using Broker.Node.Tests.Processes;
 using Broker.Protocol;
@@ -69,6 +70,40 @@ public sealed class NodeRestartTests
     }
 
     [Fact]
+    public async Task What_is_durable_outlives_an_orderly_restart_and_what_is_transient_ends_with_it()
+    {
+        using var folder = new TemporaryFolder();
+        var settings = new NodeSettings { Data = folder["data"] };
+        await using (var first = await NodeProcess.StartAsync(settings))
+        {
+            await using var client = await first.ConnectAsync();
+            await client.DeclareExchangeAsync("news", "direct");
+            await client.DeclareExchangeAsync("talk", "direct", new ExchangeOptions { Durable = false });
+            await client.DeclareQueueAsync("kept");
+            await client.DeclareQueueAsync("gone", new QueueOptions { Durable = false });
+            await client.BindAsync("news", "kept", "all");
+            await client.BindAsync("news", "gone", "all");
+            await client.PublishAsync("news", "all", "durable"u8.ToArray());
+            await client.PublishAsync("news", "all", "transient"u8.ToArray(), new PublishOptions { Durable = false });
+            Assert.Equal("durable", await TakeAsync(client, "gone"));
+        }
+
+        await using var second = await NodeProcess.StartAsync(settings);
+        await using var later = await second.ConnectAsync();
+        await later.PublishAsync("news", "all", "late"u8.ToArray(), new PublishOptions { Mandatory = true });
+
+        foreach (var expected in new[] { "durable", "transient", "late", null })
+        {
+            Assert.Equal(expected, await TakeAsync(later, "kept"));
+        }
+
+        var queue = await Assert.ThrowsAsync<BrokerRequestException>(() => later.DeclareQueueAsync("gone", new QueueOptions { Passive = true }));
+        Assert.Equal(ErrorCode.NotFound, queue.ErrorCode);
+        var exchange = await Assert.ThrowsAsync<PublishRejectedException>(() => later.PublishAsync("talk", "", "anybody?"u8.ToArray()));
+        Assert.Equal(ErrorCode.NotFound, exchange.ErrorCode);
+    }
+
+    [Fact]
     public async Task A_second_start_uses_the_certificates_and_the_key_of_the_first()
     {
         using var folder = new TemporaryFolder();
@@ -84,6 +119,17 @@ public sealed class NodeRestartTests
         Assert.DoesNotContain("Made development certificates", second.Log, StringComparison.Ordinal);
         Assert.Equal(["admin.key", "admin.pem", "ca.key", "ca.pem", "client.key", "client.pem", "server.key", "server.pem", "stateless-reset.key"], before.Keys.Order());
         Assert.Equal(before, Files(folder["data"]));
+    }
+
+    private static async Task<string?> TakeAsync(BrokerClient client, string queue)
+    {
+        if (await Wait.For(client.GetAsync(queue), $"a message of {queue}") is not { } delivery)
+        {
+            return null;
+        }
+
+        await delivery.AckAsync();
+        return Encoding.UTF8.GetString(delivery.Body.Span);
     }
 
     private static Dictionary<string, string> Files(string data) => Directory

@@ -91,7 +91,7 @@ public sealed class NodeStartTests
         // To root everything is permitted.
         string[] launcher = Environment.IsPrivilegedProcess ? ["setpriv", $"--reuid={Nobody}", $"--regid={Nobody}", "--clear-groups"] : [];
         var data = folder["data"];
-        var (exitCode, error) = await NodeProcess.FailAsync(new NodeSettings { Data = data, Environment = [("HOME", "/tmp")] }, launcher);
+        var (exitCode, error) = await NodeProcess.FailAsync(new NodeSettings { Data = data, Environment = [("HOME", "/tmp")], Launcher = launcher });
 
         Assert.Equal(1, exitCode);
         Assert.Contains("The node cannot start:", error, StringComparison.Ordinal);

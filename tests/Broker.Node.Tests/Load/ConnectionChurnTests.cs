@@ -15,7 +15,7 @@ public sealed class ConnectionChurnTests(ITestOutputHelper output)
     [Fact]
     public async Task Clients_that_come_and_go_leave_nothing_behind()
     {
-        await using var node = await NodeProcess.StartAsync();
+        await using var node = await NodeProcess.StartAsync(new NodeSettings { Environment = [NodeSettings.CollectEarly] });
         await using var admin = await node.ConnectAsync("admin");
         for (var lane = 0; lane < AtOnce; lane++)
         {

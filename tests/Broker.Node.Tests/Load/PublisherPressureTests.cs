@@ -4,7 +4,7 @@ using Broker.Node.Tests.Processes;
 
 namespace Broker.Node.Tests.Load;
 
-/// <summary>A full queue stops its own publishers and nobody else, not even on the same connection.</summary>
+/// <summary>A full queue stops its own publishers and nobody else, not even on the same connection. A queue that is durable leaves to the disk what is too much, so these are not.</summary>
 [Collection(ProcessCollection.Name)]
 public sealed class PublisherPressureTests(ITestOutputHelper output)
 {
@@ -18,8 +18,8 @@ public sealed class PublisherPressureTests(ITestOutputHelper output)
         await using var node = await NodeProcess.StartAsync(new NodeSettings { Environment = [("BROKER_LIMITS__MAXQUEUEBYTES", $"{1 << 20}")] });
         await using var client = await node.ConnectAsync();
         await using var admin = await node.ConnectAsync("admin");
-        await client.DeclareQueueAsync("full");
-        await client.DeclareQueueAsync("free");
+        await client.DeclareQueueAsync("full", new QueueOptions { Durable = false });
+        await client.DeclareQueueAsync("free", new QueueOptions { Durable = false });
         await RoundAsync(client); // compiles
         var alone = await RoundAsync(client);
 

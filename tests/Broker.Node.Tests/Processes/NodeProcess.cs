@@ -29,6 +29,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     public string Data { get; }
 
+    /// <summary>Where a path of the node's is found from here, if it has mounts of its own.</summary>
+    public string ViewOf(string path) => $"/proc/{_process.Id}/root{path}";
+
     /// <summary>Everything that it has printed, for failure messages.</summary>
     public string Transcript => _process.Transcript;
 
@@ -78,13 +81,23 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a node that is not to come up, until it has given up.</summary>
-    public static async Task<(int ExitCode, string Error)> FailAsync(NodeSettings settings, IEnumerable<string>? launcher = null)
+    public static async Task<(int ExitCode, string Error)> FailAsync(NodeSettings settings)
     {
         using var temporary = new TemporaryFolder();
-        using var process = Launch(settings.Data ?? temporary["data"], settings, null, launcher);
+        using var process = Launch(settings.Data ?? temporary["data"], settings, null);
         await Wait.For(process.Exited, $"the node to give up: {string.Join(' ', settings.Options)}");
         Assert.DoesNotContain(" serves udp ", process.StandardOutput, StringComparison.Ordinal);
         return (process.ExitCode, process.StandardError);
+    }
+
+    /// <summary>Starts a node and kills it after a time, whether or not it serves by then. One that gives up by itself before is a failure.</summary>
+    public static async Task KillWhileStartingAsync(NodeSettings settings, TimeSpan after)
+    {
+        using var process = Launch(settings.Data ?? throw new ArgumentException("a node that is killed leaves its folder to somebody", nameof(settings)), settings, null);
+        await Task.WhenAny(process.Exited, Task.Delay(after)); // the moment is what is tested
+        Assert.False(process.HasExited, $"the node ended by itself while it started\n{process.Transcript}");
+        process.Kill();
+        await Wait.For(process.Exited, "the end of a node that was killed while it started");
     }
 
     /// <summary>The identity in a user's files.</summary>
@@ -105,6 +118,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         };
         return await Wait.For(BrokerClient.ConnectAsync(change?.Invoke(options) ?? options), "a client's connection");
     }
+
+    /// <summary>Connects a client whose node is to be killed under it: there will be nobody to say goodbye to.</summary>
+    public Task<BrokerClient> ConnectDoomedAsync(string user = "client") => ConnectAsync(user, options => options with { CloseTimeout = TimeSpan.Zero });
 
     /// <summary>Options for a connection below the client library.</summary>
     public QuicClientOptions QuicOptions(string user = "client") => new()
@@ -153,7 +169,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         }
     }
 
-    private static ChildProcess Launch(string data, NodeSettings settings, Action<string>? onLine, IEnumerable<string>? launcher = null)
+    private static ChildProcess Launch(string data, NodeSettings settings, Action<string>? onLine)
     {
         // The health endpoint's default port depends on the UDP port and may be anybody's; its own tests are elsewhere.
         (string, string)[] environment = [("BROKER_HEALTH__ENABLED", "false"), .. settings.Environment];
@@ -166,7 +182,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
             ("--development-certificates", "true"),
         ];
         string[] arguments = [.. usual.Where(option => !settings.Options.Contains(option.Name)).SelectMany(option => new[] { option.Name, option.Value }), .. settings.Options];
-        return ChildProcess.Start([.. launcher ?? [], .. ChildProcess.DotNet(Program, arguments)], environment, onLine: onLine);
+        return ChildProcess.Start([.. settings.Launcher, .. ChildProcess.DotNet(Program, arguments)], environment, onLine: onLine);
     }
 
     private string Certificate(string name) => Path.Combine(Data, "certs", name);

@@ -3,6 +3,12 @@ namespace Broker.Node.Tests.Processes;
 /// <summary>How a test starts its node.</summary>
 internal sealed record NodeSettings
 {
+    /// <summary>
+    /// So much garbage and no more before .NET collects it. Its own choice goes with the processor's cache, and is hundreds of megabytes where that is large: a test that
+    /// compares memory before and after would wait for a collection that does not come.
+    /// </summary>
+    public static (string Name, string Value) CollectEarly { get; } = ("DOTNET_GCgen0size", "1000000"); // hexadecimal
+
     /// <summary>Data folder. <c>null</c> (default): a temporary one that goes with the node.</summary>
     public string? Data { get; init; }
 
@@ -14,4 +20,7 @@ internal sealed record NodeSettings
 
     /// <summary>Further variables of the environment.</summary>
     public IReadOnlyList<(string Name, string Value)> Environment { get; init; } = [];
+
+    /// <summary>What the program is started with, such as <c>setpriv</c> and its options; it must replace itself by the program. Default: nothing.</summary>
+    public IReadOnlyList<string> Launcher { get; init; } = [];
 }

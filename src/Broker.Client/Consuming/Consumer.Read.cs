@@ -19,6 +19,8 @@ public sealed partial class Consumer : IFrameHandler
                 return OnSubscribed(payload, out fault);
             case FrameType.Deliver when _subscribed && _cancelled is null:
                 return OnDeliver(payload, out fault);
+            case FrameType.Settled when _subscribed && _awaited is not null:
+                return OnSettled(payload, out fault);
             case FrameType.Cancelled when _subscribed && _cancelled is null:
                 return OnCancelled(payload, out fault);
             default:
@@ -40,6 +42,11 @@ public sealed partial class Consumer : IFrameHandler
         var batch = new DeliveryBatch(_options.NoAck ? null : this, pooled);
         try
         {
+            if (_awaited is not null)
+            {
+                await TakeInputAsync(cancellationToken).ConfigureAwait(false);
+            }
+
             while (batch.Count == 0)
             {
                 if (_disposing)
@@ -52,6 +59,11 @@ public sealed partial class Consumer : IFrameHandler
                     throw end;
                 }
 
+                if (_kept?.Take() is { } kept)
+                {
+                    return kept;
+                }
+
                 if (_cancelled is { } cancelled)
                 {
                     return cancelled.Code == ErrorCode.NoError ? null : throw new ConsumerCancelledException(Queue, cancelled.Code, cancelled.Reason);
@@ -59,7 +71,7 @@ public sealed partial class Consumer : IFrameHandler
 
                 if (!await ReadFramesAsync(batch, cancellationToken).ConfigureAwait(false) && batch.Count == 0 && _cancelled is null && !_disposing)
                 {
-                    throw await EndAsync(new BrokerStreamException(_what, ErrorCode.NoError, "the server ended the stream")).ConfigureAwait(false);
+                    throw await EndAsync(ServerEndedStream()).ConfigureAwait(false);
                 }
             }
 
@@ -75,6 +87,11 @@ public sealed partial class Consumer : IFrameHandler
             if (batch.Count == 0)
             {
                 batch.Dispose();
+            }
+
+            if (_awaited is not null)
+            {
+                LeaveInput();
             }
 
             _reader.Release();
@@ -100,6 +117,8 @@ public sealed partial class Consumer : IFrameHandler
             _batch = null;
         }
     }
+
+    private BrokerStreamException ServerEndedStream() => new(_what, ErrorCode.NoError, "the server ended the stream");
 
     private FrameVerdict OnSubscribed(ReadOnlySpan<byte> payload, out FrameFault fault)
     {
@@ -127,7 +146,12 @@ public sealed partial class Consumer : IFrameHandler
         }
 
         _lastTag = deliver.Tag;
-        _batch!.Add(deliver, view.Body.Length);
+        if (_batch is null)
+        {
+            return Keep(deliver, view.Body.Length, out fault);
+        }
+
+        _batch.Add(deliver, view.Body.Length);
         return _batch.IsFull ? FrameVerdict.Pause : FrameVerdict.Continue;
     }
 

@@ -25,20 +25,34 @@ public sealed partial class Consumer : ISettlementSink
         }
     }
 
-    void ISettlementSink.Settle(ulong first, ulong last, long bytes, SettleOutcome outcome)
+    ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome)
     {
+        var tags = new SequenceRange(first, last);
+        if (_awaited is not null)
+        {
+            return new ValueTask(SettleAndWaitAsync(tags, bytes, outcome));
+        }
+
         lock (_gate)
         {
-            if (_end is { } end)
-            {
-                throw end;
-            }
-
-            ObjectDisposedException.ThrowIf(_disposing, this);
-            _settlements.Add(new SequenceRange(first, last), outcome);
-            _settlements.AddCredit((long)(last - first + 1), bytes);
+            ThrowIfOver();
+            _settlements.Add(tags, outcome);
+            _settlements.AddCredit((long)tags.Count, bytes);
             SendSoon();
         }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Under the gate: throws if nothing can be settled any more.</summary>
+    private void ThrowIfOver()
+    {
+        if (_end is { } end)
+        {
+            throw end;
+        }
+
+        ObjectDisposedException.ThrowIf(_disposing, this);
     }
 
     private void GiveCreditFor(DeliveryBatch batch)

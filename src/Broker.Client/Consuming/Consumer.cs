@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Broker.Client.Connections;
+using Broker.Client.Consuming;
 using Broker.Client.Streams;
 using Broker.Protocol;
 using Broker.Transport;
@@ -36,6 +37,12 @@ public sealed partial class Consumer : IAsyncDisposable
         _closeTimeout = clientOptions.CloseTimeout;
         _what = $"consumer of '{queue}'";
         Queue = queue;
+        if (options.ConfirmSettles)
+        {
+            _awaited = new AwaitedSettlements();
+            _kept = new KeptDeliveries(this, options.PrefetchMessages, options.PrefetchBytes);
+        }
+
         _sender = new FrameSender(_gate, beforeSend: WriteSettlements);
         _settleTimer = clientOptions.TimeProvider.CreateTimer(
             static state => ((Consumer)state!).OnSettleDelay(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -92,7 +99,7 @@ public sealed partial class Consumer : IAsyncDisposable
 
     /// <summary>
     /// Sends what is settled, returns everything else to the queue, and waits within <see cref="BrokerClientOptions.CloseTimeout"/> until the server has done
-    /// so. Does not throw.
+    /// so. Settlements whose confirmation has not come by then fail. Does not throw.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
@@ -117,9 +124,10 @@ public sealed partial class Consumer : IAsyncDisposable
         using var timeout = new CancellationTokenSource(_closeTimeout);
         try
         {
-            // A reader that waits leaves; then somebody has to read up to the end, which says that everything sent has been carried out.
+            // Whoever reads leaves; then somebody has to read up to the end, which says that everything sent has been carried out.
             _input?.CancelPendingRead();
             await _reader.WaitAsync(timeout.Token).ConfigureAwait(false);
+            await TakeInputAsync(timeout.Token).ConfigureAwait(false);
             await DrainAsync(timeout.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
@@ -165,7 +173,7 @@ public sealed partial class Consumer : IAsyncDisposable
         {
             Queue = Queue,
             ConsumerTag = _options.ConsumerTag,
-            Flags = (_options.Exclusive ? SubscribeFlags.Exclusive : 0) | (_options.NoAck ? SubscribeFlags.NoAck : 0),
+            Flags = _options.Flags,
             CreditMessages = (ulong)_options.PrefetchMessages,
             CreditBytes = (ulong)_options.PrefetchBytes,
             Arguments = _options.Arguments,
@@ -232,6 +240,7 @@ public sealed partial class Consumer : IAsyncDisposable
 
             _end ??= reason;
             _sender.Stop();
+            _awaited?.Fail(_end);
             _closed.TrySetResult();
         }
 

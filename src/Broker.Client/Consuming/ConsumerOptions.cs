@@ -19,20 +19,38 @@ public sealed record ConsumerOptions
     /// <summary>Messages are settled by sending them, and lost with the connection. Default <c>false</c>.</summary>
     public bool NoAck { get; init; }
 
+    /// <summary>
+    /// Settling completes only when the broker has answered that the settlement is in effect: for a durable queue it is on disk then and survives a crash, so
+    /// the message does not come again. Each is sent at once, without <see cref="SettleDelay"/>; settle many at the same time, or whole batches, for
+    /// throughput. Messages that come meanwhile are kept in memory for the next read. Default <c>false</c>: settling completes at once, and a message whose
+    /// settlement is lost with a connection or node is delivered again. Not with <see cref="NoAck"/>.
+    /// </summary>
+    public bool ConfirmSettles { get; init; }
+
     /// <summary>The consumer's name in lists; at most 255 bytes of UTF-8. Default: the broker makes one up.</summary>
     public string ConsumerTag { get; init; } = "";
 
     /// <summary>
     /// The longest that a settlement is held back to be sent together with others. Default 20 ms; zero sends each at once;
-    /// <see cref="Timeout.InfiniteTimeSpan"/> waits until the consumer waits for messages.
+    /// <see cref="Timeout.InfiniteTimeSpan"/> waits until the consumer waits for messages. No effect with <see cref="ConfirmSettles"/>.
     /// </summary>
     public TimeSpan SettleDelay { get; init; } = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Arguments of the subscription. Default: none.</summary>
     public FieldTable Arguments { get; init; } = FieldTable.Empty;
 
+    internal SubscribeFlags Flags =>
+        (Exclusive ? SubscribeFlags.Exclusive : 0)
+        | (NoAck ? SubscribeFlags.NoAck : 0)
+        | (ConfirmSettles ? SubscribeFlags.ConfirmSettles : 0);
+
     internal void Validate()
     {
+        if (NoAck && ConfirmSettles)
+        {
+            throw new ArgumentException("with NoAck nothing is settled that could be confirmed", nameof(ConfirmSettles));
+        }
+
         ArgumentOutOfRangeException.ThrowIfLessThan(PrefetchMessages, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(PrefetchBytes, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(PrefetchBytes, (long)ProtocolLimits.MaxCredit);

@@ -10,7 +10,8 @@ namespace Broker.Client;
 /// </summary>
 /// <remarks>
 /// Settling is quick and rarely waits: settlements are collected, and sent together at the latest when the consumer waits for the next message or after
-/// <see cref="ConsumerOptions.SettleDelay"/>. A message whose settlement did not arrive is delivered again.
+/// <see cref="ConsumerOptions.SettleDelay"/>. A message whose settlement did not arrive is delivered again. With <see cref="ConsumerOptions.ConfirmSettles"/>
+/// settling waits until the broker has answered, whether or not anybody reads the consumer meanwhile.
 /// </remarks>
 public readonly struct Delivery
 {
@@ -38,7 +39,7 @@ public readonly struct Delivery
     /// <summary>It was delivered before and not settled: it may have been processed already.</summary>
     public bool Redelivered => _flags.HasFlag(DeliverFlags.Redelivered);
 
-    /// <summary>It was published as durable.</summary>
+    /// <summary>It was published as durable, whether or not its queue is.</summary>
     public bool Durable => _flags.HasFlag(DeliverFlags.Durable);
 
     /// <summary>The exchange that it was published to; empty for the default exchange. Decoded at each call.</summary>
@@ -62,21 +63,22 @@ public readonly struct Delivery
     private MessageView View => MessageView.TryParse(_message.Span, out var view, out var fault) ? view : throw new FormatException(fault.Reason);
 
     /// <summary>Processed: the queue forgets the message.</summary>
-    /// <exception cref="BrokerException">The stream that it came on is over; the message has gone back to its queue.</exception>
+    /// <exception cref="BrokerException">The stream that it came on is over. The message has gone back to its queue; if the call was waiting for a confirmation,
+    /// the settlement may or may not have taken effect before.</exception>
     /// <exception cref="InvalidOperationException">It was taken with no-ack, or is settled already.</exception>
-    public ValueTask AckAsync() => Settle(SettleOutcome.Ack);
+    public ValueTask AckAsync() => SettleAsync(SettleOutcome.Ack);
 
     /// <summary>Put back where it was, to be delivered again.</summary>
     /// <inheritdoc cref="AckAsync" path="/exception"/>
-    public ValueTask RequeueAsync() => Settle(SettleOutcome.Requeue);
+    public ValueTask RequeueAsync() => SettleAsync(SettleOutcome.Requeue);
 
     /// <summary>Not processable: dead-lettered where the queue has that, else dropped.</summary>
     /// <inheritdoc cref="AckAsync" path="/exception"/>
-    public ValueTask RejectAsync() => Settle(SettleOutcome.Reject);
+    public ValueTask RejectAsync() => SettleAsync(SettleOutcome.Reject);
 
-    private ValueTask Settle(SettleOutcome outcome)
+    private ValueTask SettleAsync(SettleOutcome outcome)
     {
-        (_sink ?? throw new InvalidOperationException("the message was taken with no-ack: it is settled already")).Settle(Tag, Tag, SizeBytes, outcome);
-        return ValueTask.CompletedTask;
+        var sink = _sink ?? throw new InvalidOperationException("the message was taken with no-ack: it is settled already");
+        return sink.SettleAsync(Tag, Tag, SizeBytes, outcome);
     }
 }

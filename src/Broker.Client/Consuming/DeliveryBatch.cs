@@ -42,17 +42,18 @@ public sealed class DeliveryBatch : IReadOnlyList<Delivery>, IDisposable
     internal bool IsFull => _deliveries.Count >= MaxMessages || SizeBytes >= MaxBytes;
 
     /// <summary>Acknowledges all messages of the batch at once. None may be settled already.</summary>
-    /// <exception cref="BrokerException">The stream that they came on is over; the messages have gone back to their queue.</exception>
+    /// <exception cref="BrokerException">The stream that they came on is over. The messages have gone back to their queue; if the call was waiting for a
+    /// confirmation, the settlement may or may not have taken effect before.</exception>
     /// <exception cref="InvalidOperationException">They were taken with no-ack, or one is settled already.</exception>
-    public ValueTask AckAllAsync() => SettleAll(SettleOutcome.Ack);
+    public ValueTask AckAllAsync() => SettleAllAsync(SettleOutcome.Ack);
 
     /// <summary>Puts all messages of the batch back. None may be settled already.</summary>
     /// <inheritdoc cref="AckAllAsync" path="/exception"/>
-    public ValueTask RequeueAllAsync() => SettleAll(SettleOutcome.Requeue);
+    public ValueTask RequeueAllAsync() => SettleAllAsync(SettleOutcome.Requeue);
 
     /// <summary>Rejects all messages of the batch. None may be settled already.</summary>
     /// <inheritdoc cref="AckAllAsync" path="/exception"/>
-    public ValueTask RejectAllAsync() => SettleAll(SettleOutcome.Reject);
+    public ValueTask RejectAllAsync() => SettleAllAsync(SettleOutcome.Reject);
 
     /// <inheritdoc/>
     public IEnumerator<Delivery> GetEnumerator() => _deliveries.GetEnumerator();
@@ -94,18 +95,15 @@ public sealed class DeliveryBatch : IReadOnlyList<Delivery>, IDisposable
         return kept;
     }
 
-    private ValueTask SettleAll(SettleOutcome outcome)
+    private ValueTask SettleAllAsync(SettleOutcome outcome)
     {
         if (_sink is null)
         {
             throw new InvalidOperationException("the messages were taken with no-ack: they are settled already");
         }
 
-        if (_deliveries.Count > 0)
-        {
-            _sink.Settle(_deliveries[0].Tag, _deliveries[^1].Tag, SizeBytes, outcome);
-        }
-
-        return ValueTask.CompletedTask;
+        return _deliveries.Count > 0
+            ? _sink.SettleAsync(_deliveries[0].Tag, _deliveries[^1].Tag, SizeBytes, outcome)
+            : ValueTask.CompletedTask;
     }
 }

@@ -6,6 +6,7 @@ namespace Broker.Client.Consuming;
 internal interface ISettlementSink
 {
     /// <summary>Settles consecutive tags. They are sent soon, not necessarily at once.</summary>
+    /// <returns>Complete already, unless the stream's settlements are confirmed: completes when the server has answered for all tags then.</returns>
     /// <exception cref="BrokerException">The stream is over; the messages have gone back to their queue.</exception>
-    void Settle(ulong first, ulong last, long bytes, SettleOutcome outcome);
+    ValueTask SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome);
 }

@@ -5,7 +5,7 @@ namespace Broker.Client;
 /// <summary>How to publish a message. Immutable; make one and use it for many messages.</summary>
 public sealed record PublishOptions
 {
-    /// <summary>Not mandatory, not durable, no properties.</summary>
+    /// <summary>Durable, not mandatory, no properties.</summary>
     public static PublishOptions Default { get; } = new();
 
     /// <summary>
@@ -13,8 +13,11 @@ public sealed record PublishOptions
     /// </summary>
     public bool Mandatory { get; init; }
 
-    /// <summary>Keep the message across a restart, in queues that survive one. Default <c>false</c>.</summary>
-    public bool Durable { get; init; }
+    /// <summary>
+    /// Keep the message across a restart or crash of the node, in queues that are durable; it is confirmed when it is on disk there. Default <c>true</c>;
+    /// <c>false</c> marks it as transient. A durable queue keeps a transient message like a durable one; a transient queue keeps neither.
+    /// </summary>
+    public bool Durable { get; init; } = true;
 
     /// <summary>What to say about the message. Default <c>null</c>: nothing.</summary>
     public MessageProperties? Properties { get; init; }

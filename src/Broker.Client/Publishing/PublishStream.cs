@@ -121,7 +121,7 @@ internal sealed class PublishStream : FrameStream
             }
 
             CompleteFlushes();
-            if (_window.HasAmpleRoom)
+            if (IsNumbered && _window.HasAmpleRoom)
             {
                 GiveTurn();
             }
@@ -135,7 +135,7 @@ internal sealed class PublishStream : FrameStream
 
     protected override void OnBufferTaken()
     {
-        if (_window.HasRoom)
+        if (HasRoom)
         {
             GiveTurn();
         }
@@ -161,7 +161,10 @@ internal sealed class PublishStream : FrameStream
         }
     }
 
-    private bool HasRoom => _window.HasRoom && Sender.Buffer.Length < MaxUnsentBytes;
+    /// <summary>A producer's numbers go on where they were, so they begin when the server has said where that is.</summary>
+    private bool IsNumbered => _options.ProducerId.Length == 0 || _ready.Task.IsCompletedSuccessfully;
+
+    private bool HasRoom => IsNumbered && _window.HasRoom && Sender.Buffer.Length < MaxUnsentBytes;
 
     private InFlightWindow NewWindow(ulong first) => new(_options.MaxInFlightMessages, _options.MaxInFlightBytes, first);
 
@@ -222,7 +225,6 @@ internal sealed class PublishStream : FrameStream
 
     private bool OnReady(PublisherReadyFrame ready)
     {
-        // A producer's numbers go on where they were. Nobody knows this stream before it is ready unless it has no producer id.
         if (_options.ProducerId.Length > 0)
         {
             _window = NewWindow(ready.LastSequence + 1);

@@ -10,9 +10,14 @@ public sealed record PublisherOptions
     public long MaxInFlightBytes { get; init; } = 16 << 20;
 
     /// <summary>
-    /// A lasting name of this publisher, unique in the vhost; at most 255 bytes of UTF-8. Sequences go on after the last one that the broker knows of it.
-    /// Default: none.
+    /// A lasting name of this publisher, unique among those of the user; at most 255 bytes of UTF-8. Default: none.
     /// </summary>
+    /// <remarks>
+    /// <para>Numbers go on above the highest that any queue or stream of the node has seen under this name. A message with a number that a queue has already is
+    /// confirmed and not taken again. The number of a message that was rejected or returned is spent: published again, it gets a new one.</para>
+    /// <para>One publisher at a time speaks for a name: when another one opens with it, the one before fails with <see cref="BrokerStreamException"/> and
+    /// <see cref="Broker.Protocol.ErrorCode.ResourceLocked"/>, and what it has no outcome for is unknown.</para>
+    /// </remarks>
     public string ProducerId { get; init; } = "";
 
     /// <summary>

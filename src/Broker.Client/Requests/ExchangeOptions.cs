@@ -5,8 +5,11 @@ namespace Broker.Client;
 /// <summary>How to declare an exchange. Immutable.</summary>
 public sealed record ExchangeOptions
 {
-    /// <summary>Survives a restart. Default <c>false</c>.</summary>
-    public bool Durable { get; init; }
+    /// <summary>
+    /// The exchange survives a restart or crash of the node, and with it its bindings to durable queues. Default <c>true</c>; <c>false</c>: it is lost with the
+    /// node's process.
+    /// </summary>
+    public bool Durable { get; init; } = true;
 
     /// <summary>Deleted when its last binding goes. Default <c>false</c>.</summary>
     public bool AutoDelete { get; init; }

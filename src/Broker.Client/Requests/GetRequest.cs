@@ -1,10 +1,9 @@
-using Broker.Client.Consuming;
 using Broker.Protocol;
 
 namespace Broker.Client.Requests;
 
 /// <summary>Answered with GET_OK or GET_EMPTY. A message that comes after its caller has gone is put back.</summary>
-internal sealed class GetRequest(string operation, bool noAck, ISettlementSink sink) : PendingRequest<Delivery?>(operation)
+internal sealed class GetRequest(string operation, bool noAck, RequestStream stream) : PendingRequest<Delivery?>(operation)
 {
     private bool _abandoned;
 
@@ -41,10 +40,10 @@ internal sealed class GetRequest(string operation, bool noAck, ISettlementSink s
             return false;
         }
 
-        var delivery = new Delivery(noAck ? null : sink, got.Tag, got.Flags, got.DeliveryCount, got.Message.ToArray(), view.Body.Length);
+        var delivery = new Delivery(noAck ? null : stream, got.Tag, got.Flags, got.DeliveryCount, got.Message.ToArray(), view.Body.Length);
         if (_abandoned && !noAck)
         {
-            sink.Settle(got.Tag, got.Tag, 0, SettleOutcome.Requeue);
+            stream.Settle(new SequenceRange(got.Tag, got.Tag), SettleOutcome.Requeue);
         }
 
         Complete(delivery);

@@ -5,8 +5,11 @@ namespace Broker.Client;
 /// <summary>How to declare a queue. Immutable.</summary>
 public sealed record QueueOptions
 {
-    /// <summary>Survives a restart. Default <c>false</c>.</summary>
-    public bool Durable { get; init; }
+    /// <summary>
+    /// The queue and its messages are on disk and survive a restart or crash of the node, transient messages like durable ones. Default <c>true</c>;
+    /// <c>false</c> keeps them in memory only: faster, and lost with the node's process.
+    /// </summary>
+    public bool Durable { get; init; } = true;
 
     /// <summary>Only for this connection, and deleted with it. Default <c>false</c>.</summary>
     public bool Exclusive { get; init; }

@@ -66,7 +66,7 @@ internal sealed class RequestStream : FrameStream, ISettlementSink
             {
                 if (request.Abandon() is { } late && !noAck && End is null)
                 {
-                    ((ISettlementSink)this).Settle(late.Tag, late.Tag, 0, SettleOutcome.Requeue);
+                    Settle(new SequenceRange(late.Tag, late.Tag), SettleOutcome.Requeue);
                 }
             }
 
@@ -74,15 +74,23 @@ internal sealed class RequestStream : FrameStream, ISettlementSink
         }
     }
 
-    void ISettlementSink.Settle(ulong first, ulong last, long bytes, SettleOutcome outcome)
+    /// <summary>Settles messages that were got on this stream.</summary>
+    /// <exception cref="BrokerException">The stream is over; the messages have gone back to their queue.</exception>
+    public void Settle(SequenceRange tags, SettleOutcome outcome)
     {
         lock (Gate)
         {
             ThrowIfEnded();
-            _range[0] = new SequenceRange(first, last);
+            _range[0] = tags;
             SettleFrame.Write(Sender.Buffer, outcome, _range);
             Sender.Signal();
         }
+    }
+
+    ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome)
+    {
+        Settle(new SequenceRange(first, last), outcome);
+        return ValueTask.CompletedTask;
     }
 
     protected override bool OnFrame(FrameType type, ReadOnlySpan<byte> payload, out FrameFault fault)

@@ -119,6 +119,34 @@ public sealed class ConsumeTests
     }
 
     [Fact]
+    public async Task Settling_without_confirmation_allocates_nothing_for_each_message()
+    {
+        const int Count = 1000;
+        var (_, consumer, stream) = await OpenAsync(s_neverByTime);
+        var allocated = long.MaxValue;
+        for (var round = 0ul; round < 3; round++)
+        {
+            await DeliverAsync(stream, (round * Count) + 1, Count);
+            using var batch = await ReadAsync(consumer, Count);
+            allocated = Math.Min(allocated, await AckAsync(batch));
+        }
+
+        // Less than the smallest object for each message, in a round in which no buffer grew.
+        Assert.InRange(allocated, 0, 16 * Count);
+
+        static async Task<long> AckAsync(DeliveryBatch batch)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < batch.Count; i++)
+            {
+                await batch[i].AckAsync();
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
+
+    [Fact]
     public async Task Without_acknowledgements_reading_gives_credit_and_settling_is_refused()
     {
         var (_, consumer, stream) = await OpenAsync(s_neverByTime with { NoAck = true, PrefetchMessages = 2 });

@@ -144,6 +144,7 @@ public sealed class ConsumerEndTests
     [InlineData("22050100000005", "a message that ends too early")]
     [InlineData("210463632d31", "SUBSCRIBED twice")]
     [InlineData("130301010022", "a frame of another kind of stream")]
+    [InlineData("2503010100", "SETTLED that was not asked for")]
     [InlineData("3f00", "an unknown frame")]
     [InlineData("22ffffffffffffffff", "a frame over the limit")]
     public async Task A_frame_that_cannot_be_closes_the_connection(string hex, string why)

@@ -10,7 +10,7 @@ public sealed class PublishTests
     {
         var (broker, client) = await ScriptedBroker.ConnectAsync();
         await using var disposal = broker;
-        var options = new PublishOptions { Mandatory = true, Durable = true, Properties = new MessageProperties { ContentType = "text/plain" } };
+        var options = new PublishOptions { Mandatory = true, Properties = new MessageProperties { ContentType = "text/plain" } };
         var publish = client.PublishAsync("shop", "order.created", "hello"u8.ToArray(), options);
         var stream = await broker.AcceptPublisherAsync();
         var frame = await stream.ReadAsync();
@@ -18,6 +18,41 @@ public sealed class PublishTests
         Assert.False(publish.IsCompleted);
         await stream.ConfirmAsync(new SequenceRange(1, 1));
         await Within.TimeAsync(publish, "the confirm");
+    }
+
+    [Fact]
+    public async Task A_message_is_durable_unless_it_is_published_as_transient()
+    {
+        var (broker, client) = await ScriptedBroker.ConnectAsync();
+        await using var disposal = broker;
+        _ = client.PublishAsync("", "orders", default);
+        _ = client.PublishAsync("", "orders", default, new PublishOptions { Durable = false });
+        var stream = await broker.AcceptPublisherAsync();
+        Assert.Equal(PublishFlags.Durable, (await stream.ReadAsync()).AsPublish().Flags);
+        Assert.Equal(PublishFlags.None, (await stream.ReadAsync()).AsPublish().Flags);
+    }
+
+    [Fact]
+    public async Task A_shared_publisher_with_a_producer_id_numbers_nothing_before_it_knows_where_to_go_on()
+    {
+        var (broker, client) = await ScriptedBroker.ConnectAsync(
+            static options => options with { SharedPublisher = new PublisherOptions { ProducerId = "billing-1" } });
+        await using var disposal = broker;
+        using var cancel = new CancellationTokenSource();
+        var publishes = Enumerable.Range(1, 3).Select(i => client.PublishAsync("", "orders", BitConverter.GetBytes(i))).ToArray();
+        var cancelled = client.PublishAsync("", "orders", default, cancellationToken: cancel.Token);
+        var stream = await broker.AcceptAsync(StreamKind.Publish);
+        Assert.Equal("billing-1", (await stream.ReadAsync<PublisherOpenFrame>(FrameType.PublisherOpen, PublisherOpenFrame.TryRead)).ProducerId);
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Within.TimeAsync(cancelled, "the cancellation"));
+
+        // PUBLISHER_READY in two pieces: the first is not enough.
+        await stream.Quic.Output.WriteAsync(new byte[] { 0x11 });
+        Assert.True(stream.HasNoMore());
+        await stream.Quic.Output.WriteAsync(new byte[] { 0x01, 41 });
+        Assert.Equal([42ul, 43ul, 44ul], await stream.ReadPublishesAsync(3));
+        await stream.ConfirmAsync(new SequenceRange(42, 44));
+        await Within.TimeAsync(Task.WhenAll(publishes), "the confirms");
     }
 
     [Fact]

@@ -12,8 +12,8 @@ public sealed class RequestTests
     {
         var (broker, client) = await ScriptedBroker.ConnectAsync();
         await using var disposal = broker;
-        var exchange = client.DeclareExchangeAsync("shop", "direct", new ExchangeOptions { Durable = true });
-        var queue = client.DeclareQueueAsync("orders", new QueueOptions { AutoDelete = true });
+        var exchange = client.DeclareExchangeAsync("shop", "direct");
+        var queue = client.DeclareQueueAsync("orders", new QueueOptions { AutoDelete = true, Durable = false });
         var bind = client.BindAsync("shop", "orders", "order.created");
         var unbind = client.UnbindAsync("shop", "orders", "order.created");
         var purge = client.PurgeQueueAsync("orders");

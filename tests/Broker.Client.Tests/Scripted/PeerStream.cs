@@ -71,6 +71,8 @@ internal sealed class PeerStream(IQuicStream stream, StreamKind kind)
 
     public Task ConfirmAsync(params SequenceRange[] ranges) => SendAsync(writer => ConfirmFrame.Write(writer, ranges));
 
+    public Task SettledAsync(params SequenceRange[] ranges) => SendAsync(writer => SettledFrame.Write(writer, ranges));
+
     public Task DeliverAsync(ulong tag, string body, DeliverFlags flags = DeliverFlags.None) => DeliverAsync(tag, Encoding.UTF8.GetBytes(body), flags);
 
     public Task DeliverAsync(ulong tag, byte[] body, DeliverFlags flags = DeliverFlags.None) =>

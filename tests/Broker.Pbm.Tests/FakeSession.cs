@@ -11,7 +11,7 @@ internal sealed class FakeSession : IBrokerSession
     public const string Catalog = """
         {"command":"queue declare","description":"Make a queue.","columns":["name","messages"],"arguments":[
           {"name":"queue","kind":"positional","type":"string","required":true,"default":null,"description":"Its name"},
-          {"name":"durable","kind":"flag","type":"bool","required":false,"default":false,"description":"Keep it"},
+          {"name":"transient","kind":"flag","type":"bool","required":false,"default":false,"description":"Forget it"},
           {"name":"max-length","kind":"option","type":"int","required":false,"default":1000,"description":"Bound"},
           {"name":"lazy","kind":"option","type":"bool","required":false,"default":null,"description":"Late"}]}
         {"command":"queue list","description":"List the queues.","arguments":[],"columns":["name","messages"]}

@@ -11,7 +11,7 @@ public sealed class MessageCommandTests
     {
         await using var pbm = new PbmRun();
         var exitCode = await pbm.RunAsync(
-            "message", "publish", "--exchange", "", "--key", "orders", "hello", "--mandatory", "--durable",
+            "message", "publish", "--exchange", "", "--key", "orders", "hello", "--mandatory",
             "--content-type", "text/plain", "--message-id", "m1", "--correlation-id", "c1", "--reply-to", "answers", "--header", "a=1", "--header", "b=x=y");
 
         Assert.Equal(ExitCode.Ok, exitCode);
@@ -24,6 +24,15 @@ public sealed class MessageCommandTests
             ContentType = "text/plain", MessageId = "m1", CorrelationId = "c1", ReplyTo = "answers", Headers = FieldTable.Of(("a", "1"), ("b", "x=y")),
         };
         Assert.Equal(expected, message.Properties);
+    }
+
+    [Fact]
+    public async Task A_message_is_transient_only_if_that_is_asked_for()
+    {
+        await using var pbm = new PbmRun();
+        Assert.Equal(ExitCode.Ok, await pbm.RunAsync("message", "publish", "--key", "orders", "hello", "--transient"));
+        Assert.False(Assert.Single(pbm.Session.Published).Durable);
+        Assert.Equal(ExitCode.Usage, await pbm.RunAsync("message", "publish", "--key", "orders", "hello", "--durable"));
     }
 
     [Theory]

@@ -6,8 +6,8 @@ public sealed class NodeCommandTests
     public async Task Only_arguments_that_were_given_are_sent_with_their_types()
     {
         await using var pbm = new PbmRun();
-        Assert.Equal(ExitCode.Ok, await pbm.RunAsync("queue", "declare", "orders", "--max-length", "5", "--durable", "--lazy", "false"));
-        Assert.Equal([("queue declare", """{"queue":"orders","durable":true,"max-length":5,"lazy":false}""")], pbm.Session.Requests);
+        Assert.Equal(ExitCode.Ok, await pbm.RunAsync("queue", "declare", "orders", "--max-length", "5", "--transient", "--lazy", "false"));
+        Assert.Equal([("queue declare", """{"queue":"orders","transient":true,"max-length":5,"lazy":false}""")], pbm.Session.Requests);
     }
 
     [Fact]

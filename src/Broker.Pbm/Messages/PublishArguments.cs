@@ -19,7 +19,7 @@ internal sealed class PublishArguments
     private readonly Option<FileInfo?> _file = new("--file") { Description = "A file whose content is the message" };
     private readonly Option<bool> _stdin = new("--stdin") { Description = "Each line of standard input is a message" };
     private readonly Option<bool> _mandatory = new("--mandatory") { Description = "Have it returned if no queue takes it" };
-    private readonly Option<bool> _durable = new("--durable") { Description = "Keep it on disk in durable queues" };
+    private readonly Option<bool> _transient = new("--transient") { Description = "Mark it as one that need not survive a restart; by default it is durable" };
     private readonly Option<string?> _contentType = new("--content-type") { Description = "MIME type of the body" };
     private readonly Option<string?> _messageId = new("--message-id") { Description = "The application's id of the message" };
     private readonly Option<string?> _correlationId = new("--correlation-id") { Description = "What the message answers or belongs to" };
@@ -33,7 +33,7 @@ internal sealed class PublishArguments
     {
         command.Arguments.Add(_body);
         Option[] options =
-            [_exchange, _key, _file, _stdin, _mandatory, _durable, _contentType, _messageId, _correlationId, _replyTo, _headers];
+            [_exchange, _key, _file, _stdin, _mandatory, _transient, _contentType, _messageId, _correlationId, _replyTo, _headers];
         foreach (var option in options)
         {
             command.Options.Add(option);
@@ -57,7 +57,7 @@ internal sealed class PublishArguments
                 Headers = FieldTable.Of(parsed.GetValue(_headers)!.Select(Header)),
             };
             return new OutgoingMessage(
-                parsed.GetValue(_exchange)!, parsed.GetValue(_key)!, default, properties, parsed.GetValue(_mandatory), parsed.GetValue(_durable));
+                parsed.GetValue(_exchange)!, parsed.GetValue(_key)!, default, properties, parsed.GetValue(_mandatory), !parsed.GetValue(_transient));
         }
         catch (ArgumentException e)
         {

@@ -1,0 +1,102 @@
+using Broker.Actors.Queues;
+using Broker.Actors.Runtime;
+using Broker.Machines.Publishing;
+using Broker.Simulation.Tests.Checkers;
+
+namespace Broker.Simulation.Tests.Clients;
+
+/// <summary>
+/// A publisher that lives longer than the node: after a crash, one with a lasting name sends again, under the same sequences, whatever was not confirmed, and one without gives it up.
+/// </summary>
+internal sealed class SimulatedPublisher(int index, bool named, Random random)
+{
+    private readonly List<(QueueHistory Queue, MessageId Id, int Size)> _unconfirmed = [];
+    private readonly Dictionary<PublishBatch, QueueHistory> _underWay = [];
+    private ActorRef _actor = ActorRef.NoSender;
+    private ulong _sequence;
+
+    public int Unconfirmed => _unconfirmed.Count;
+
+    /// <summary>Connects to a node that has just started.</summary>
+    /// <param name="system">The node's actors.</param>
+    /// <param name="find">Finds the actor of a queue; <c>null</c> if it is gone.</param>
+    public void Connect(ActorSystem system, Func<QueueHistory, ActorRef?> find)
+    {
+        _underWay.Clear();
+        _actor = system.ActorOf(Props.Create(() => new Probe(this)));
+        var again = _unconfirmed.ToList();
+        _unconfirmed.Clear();
+        if (!named)
+        {
+            return;
+        }
+
+        foreach (var group in again.GroupBy(u => u.Queue))
+        {
+            if (find(group.Key) is { } queue)
+            {
+                var messages = group.OrderBy(m => m.Id.Sequence).ToList();
+                _unconfirmed.AddRange(messages);
+                foreach (var part in messages.Chunk(random.Next(1, 8)))
+                {
+                    Send(queue, group.Key, part);
+                }
+            }
+        }
+    }
+
+    public void Publish(ActorRef queue, QueueHistory history)
+    {
+        var messages = Enumerable.Range(0, random.Next(1, 6)).Select(_ => (history, new MessageId(index, ++_sequence), SizeOf())).ToArray();
+        foreach (var (_, id, _) in messages)
+        {
+            history.OnPublished(id);
+        }
+
+        _unconfirmed.AddRange(messages);
+        Send(queue, history, messages);
+    }
+
+    private int SizeOf() => random.Next(12) == 0 ? random.Next(2000, 12_000) : random.Next(12, 600);
+
+    private void Send(ActorRef queue, QueueHistory history, IReadOnlyList<(QueueHistory Queue, MessageId Id, int Size)> messages)
+    {
+        var batch = new PublishBatch(history.Name, named ? $"simulated\npublisher-{index}" : null);
+        foreach (var (_, id, size) in messages)
+        {
+            batch.Add(ClientMessages.Make(id, size), slot: 0, id.Sequence);
+        }
+
+        foreach (var (_, id, _) in messages)
+        {
+            history.Tell(id, $"goes to the queue with {batch.Count}");
+        }
+
+        _underWay.Add(batch, history);
+        queue.Tell(new QueueMessage.Enqueue(batch), _actor);
+    }
+
+    private void OnAnswered(PublisherSignal.Answered answer)
+    {
+        if (_underWay.Remove(answer.Batch, out var history) && answer.Fault is null)
+        {
+            foreach (var message in answer.Batch.Messages.Span)
+            {
+                var id = ClientMessages.IdOf(message);
+                history.OnConfirmed(id);
+                _unconfirmed.RemoveAll(u => u.Id == id && u.Queue == history);
+            }
+        }
+    }
+
+    private sealed class Probe(SimulatedPublisher owner) : Actor
+    {
+        protected override void Receive(object message)
+        {
+            if (message is PublisherSignal.Answered answer)
+            {
+                owner.OnAnswered(answer);
+            }
+        }
+    }
+}

@@ -48,6 +48,10 @@ internal sealed class BenchSuite(string transportKind, DirectoryInfo certificate
             await PrintRateAsync("broker 100 B, 1 producer 1 consumer, acked", () => bench.EndToEndAsync(100, 1, acknowledge: true));
             await PrintRateAsync("broker 1 KiB, 10 producers 10 consumers, acked", () => bench.EndToEndAsync(1024, 10, acknowledge: true));
             await PrintLatenciesAsync("broker confirm latency at 1,000 msg/s of 1 KiB", bench.ConfirmLatencyAsync);
+            var durable = new DurableBench(Options(node, transport), node, seconds);
+            await PrintDurableAsync("durable 1 KiB, 1 queue, window 256", () => durable.RunAsync(1, 1024, 256));
+            await PrintDurableAsync("durable 1 KiB, 1 queue, window 8192", () => durable.RunAsync(1, 1024, 8192));
+            await PrintDurableAsync("durable 1 KiB, 1,000 queues, window 256", () => durable.RunAsync(1000, 1024, 256));
         }
         finally
         {
@@ -131,6 +135,28 @@ internal sealed class BenchSuite(string transportKind, DirectoryInfo certificate
 
         Console.WriteLine(new Row(what, "msg/s", new Samples([.. taken.Select(t => t.Rate)])));
         Console.WriteLine(new Row("  CPU of the node for one of them", "us", new Samples([.. taken.Select(t => t.NodeMicroseconds)])));
+    }
+
+    private async Task PrintDurableAsync(string what, Func<Task<DurableResult>> measure)
+    {
+        if (!Wanted(what))
+        {
+            return;
+        }
+
+        var taken = new List<DurableResult>();
+        for (var i = 0; i < runs; i++)
+        {
+            taken.Add(await measure());
+        }
+
+        Console.WriteLine(new Row(what, "msg/s", new Samples([.. taken.Select(t => t.Rate)])));
+        Console.WriteLine(new Row("  CPU of the node for one of them", "us", new Samples([.. taken.Select(t => t.NodeMicroseconds)])));
+        foreach (var (name, share) in new[] { ("p50", 0.5), ("p99", 0.99) })
+        {
+            Console.WriteLine(new Row($"  publish to confirm, {name}", "us", new Samples([.. taken.Select(t => t.Confirm.Percentile(share))])));
+            Console.WriteLine(new Row($"  publish to receipt, {name}", "us", new Samples([.. taken.Select(t => t.EndToEnd.Percentile(share))])));
+        }
     }
 
     private bool Wanted(params string[] names) => names.Any(n => n.Contains(only, StringComparison.OrdinalIgnoreCase));

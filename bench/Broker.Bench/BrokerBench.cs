@@ -3,9 +3,11 @@ using Broker.Client;
 
 namespace Broker.Bench;
 
-/// <summary>A node and its clients, over real QUIC.</summary>
+/// <summary>A node and its clients, over real QUIC: transient messages in transient queues, so that no disk is measured.</summary>
 internal sealed class BrokerBench(BrokerClientOptions options, ChildProcess node, double seconds)
 {
+    private static readonly QueueOptions TransientQueue = new() { Durable = false };
+    private static readonly PublishOptions TransientMessage = new() { Durable = false };
     private static readonly TimeSpan StallTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>
@@ -24,7 +26,7 @@ internal sealed class BrokerBench(BrokerClientOptions options, ChildProcess node
     {
         const string Queue = "bench-latency";
         await using var client = await BrokerClient.ConnectAsync(options);
-        await client.DeclareQueueAsync(Queue);
+        await client.DeclareQueueAsync(Queue, TransientQueue);
         using var stop = new CancellationTokenSource();
         var consuming = DrainAsync(client, Queue, stop.Token);
         var latencies = new Latencies();
@@ -50,7 +52,7 @@ internal sealed class BrokerBench(BrokerClientOptions options, ChildProcess node
         async Task MeasureAsync()
         {
             var start = Stopwatch.GetTimestamp();
-            await client.PublishAsync("", Queue, body);
+            await client.PublishAsync("", Queue, body, TransientMessage);
             var elapsed = Stopwatch.GetElapsedTime(start);
             lock (latencies)
             {
@@ -84,7 +86,7 @@ internal sealed class BrokerBench(BrokerClientOptions options, ChildProcess node
     {
         await using var producing = await BrokerClient.ConnectAsync(options);
         await using var consuming = await BrokerClient.ConnectAsync(options);
-        await producing.DeclareQueueAsync(queue);
+        await producing.DeclareQueueAsync(queue, TransientQueue);
         await producing.PurgeQueueAsync(queue);
         await using var consumer = await consuming.SubscribeAsync(
             queue, new ConsumerOptions { NoAck = !acknowledge, PrefetchMessages = 16_384, PrefetchBytes = 8 << 20 });
@@ -119,7 +121,7 @@ internal sealed class BrokerBench(BrokerClientOptions options, ChildProcess node
         {
             for (var i = 0; i < 64; i++)
             {
-                await publisher.PublishAsync("", queue, body);
+                await publisher.PublishAsync("", queue, body, TransientMessage);
             }
 
             sent += 64;

@@ -37,6 +37,9 @@ internal sealed class Latencies
 
     public void Add(TimeSpan elapsed) => _microseconds.Add(elapsed.TotalMicroseconds);
 
+    /// <summary>Takes in those of another.</summary>
+    public void Add(Latencies other) => _microseconds.AddRange(other._microseconds);
+
     public int Count => _microseconds.Count;
 
     /// <summary>In microseconds; the share is between 0 and 1.</summary>

@@ -7,6 +7,11 @@ internal sealed unsafe partial class Ngtcp2Connection
 {
     private Dictionary<long, Ngtcp2Stream>? _streams;
     private Ngtcp2Stream? _lastStream;
+
+    // A turn of one packet would have a receiver of hundreds of busy streams handle every message of every stream by itself. Each busy stream before it in the queue
+    // keeps another one waiting for so many bytes.
+    private const int TurnBytes = 16 * 1024;
+
     private Ngtcp2Stream? _firstToSend;
     private Ngtcp2Stream? _lastToSend;
     private List<Ngtcp2Stream>? _blocked;
@@ -216,6 +221,23 @@ internal sealed unsafe partial class Ngtcp2Connection
 
         stream.NextToSend = null;
         stream.IsSending = false;
+        stream.SentInTurn = 0;
+    }
+
+    /// <summary>The first of those with something to send has sent, and stays the first until its turn is over.</summary>
+    private void NoteSent(Ngtcp2Stream stream, long bytes, bool hasMore)
+    {
+        stream.SentInTurn += bytes;
+        if (hasMore && stream.SentInTurn < TurnBytes)
+        {
+            return;
+        }
+
+        RemoveFirstToSend();
+        if (hasMore)
+        {
+            AddToSend(stream);
+        }
     }
 
     private void Block(Ngtcp2Stream stream)

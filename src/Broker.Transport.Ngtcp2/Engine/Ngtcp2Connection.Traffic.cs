@@ -144,11 +144,7 @@ internal sealed unsafe partial class Ngtcp2Connection
                 _native, &storage.Path, Ngtcp2Native.PacketInfoVersion1, &info, sender.Next, capacity, &taken, flags, streamId, pieces, (nuint)count, now);
             if (stream != null && taken >= 0)
             {
-                RemoveFirstToSend();
-                if (stream.OnSent(taken, end))
-                {
-                    AddToSend(stream);
-                }
+                NoteSent(stream, taken, stream.OnSent(taken, end));
             }
 
             if (length < 0)

@@ -52,6 +52,9 @@ internal sealed class Ngtcp2Stream : LoopWork, IQuicStream
     /// <summary>On the loop: links of the connection's queue of streams with something to send.</summary>
     public Ngtcp2Stream? NextToSend { get; set; }
 
+    /// <summary>On the loop: bytes that it has sent since it became the first of those with something to send.</summary>
+    public long SentInTurn { get; set; }
+
     /// <summary>On the loop: whether it is in that queue.</summary>
     public bool IsSending { get; set; }
 

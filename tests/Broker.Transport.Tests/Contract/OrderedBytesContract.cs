@@ -53,6 +53,40 @@ public abstract class OrderedBytesContract<TBackend> : TransportContract<TBacken
     }
 
     [Fact]
+    public async Task Busy_streams_take_turns_and_keep_nobody_waiting()
+    {
+        const int Busy = 8;
+        const int Rounds = 50;
+        const long Share = 2 << 20;
+        var pair = await ConnectPairAsync();
+        using var stop = new CancellationTokenSource();
+        var received = new long[Busy];
+        var transfers = new List<Task>();
+        for (var i = 0; i < Busy; i++)
+        {
+            var (index, stream) = (i, await OpenStreamAsync(pair.Client, pair.Server));
+            transfers.Add(Task.Run(async () => await WriteUntilAsync(stream.Local, stop.Token)));
+            transfers.Add(Task.Run(async () => await CountAsync(stream.Remote, count => Interlocked.Add(ref received[index], count))));
+        }
+
+        var quiet = await OpenStreamAsync(pair.Client, pair.Server);
+        await Wait.Until(() => received.All(count => count >= Share), "every busy stream has had many turns");
+        var before = received.Sum();
+        for (var round = 0; round < Rounds; round++)
+        {
+            await Wait.For(quiet.Local.Output.WriteAsync(new byte[] { (byte)round }), "a byte to be taken");
+            var result = await Wait.For(quiet.Remote.Input.ReadAsync(), $"the byte of round {round}, between those of busy streams");
+            quiet.Remote.Input.AdvanceTo(result.Buffer.End);
+        }
+
+        var meanwhile = received.Sum() - before;
+        await stop.CancelAsync();
+        await Wait.For(Task.WhenAll(transfers), "the busy streams to end");
+
+        Assert.InRange(meanwhile / Rounds, 0, Busy * (1 << 20)); // no round waited for a whole transfer
+    }
+
+    [Fact]
     public async Task Either_side_opens_streams_and_ids_say_who()
     {
         var pair = await ConnectPairAsync();
@@ -65,6 +99,31 @@ public abstract class OrderedBytesContract<TBackend> : TransportContract<TBacken
         Assert.Equal([0, 4, 1], [first.Local.Id, second.Local.Id, other.Local.Id]);
         await Pattern.SendAsync(other.Local.Output, 1000);
         Assert.Equal(1000, await Pattern.ReceiveAsync(other.Remote.Input));
+    }
+
+    private static async Task WriteUntilAsync(IQuicStream stream, CancellationToken stop)
+    {
+        var block = new byte[32 << 10];
+        while (!stop.IsCancellationRequested)
+        {
+            await stream.Output.WriteAsync(block, CancellationToken.None);
+        }
+
+        await stream.Output.CompleteAsync();
+    }
+
+    private static async Task CountAsync(IQuicStream stream, Action<long> count)
+    {
+        while (true)
+        {
+            var result = await stream.Input.ReadAsync();
+            count(result.Buffer.Length);
+            stream.Input.AdvanceTo(result.Buffer.End);
+            if (result.IsCompleted)
+            {
+                return;
+            }
+        }
     }
 
     private static async Task EchoAsync(IQuicConnection connection, int streams)

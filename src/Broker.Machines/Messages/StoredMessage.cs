@@ -16,7 +16,7 @@ public enum MessageTraits : byte
 /// </summary>
 /// <remarks>
 /// The bytes are a slice of a block that a publisher stream filled with one batch and nobody writes to again, so queues of a fan-out share one copy and the
-/// garbage collector decides when a block goes: a straggler holds at most its own block. A reference count would save some collections and cost
+/// garbage collector decides when a block goes: a straggler holds at most its own block, and those among many are copied out. A reference count would save some collections and cost
 /// the certainty that no delivery ever reads a recycled buffer.
 /// </remarks>
 public readonly record struct StoredMessage
@@ -51,4 +51,13 @@ public readonly record struct StoredMessage
 
     /// <summary>The same message with its bytes left to the disk.</summary>
     public StoredMessage WithoutBytes() => new(Traits, SizeBytes);
+
+    /// <summary>The same message with a copy of its bytes that keeps nothing else in memory.</summary>
+    public StoredMessage WithOwnBytes() => IsLoaded ? new(Bytes.ToArray(), Traits) : this;
+
+    /// <summary>By content, not by the memory that it is in: copies are the same message.</summary>
+    public bool Equals(StoredMessage other) => Traits == other.Traits && _absentBytes == other._absentBytes && Bytes.Span.SequenceEqual(other.Bytes.Span);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Traits, SizeBytes);
 }

@@ -8,7 +8,8 @@ namespace Broker.Machines.Queues;
 /// </summary>
 /// <remarks>
 /// A consumer may sit on one message for hours and settle millions after it. When holes fill most of a ring that would have to grow, what is held moves to a
-/// dictionary, and the ring starts afresh: memory goes with what is held, not with the distance between the oldest tag and the newest.
+/// dictionary, and the ring starts afresh: memory goes with what is held, not with the distance between the oldest tag and the newest,
+/// nor with the blocks that they came in.
 /// </remarks>
 internal sealed class UnsettledDeliveries
 {
@@ -153,7 +154,7 @@ internal sealed class UnsettledDeliveries
             ref var slot = ref At(tag);
             if (slot.Held)
             {
-                _stragglers.Add(tag, slot.Entry);
+                _stragglers.Add(tag, slot.Entry with { Message = slot.Entry.Message.WithOwnBytes() }); // the block of its batch is mostly settled, too
                 slot = default;
             }
         }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Broker.Machines.Messages;
 using Broker.Machines.Queues;
 using Broker.Machines.Tests.Histories;
@@ -45,6 +46,33 @@ public class UnsettledDeliveriesTests
         Assert.Throws<InvariantViolationException>(() => unsettled.Remove(0));
         Assert.Throws<InvariantViolationException>(() => unsettled.Remove(3));
         Assert.Equal(2UL, unsettled.Remove(2).Position);
+    }
+
+    /// <summary>Messages are slices of the block of their batch; one in a hundred that stays must not keep a hundred in memory.</summary>
+    [Fact]
+    public void What_is_left_of_many_does_not_keep_the_blocks_of_those_that_went()
+    {
+        const int Messages = 10_000;
+        const int PerBlock = 100;
+        var unsettled = new UnsettledDeliveries();
+        var block = Array.Empty<byte>();
+        for (var i = 0; i < Messages; i++)
+        {
+            if (i % PerBlock == 0)
+            {
+                block = new byte[PerBlock * 10];
+            }
+
+            var tag = unsettled.Add(new QueueEntry((ulong)i, new StoredMessage(block.AsMemory(i % PerBlock * 10, 10), MessageTraits.Durable), 0));
+            if (i % PerBlock != 0)
+            {
+                unsettled.Remove(tag);
+            }
+        }
+
+        var blocks = unsettled.All().Select(d => MemoryMarshal.TryGetArray(d.Entry.Message.Bytes, out var piece) ? piece.Array!.Length : 0).ToList();
+        Assert.Equal(Messages / PerBlock, blocks.Count);
+        Assert.InRange(blocks.Sum(), 10 * blocks.Count, (10 * blocks.Count) + (10 * PerBlock * 3)); // all but those that the ring still has
     }
 
     private enum Kind

@@ -4,7 +4,7 @@ namespace Broker.Node.Tests.Durability;
 
 /// <summary>
 /// How much the tests of this folder do. <c>BROKER_KILLS</c>: kills of a node under load, default 10. <c>BROKER_KILL_SEED</c>: of everything random in them, default 1;
-/// a failure names it. <c>BROKER_BACKLOG_MESSAGES</c>: of 1 KiB, default 100,000. <c>BROKER_STRAGGLER_MESSAGES</c>: of 1 KiB, default 100,000; from a million on with the
+/// a failure names it. <c>BROKER_BACKLOG_MESSAGES</c>: of 1 KiB, default 100,000. <c>BROKER_STRAGGLER_MESSAGES</c>: of 1 KiB, default 100,000; from ten million on with the
 /// node's own options of storage.
 /// </summary>
 internal static class DurabilitySettings

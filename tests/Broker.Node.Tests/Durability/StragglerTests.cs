@@ -12,7 +12,7 @@ public sealed class StragglerTests(ITestOutputHelper output)
     private const int OneIn = 100;
     private const int AtOnce = 10_000; // published ahead of the consumer
     private const int TimesLogBeforePublishersWait = 4;
-    private const int ManyMessages = 1_000_000;
+    private const int ManyMessages = 10_000_000;
     private const int MaxTimesLive = 3;
     private static readonly TimeSpan s_toTidyUp = TimeSpan.FromMinutes(1);
 

@@ -89,7 +89,7 @@ count_results() {
         case $line in
             succeeded=*) passed=$((passed + ${line#*=})) ;;
             failed=*) failed_here=$((failed_here + ${line#*=})) ;;
-            skipped=*) skipped=$((skipped + 0${line#*=})) ;;
+            skipped=*) skipped=$((skipped + 10#0${line#*=})) ;; # nothing is 0; and 0148 is no octal number
         esac
     done
     if [[ $failed_here -eq 0 && ($status -ne 0 || -z $3) ]]; then

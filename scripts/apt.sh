@@ -60,6 +60,22 @@ apt_install() {
     apt_get install -y --no-install-recommends "$@"
 }
 
+# apt_install_stopped PACKAGE SERVICE: installs a package without the service that comes with it being started, now or with the machine.
+# Debian asks /usr/sbin/policy-rc.d before it starts a service; 101 means no. A policy that the machine has already is left as it is.
+apt_install_stopped() {
+    local policy=/usr/sbin/policy-rc.d ours='' status=0
+    if [[ ! -e $policy ]]; then
+        ours=yes
+        as_root tee "$policy" >/dev/null <<<$'#!/bin/sh\nexit 101' && as_root chmod 755 "$policy" || status=$?
+    fi
+    [[ $status -ne 0 ]] || apt_install "$1" || status=$?
+    [[ -z $ours ]] || as_root rm -f "$policy"
+    if [[ $status -eq 0 && -d /run/systemd/system ]]; then
+        as_root systemctl disable --quiet --now "$2" >&2 || true
+    fi
+    return "$status"
+}
+
 # Adds <codename>-backports by copying the machine's own entry for <codename>-updates or <codename>, whatever mirror
 # that names, with the other suite. Fails if there is nothing to copy.
 enable_backports() {

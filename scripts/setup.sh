@@ -27,3 +27,11 @@ setup_node_js() {
     fi
     apt_install nodejs npm
 }
+
+# For the tests of the coordination layer, which start etcds of their own.
+setup_etcd() {
+    if command -v etcd >/dev/null; then
+        return 0
+    fi
+    apt_install_stopped etcd-server etcd
+}

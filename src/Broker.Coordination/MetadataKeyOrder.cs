@@ -1,4 +1,4 @@
-namespace Broker.Coordination.Embedded;
+namespace Broker.Coordination;
 
 /// <summary>Orders keys by their bytes in UTF-8.</summary>
 internal sealed class MetadataKeyOrder : IComparer<string>, IComparer<MetadataValue>

@@ -1,0 +1,139 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Broker.Coordination.Tests.Etcd;
+
+/// <summary>
+/// Stands between the store and a member, and holds back what goes one way or the other: a member that hangs, or whose answers are lost. It passes HTTP/2 on frame by frame, all but the
+/// client's resets, so that a request which was given up is carried out nevertheless when it is let go.
+/// </summary>
+internal sealed class EtcdProxy : IAsyncDisposable
+{
+    private const int PrefaceBytes = 24;
+    private const int FrameHeaderBytes = 9;
+    private const byte Headers = 1;
+    private const byte Reset = 3;
+    private const byte EndStream = 1;
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource _closed = new();
+    private readonly Uri _target;
+    private readonly Lock _gate = new();
+    private readonly List<TcpClient> _sockets = [];
+    private TaskCompletionSource _requests = Open();
+    private TaskCompletionSource _answers = Open();
+    private TaskCompletionSource _nextAnswer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public EtcdProxy(Uri target)
+    {
+        _target = target;
+        _listener.Start();
+        _ = AcceptAsync();
+    }
+
+    public Uri Address => new($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}");
+
+    /// <summary>How many connections there have been.</summary>
+    public int Accepted { get; private set; }
+
+    /// <summary>The end of the next answer that the member gives, whether it is passed on or not.</summary>
+    public Task NextAnswer => Volatile.Read(ref _nextAnswer).Task;
+
+    public void HoldRequests() => _requests = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void HoldAnswers() => _answers = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void Release()
+    {
+        _requests.TrySetResult();
+        _answers.TrySetResult();
+    }
+
+    /// <summary>Breaks all connections.</summary>
+    public void Cut()
+    {
+        lock (_gate)
+        {
+            _sockets.ForEach(socket => socket.Dispose());
+            _sockets.Clear();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _closed.CancelAsync();
+        _listener.Stop();
+        Release();
+        Cut();
+    }
+
+    private static TaskCompletionSource Open()
+    {
+        var open = new TaskCompletionSource();
+        open.SetResult();
+        return open;
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (!_closed.IsCancellationRequested)
+        {
+            var client = await _listener.AcceptTcpClientAsync(_closed.Token);
+            Accepted++;
+            var server = new TcpClient();
+            await server.ConnectAsync(_target.Host, _target.Port, _closed.Token);
+            lock (_gate)
+            {
+                _sockets.AddRange([client, server]);
+            }
+
+            _ = PassAsync(client.GetStream(), server.GetStream(), isRequest: true);
+            _ = PassAsync(server.GetStream(), client.GetStream(), isRequest: false);
+        }
+    }
+
+    private async Task PassAsync(NetworkStream from, NetworkStream to, bool isRequest)
+    {
+        try
+        {
+            if (isRequest)
+            {
+                var preface = new byte[PrefaceBytes];
+                await from.ReadExactlyAsync(preface);
+                await to.WriteAsync(preface);
+            }
+
+            while (true)
+            {
+                await PassFrameAsync(from, to, isRequest);
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            // What one side has ended is ended for the other one.
+            await from.DisposeAsync();
+            await to.DisposeAsync();
+        }
+    }
+
+    private async Task PassFrameAsync(NetworkStream from, NetworkStream to, bool isRequest)
+    {
+        var header = new byte[FrameHeaderBytes];
+        await from.ReadExactlyAsync(header);
+        var frame = new byte[FrameHeaderBytes + (BinaryPrimitives.ReadInt32BigEndian(header) >> 8)];
+        header.CopyTo(frame, 0);
+        await from.ReadExactlyAsync(frame.AsMemory(FrameHeaderBytes));
+        if (isRequest && header[3] == Reset)
+        {
+            return;
+        }
+
+        if (!isRequest && header[3] == Headers && (header[4] & EndStream) != 0)
+        {
+            Interlocked.Exchange(ref _nextAnswer, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+        }
+
+        await (isRequest ? _requests : _answers).Task;
+        await to.WriteAsync(frame);
+    }
+}

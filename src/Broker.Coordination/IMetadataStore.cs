@@ -57,6 +57,7 @@ public interface IMetadataStore : IAsyncDisposable
 }
 
 /// <summary>A lease that this process holds. Disposing it revokes it: when that completes, its keys are gone, unless the store does not answer, in which case they go with the lease.</summary>
+/// <remarks>A store that many share may end a lease before its time, and <see cref="Lost"/> comes later than that. To know, watch a key that was put under the lease.</remarks>
 public interface IMetadataLease : IAsyncDisposable
 {
     /// <summary>Its number, unique in the store.</summary>

@@ -8,11 +8,11 @@ namespace Broker.Coordination.Etcd;
 /// <para>A member that hangs costs one <see cref="EtcdOptions.TryTimeout"/>; then the next one is asked, until <see cref="EtcdOptions.Patience"/> is over. A read may be repeated, and is. A
 /// transaction is not: if no answer comes, it is found out whether it took place, and if not, it is first made impossible that it still does (<see cref="EtcdMark"/>). So
 /// <see cref="CommitAsync"/> answers with what is certain, and throws an exception without <see cref="MetadataUnavailableException.NothingChanged"/> only if etcd does not answer for that
-/// either, and for a transaction of <see cref="MetadataLimits.MaxOperations"/> conditions or operations, in which there is no room for a mark.</para>
+/// either, or for a transaction of <see cref="MetadataLimits.MaxOperations"/> conditions or operations, in which there is no room for a mark.</para>
 /// <para>A watch outlives etcd's outages; only one that got no answer from the beginning gives up. A lease outlives outages shorter than itself.</para>
 /// <para><b>A lease is no lock.</b> etcd may delete the keys of a lease that is still renewed: when its leader was paused for longer than the lease lasts, it does so as soon as it goes on.
-/// <see cref="IMetadataLease.Lost"/> does not tell that. So an owner watches the key that it has put under its lease, and when that key is deleted, it is owner no more; and what must not be done by two
-/// at once is decided by an epoch that whoever does it checks, never by a lease.</para>
+/// <see cref="IMetadataLease.Lost"/> tells that late, or never. So an owner watches the key that it has put under its lease, and when that key is deleted, it is owner no more; and what
+/// must not be done by two at once is decided by an epoch that whoever does it checks, never by a lease.</para>
 /// </remarks>
 public sealed partial class EtcdMetadataStore : IMetadataStore
 {

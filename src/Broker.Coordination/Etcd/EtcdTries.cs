@@ -16,6 +16,7 @@ internal sealed class EtcdTries(EtcdMembers members, TimeSpan patience)
     private readonly string?[] _failures = new string?[members.Count];
     private int _count;
     private TimeSpan _pause = s_firstPause;
+    private bool _wasBroken; // a member has ended a connection in the middle
 
     /// <summary>The member that was asked last.</summary>
     public int Member { get; set; }
@@ -41,6 +42,7 @@ internal sealed class EtcdTries(EtcdMembers members, TimeSpan patience)
     {
         cancellationToken.ThrowIfCancellationRequested();
         _failures[Member] = failure.Message;
+        _wasBroken |= failure is GrpcException { WasSent: true, InnerException: HttpRequestException or IOException };
         members.Leave(Member);
         var elapsed = members.Time.GetElapsedTime(_began);
         if (patience != System.Threading.Timeout.InfiniteTimeSpan && elapsed + _pause >= patience)
@@ -58,9 +60,19 @@ internal sealed class EtcdTries(EtcdMembers members, TimeSpan patience)
     private string Reasons()
     {
         var reasons = Enumerable.Range(0, members.Count).Where(member => _failures[member] is not null).Select(member => $"{members.AddressOf(member)}: {_failures[member]}");
-        var hint = members.Options is { ClientCertificate: null } options && options.Endpoints[0].Scheme == Uri.UriSchemeHttps
-            ? $"; no client certificate is shown: if etcd asks for one (--client-cert-auth), set {nameof(EtcdOptions.ClientCertificate)}"
-            : "";
-        return string.Join("; ", reasons) + hint;
+        return string.Join("; ", reasons) + Hint();
+    }
+
+    // Of what is wrong with TLS, one side often sees no more than a connection that ends.
+    private string Hint()
+    {
+        var isSecure = members.Options.Endpoints[0].Scheme == Uri.UriSchemeHttps;
+        return (isSecure, members.Options.ClientCertificate) switch
+        {
+            (true, null) => $"; no client certificate is shown: if etcd asks for one (--client-cert-auth), set {nameof(EtcdOptions.ClientCertificate)}",
+            (true, _) when _wasBroken => "; etcd may not trust the client certificate (--trusted-ca-file), or it is out of date",
+            (false, _) when _wasBroken => "; the endpoints are http: if etcd has a certificate (--cert-file), make them https",
+            _ => "",
+        };
     }
 }

@@ -38,7 +38,8 @@ internal sealed class EtcdWatch(EtcdMembers members, EtcdKeys keys, string prefi
             catch (Exception e) when (e is GrpcException or TimeoutException)
             {
                 await DropAsync();
-                await _tries.FailAsync(e as GrpcException ?? new IOException($"a watch has heard nothing for {members.Options.WatchPatience.TotalSeconds:0.###} s"), nothingChanged: false, cancellationToken);
+                var failure = e as GrpcException ?? new IOException($"a watch has heard nothing for {members.Options.WatchPatience.TotalSeconds:0.###} s");
+                await _tries.FailAsync(failure, nothingChanged: false, cancellationToken);
             }
         }
     }

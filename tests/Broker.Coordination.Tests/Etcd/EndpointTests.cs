@@ -7,8 +7,7 @@ using static Broker.Coordination.Tests.Contract.Texts;
 namespace Broker.Coordination.Tests.Etcd;
 
 /// <summary>Members that are not there, hang, or are somebody else's.</summary>
-[Collection(nameof(OneMember))]
-public sealed class EndpointTests(OneMember etcd)
+public sealed class EndpointTests(OneMember etcd) : IClassFixture<OneMember>
 {
     [Fact]
     public async Task One_member_that_hangs_and_one_that_is_not_there_do_not_keep_the_store_from_working()

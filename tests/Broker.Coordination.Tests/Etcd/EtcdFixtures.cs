@@ -18,7 +18,7 @@ public abstract class EtcdFixture(int members) : IAsyncDisposable
     }
 }
 
-/// <summary>One member.</summary>
+/// <summary>One member: one for the classes of the collection, and one each for those that have it as their class's fixture.</summary>
 public sealed class OneMember() : EtcdFixture(1);
 
 /// <summary>Three members.</summary>

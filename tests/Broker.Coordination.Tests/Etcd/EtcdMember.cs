@@ -1,6 +1,7 @@
 using Broker.Coordination.Etcd;
 using Broker.Coordination.Etcd.Grpc;
 using Broker.Coordination.Etcd.Proto;
+using Google.Protobuf;
 
 namespace Broker.Coordination.Tests.Etcd;
 
@@ -35,7 +36,7 @@ internal sealed class EtcdMember(string folder, string name, int clientPort, int
     }
 
     /// <summary>Waits until it answers, with a leader.</summary>
-    public Task UntilReadyAsync(EtcdOptions access) => CallAsync(EtcdMethods.Range, new RangeRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8("ready") }, access);
+    public Task UntilReadyAsync(EtcdOptions access) => CallAsync(EtcdMethods.Range, new RangeRequest { Key = ByteString.CopyFromUtf8("ready") }, access);
 
     public async Task<bool> IsLeaderAsync(EtcdOptions access)
     {
@@ -44,8 +45,8 @@ internal sealed class EtcdMember(string folder, string name, int clientPort, int
     }
 
     /// <summary>Asks this member beside the store.</summary>
-    public async Task<TResponse> CallAsync<TResponse>(GrpcMethod<TResponse> method, Google.Protobuf.IMessage request, EtcdOptions? access = null)
-        where TResponse : Google.Protobuf.IMessage<TResponse>, IEtcdResponse
+    public async Task<TResponse> CallAsync<TResponse>(GrpcMethod<TResponse> method, IMessage request, EtcdOptions? access = null)
+        where TResponse : IMessage<TResponse>, IEtcdResponse
     {
         access ??= new EtcdOptions { Endpoints = [], KeyPrefix = "/" };
         using var members = new EtcdMembers(access with { Endpoints = [Address], Patience = Contract.Patience.Limit }, TimeProvider.System);

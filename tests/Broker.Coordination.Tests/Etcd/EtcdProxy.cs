@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using System.Threading.Channels;
 
 namespace Broker.Coordination.Tests.Etcd;
 
@@ -14,7 +15,6 @@ internal sealed class EtcdProxy : IAsyncDisposable
     private const int FrameHeaderBytes = 9;
     private const byte Headers = 1;
     private const byte Reset = 3;
-    private const byte EndStream = 1;
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _closed = new();
     private readonly Uri _target;
@@ -36,7 +36,7 @@ internal sealed class EtcdProxy : IAsyncDisposable
     /// <summary>How many connections there have been.</summary>
     public int Accepted { get; private set; }
 
-    /// <summary>The end of the next answer that the member gives, whether it is passed on or not.</summary>
+    /// <summary>The beginning of the next answer that the member gives, whether it is passed on or not. By then the request was carried out.</summary>
     public Task NextAnswer => Volatile.Read(ref _nextAnswer).Task;
 
     public void HoldRequests() => _requests = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -92,48 +92,66 @@ internal sealed class EtcdProxy : IAsyncDisposable
         }
     }
 
+    // It reads on while it holds back, so that the member's answers are noticed.
     private async Task PassAsync(NetworkStream from, NetworkStream to, bool isRequest)
     {
+        var held = Channel.CreateUnbounded<byte[]>();
+        var writing = WriteAsync(held.Reader, to, isRequest);
         try
         {
             if (isRequest)
             {
                 var preface = new byte[PrefaceBytes];
                 await from.ReadExactlyAsync(preface);
-                await to.WriteAsync(preface);
+                held.Writer.TryWrite(preface);
             }
 
-            while (true)
+            while (!writing.IsCompleted)
             {
-                await PassFrameAsync(from, to, isRequest);
+                if (await ReadFrameAsync(from, isRequest) is { } frame)
+                {
+                    held.Writer.TryWrite(frame);
+                }
             }
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             // What one side has ended is ended for the other one.
+            held.Writer.Complete();
+            await writing;
             await from.DisposeAsync();
-            await to.DisposeAsync();
         }
     }
 
-    private async Task PassFrameAsync(NetworkStream from, NetworkStream to, bool isRequest)
+    private async Task WriteAsync(ChannelReader<byte[]> frames, NetworkStream to, bool isRequest)
+    {
+        try
+        {
+            await foreach (var frame in frames.ReadAllAsync())
+            {
+                await (isRequest ? _requests : _answers).Task;
+                await to.WriteAsync(frame);
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+        }
+
+        await to.DisposeAsync();
+    }
+
+    private async Task<byte[]?> ReadFrameAsync(NetworkStream from, bool isRequest)
     {
         var header = new byte[FrameHeaderBytes];
         await from.ReadExactlyAsync(header);
-        var frame = new byte[FrameHeaderBytes + (BinaryPrimitives.ReadInt32BigEndian(header) >> 8)];
+        var frame = new byte[FrameHeaderBytes + (BinaryPrimitives.ReadInt32BigEndian(header) >>> 8)];
         header.CopyTo(frame, 0);
         await from.ReadExactlyAsync(frame.AsMemory(FrameHeaderBytes));
-        if (isRequest && header[3] == Reset)
-        {
-            return;
-        }
-
-        if (!isRequest && header[3] == Headers && (header[4] & EndStream) != 0)
+        if (!isRequest && header[3] == Headers)
         {
             Interlocked.Exchange(ref _nextAnswer, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
         }
 
-        await (isRequest ? _requests : _answers).Task;
-        await to.WriteAsync(frame);
+        return isRequest && header[3] == Reset ? null : frame;
     }
 }

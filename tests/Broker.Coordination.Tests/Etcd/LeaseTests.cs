@@ -2,13 +2,13 @@ using System.Diagnostics;
 using Broker.Coordination.Etcd;
 using Broker.Coordination.Etcd.Proto;
 using Broker.Coordination.Tests.Contract;
+using Google.Protobuf;
 using static Broker.Coordination.Tests.Contract.Texts;
 
 namespace Broker.Coordination.Tests.Etcd;
 
 /// <summary>Leases in time.</summary>
-[Collection(nameof(OneMember))]
-public sealed class LeaseTests(OneMember etcd)
+public sealed class LeaseTests(OneMember etcd) : IClassFixture<OneMember>
 {
     [Fact]
     public async Task A_lease_is_renewed_for_as_long_as_it_is_held()
@@ -40,6 +40,37 @@ public sealed class LeaseTests(OneMember etcd)
         proxy.Release();
         await lease.DisposeAsync().AsTask().Soon("the end of the lease");
         Assert.Equal("", (await store.ReadAsync("").Soon("a read")).Text());
+    }
+
+    [Fact]
+    public async Task A_lease_counts_from_when_it_was_asked_for_and_not_from_the_answer()
+    {
+        var cluster = await etcd.StartedAsync();
+        await using var proxy = new EtcdProxy(cluster.Member.Address);
+        var time = new SkippingTime();
+        await using var store = EtcdMetadataStore.Open(cluster.Access with { Endpoints = [proxy.Address], TryTimeout = TimeSpan.FromSeconds(10) }, time);
+        await store.ReadAsync("").Soon("a read");
+        proxy.HoldAnswers();
+        var answered = proxy.NextAnswer;
+        var granted = store.GrantLeaseAsync(TimeSpan.FromSeconds(60));
+        await answered.Soon("the answer to the grant");
+        time.Skip(TimeSpan.FromSeconds(54));
+        proxy.Release();
+        await using var lease = await granted.Soon("a lease");
+        Assert.True(lease.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task Whoever_looks_after_a_pause_of_the_process_sees_that_the_lease_is_lost()
+    {
+        var cluster = await etcd.StartedAsync();
+        var time = new SkippingTime();
+        await using var store = EtcdMetadataStore.Open(cluster.Access, time);
+        await using var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(60)).Soon("a lease");
+        time.Skip(TimeSpan.FromSeconds(50));
+        Assert.False(lease.Lost.IsCancellationRequested);
+        time.Skip(TimeSpan.FromSeconds(4));
+        Assert.True(lease.Lost.IsCancellationRequested);
     }
 
     [Fact]
@@ -91,7 +122,7 @@ public sealed class LeaseTests(OneMember etcd)
         var options = cluster.Access;
         await using var store = EtcdMetadataStore.Open(options);
         await store.CommitAsync(Do(Put("a", "1"))).Soon("a transaction");
-        var marks = new RangeRequest { Key = Google.Protobuf.ByteString.CopyFromUtf8($"{options.KeyPrefix}commits/"), RangeEnd = Google.Protobuf.ByteString.CopyFromUtf8($"{options.KeyPrefix}commits0") };
+        var marks = new RangeRequest { Key = ByteString.CopyFromUtf8($"{options.KeyPrefix}commits/"), RangeEnd = ByteString.CopyFromUtf8($"{options.KeyPrefix}commits0") };
         var mark = Assert.Single((await cluster.Member.CallAsync(EtcdMethods.Range, marks)).Kvs);
         await cluster.Member.CallAsync(EtcdMethods.LeaseRevoke, new LeaseRevokeRequest { ID = mark.Lease });
         await using var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(60)).Soon("a lease");
@@ -116,5 +147,15 @@ public sealed class LeaseTests(OneMember etcd)
         var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = lease.Lost.Register(lost.SetResult);
         await lost.Task.Soon("the loss of the lease");
+    }
+
+    /// <summary>A clock that jumps, as after a pause, while the timers have not yet fired.</summary>
+    private sealed class SkippingTime : TimeProvider
+    {
+        private long _skipped;
+
+        public void Skip(TimeSpan time) => Interlocked.Add(ref _skipped, (long)(time.TotalSeconds * TimestampFrequency));
+
+        public override long GetTimestamp() => base.GetTimestamp() + Interlocked.Read(ref _skipped);
     }
 }

@@ -1,5 +1,7 @@
 using Broker.Coordination.Etcd;
+using Broker.Coordination.Etcd.Proto;
 using Broker.Coordination.Tests.Contract;
+using Google.Protobuf;
 using static Broker.Coordination.Tests.Contract.Texts;
 
 namespace Broker.Coordination.Tests.Etcd;
@@ -124,10 +126,10 @@ public sealed class OutcomeTests(OneMember etcd)
         var options = cluster.Access;
         await using var store = EtcdMetadataStore.Open(options);
         await store.CommitAsync(Do(Put("a", "1"))).Soon("the first transaction");
-        var marks = Google.Protobuf.ByteString.CopyFromUtf8($"{options.KeyPrefix}commits/");
-        var end = Google.Protobuf.ByteString.CopyFromUtf8($"{options.KeyPrefix}commits0");
-        var delete = new Broker.Coordination.Etcd.Proto.DeleteRangeRequest { Key = marks, RangeEnd = end };
-        var request = new Broker.Coordination.Etcd.Proto.TxnRequest { Success = { new Broker.Coordination.Etcd.Proto.RequestOp { RequestDeleteRange = delete } } };
+        var marks = ByteString.CopyFromUtf8($"{options.KeyPrefix}commits/");
+        var end = ByteString.CopyFromUtf8($"{options.KeyPrefix}commits0");
+        var delete = new DeleteRangeRequest { Key = marks, RangeEnd = end };
+        var request = new TxnRequest { Success = { new RequestOp { RequestDeleteRange = delete } } };
         Assert.Equal(1, (await cluster.Member.CallAsync(EtcdMethods.Txn, request)).Responses[0].ResponseDeleteRange.Deleted);
         Assert.True((await store.CommitAsync(Do(Put("a", "2"))).Soon("the next transaction")).Succeeded);
     }
@@ -142,10 +144,10 @@ public sealed class OutcomeTests(OneMember etcd)
             await Task.WhenAll(Enumerable.Range(0, 10).Select(i => store.CommitAsync(Do(Put($"k{i}", "1"))))).Soon("transactions");
         }
 
-        var all = new Broker.Coordination.Etcd.Proto.RangeRequest
+        var all = new RangeRequest
         {
-            Key = Google.Protobuf.ByteString.CopyFromUtf8(options.KeyPrefix),
-            RangeEnd = Google.Protobuf.ByteString.CopyFromUtf8(options.KeyPrefix[..^1] + '0'),
+            Key = ByteString.CopyFromUtf8(options.KeyPrefix),
+            RangeEnd = ByteString.CopyFromUtf8(options.KeyPrefix[..^1] + '0'),
         };
         Assert.Equal(10, (await cluster.Member.CallAsync(EtcdMethods.Range, all)).Kvs.Count);
     }

@@ -71,7 +71,7 @@ internal sealed class GrpcChannel : IDisposable
         {
             throw;
         }
-        catch (OperationCanceledException e)
+        catch (OperationCanceledException e) when (late.IsCancellationRequested)
         {
             throw new GrpcException(GrpcStatus.DeadlineExceeded, $"it does not answer within {timeout.TotalMilliseconds:0} ms", inner: e);
         }
@@ -103,7 +103,7 @@ internal sealed class GrpcChannel : IDisposable
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError } =>
             new(GrpcStatus.Unavailable, $"no connection: {cause.GetBaseException().Message}", wasSent: false, cause),
         InvalidProtocolBufferException => new(GrpcStatus.Internal, $"the answer cannot be read: {cause.Message}", inner: cause),
-        _ when cause.GetBaseException() is ObjectDisposedException => new(GrpcStatus.Unavailable, "it has closed the connection", inner: cause),
+        _ when cause.GetBaseException() is ObjectDisposedException or OperationCanceledException => new(GrpcStatus.Unavailable, "it has closed the connection", inner: cause),
         _ => new(GrpcStatus.Unavailable, $"the connection is broken: {cause.GetBaseException().Message}", inner: cause),
     };
 

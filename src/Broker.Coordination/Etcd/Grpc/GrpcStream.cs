@@ -31,8 +31,9 @@ internal sealed class GrpcStream<TResponse>(MessageParser<TResponse> parser) : I
             await stream.WriteAsync(GrpcFrames.Encode(message), cancellationToken);
             await stream.FlushAsync(cancellationToken);
         }
-        catch (Exception e) when (e is not (GrpcException or OperationCanceledException))
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
+            // Also when it was cancelled: so HTTP calls it when the server has reset the stream.
             throw GrpcChannel.Broken(e);
         }
     }

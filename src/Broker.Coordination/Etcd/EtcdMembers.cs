@@ -72,8 +72,14 @@ internal sealed class EtcdMembers : IDisposable
 
     /// <summary>All answers must come from one cluster: revisions of another one, be it a wrong address or an etcd that was set up anew, mean nothing here.</summary>
     /// <exception cref="MetadataUnavailableException">This one does not.</exception>
-    public void CheckCluster(int member, ResponseHeader header)
+    /// <exception cref="GrpcException">It does not say from which.</exception>
+    public void CheckCluster(int member, ResponseHeader? header)
     {
+        if (header is null)
+        {
+            throw new GrpcException(GrpcStatus.Internal, "the answer does not say from which cluster it comes, so it is no etcd");
+        }
+
         var known = Interlocked.CompareExchange(ref _cluster, header.ClusterId, 0);
         if (known != 0 && known != header.ClusterId)
         {

@@ -1,5 +1,6 @@
 using Broker.Coordination.Etcd.Grpc;
 using Broker.Coordination.Etcd.Proto;
+using Google.Protobuf;
 
 namespace Broker.Coordination.Etcd;
 
@@ -108,7 +109,7 @@ public sealed partial class EtcdMetadataStore : IMetadataStore
                 return new MetadataSnapshot(request.Revision, values);
             }
 
-            request.Key = _keys.Of(values[^1].Key + '\0'); // the first key behind it
+            request.Key = ByteString.CopyFrom([.. page.Kvs[^1].Key.Span, 0]); // the first key behind it
         }
     }
 

@@ -15,11 +15,13 @@ internal sealed class EtcdProxy : IAsyncDisposable
     private const int FrameHeaderBytes = 9;
     private const byte Headers = 1;
     private const byte Reset = 3;
+    private const byte InternalError = 2;
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _closed = new();
     private readonly Uri _target;
     private readonly Lock _gate = new();
     private readonly List<TcpClient> _sockets = [];
+    private int _resets;
     private TaskCompletionSource _requests = Open();
     private TaskCompletionSource _answers = Open();
     private TaskCompletionSource _nextAnswer = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -48,6 +50,9 @@ internal sealed class EtcdProxy : IAsyncDisposable
         _requests.TrySetResult();
         _answers.TrySetResult();
     }
+
+    /// <summary>Resets the next streams instead of passing them on.</summary>
+    public void ResetStreams(int count) => Volatile.Write(ref _resets, count);
 
     /// <summary>Breaks all connections.</summary>
     public void Cut()
@@ -96,6 +101,7 @@ internal sealed class EtcdProxy : IAsyncDisposable
     private async Task PassAsync(NetworkStream from, NetworkStream to, bool isRequest)
     {
         var held = Channel.CreateUnbounded<byte[]>();
+        var reset = new HashSet<int>();
         var writing = WriteAsync(held.Reader, to, isRequest);
         try
         {
@@ -108,7 +114,17 @@ internal sealed class EtcdProxy : IAsyncDisposable
 
             while (!writing.IsCompleted)
             {
-                if (await ReadFrameAsync(from, isRequest) is { } frame)
+                if (await ReadFrameAsync(from, isRequest) is not { } frame)
+                {
+                    continue;
+                }
+
+                if (isRequest && frame[3] == Headers && Interlocked.Decrement(ref _resets) >= 0)
+                {
+                    reset.Add(BinaryPrimitives.ReadInt32BigEndian(frame.AsSpan(5)));
+                    await from.WriteAsync(NewReset(frame.AsMemory(5, 4)));
+                }
+                else if (!reset.Contains(BinaryPrimitives.ReadInt32BigEndian(frame.AsSpan(5))))
                 {
                     held.Writer.TryWrite(frame);
                 }
@@ -122,6 +138,8 @@ internal sealed class EtcdProxy : IAsyncDisposable
             await from.DisposeAsync();
         }
     }
+
+    private static byte[] NewReset(ReadOnlyMemory<byte> stream) => [0, 0, 4, Reset, 0, .. stream.Span, 0, 0, 0, InternalError];
 
     private async Task WriteAsync(ChannelReader<byte[]> frames, NetworkStream to, bool isRequest)
     {

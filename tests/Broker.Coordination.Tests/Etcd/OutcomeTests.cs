@@ -10,7 +10,7 @@ namespace Broker.Coordination.Tests.Etcd;
 [Collection(nameof(OneMember))]
 public sealed class OutcomeTests(OneMember etcd)
 {
-    private static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(500);
 
     [Fact]
     public async Task A_transaction_whose_answer_was_lost_is_found_to_have_taken_place()
@@ -70,7 +70,7 @@ public sealed class OutcomeTests(OneMember etcd)
         proxy.HoldAnswers();
         var unknown = await Assert.ThrowsAsync<MetadataUnavailableException>(() => store.CommitAsync(Do(Put("a", "2"))).Soon("the end of the patience"));
         Assert.False(unknown.NothingChanged);
-        Assert.Contains($"{proxy.Address}: it does not answer within 300 ms", unknown.Message, StringComparison.Ordinal);
+        Assert.Contains($"{proxy.Address}: it does not answer within 500 ms", unknown.Message, StringComparison.Ordinal);
         proxy.Release();
         Assert.Equal("a=2", (await store.ReadAsync("").Soon("a read")).Text());
     }

@@ -75,7 +75,7 @@ public sealed class TlsTests : IAsyncLifetime
         Assert.Contains("must be a user of etcd with a role", refused.Message, StringComparison.Ordinal);
     }
 
-    private static EtcdOptions Impatient(EtcdOptions options) => options with { TryTimeout = TimeSpan.FromMilliseconds(500), Patience = TimeSpan.FromSeconds(1) };
+    private static EtcdOptions Impatient(EtcdOptions options) => options with { TryTimeout = TimeSpan.FromSeconds(1), Patience = TimeSpan.FromSeconds(1) };
 
     private static async Task PostAsync(HttpClient gateway, string path, string body)
     {

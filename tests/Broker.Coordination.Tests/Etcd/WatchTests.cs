@@ -15,7 +15,7 @@ public sealed class WatchTests(OneMember etcd)
         var cluster = await etcd.StartedAsync();
         await using var proxy = new EtcdProxy(cluster.Member.Address);
         await using var store = Open(cluster, proxy.Address, cluster.Member.Address);
-        await using var writer = cluster.Open(options => options with { KeyPrefix = Prefix(cluster) });
+        await using var writer = cluster.Open(options => options with { KeyPrefix = Prefix() });
         await using var watch = new WatchReader(store, "", 0);
         await writer.CommitAsync(Do(Put("a", "1"))).Soon("a transaction");
         Assert.Equal("a=1", (await watch.NextAsync()).Text());
@@ -31,7 +31,7 @@ public sealed class WatchTests(OneMember etcd)
         var cluster = await etcd.StartedAsync();
         await using var proxy = new EtcdProxy(cluster.Member.Address);
         await using var store = Open(cluster, proxy.Address);
-        await using var writer = cluster.Open(options => options with { KeyPrefix = Prefix(cluster) });
+        await using var writer = cluster.Open(options => options with { KeyPrefix = Prefix() });
         await using var watch = new WatchReader(store, "", 0);
         for (var i = 0; i < 20; i++)
         {
@@ -66,7 +66,7 @@ public sealed class WatchTests(OneMember etcd)
         var cluster = await etcd.StartedAsync();
         await using var proxy = new EtcdProxy(cluster.Member.Address);
         await using var store = Open(cluster, proxy.Address);
-        await using var writer = cluster.Open(options => options with { KeyPrefix = Prefix(cluster) });
+        await using var writer = cluster.Open(options => options with { KeyPrefix = Prefix() });
         await using var watch = new WatchReader(store, "", 0);
         await writer.CommitAsync(Do(Put("a", "1"))).Soon("a transaction");
         Assert.Equal("a=1", (await watch.NextAsync()).Text());
@@ -86,7 +86,7 @@ public sealed class WatchTests(OneMember etcd)
         var cluster = await etcd.StartedAsync();
         await using var proxy = new EtcdProxy(cluster.Member.Address);
         await using var store = EtcdMetadataStore.Open(Options(cluster, proxy.Address, EtcdCluster.DeadEndpoint()) with { WatchPatience = TimeSpan.FromSeconds(1.5) });
-        await using var writer = cluster.Open(options => options with { KeyPrefix = Prefix(cluster) });
+        await using var writer = cluster.Open(options => options with { KeyPrefix = Prefix() });
         await using var watch = new WatchReader(store, "", (await writer.ReadAsync("").Soon("a read")).Revision);
         var next = watch.NextAsync();
         await Assert.ThrowsAsync<TimeoutException>(() => next.WaitAsync(TimeSpan.FromSeconds(2))); // longer than its patience
@@ -139,14 +139,15 @@ public sealed class WatchTests(OneMember etcd)
         }
     }
 
-    private static string Prefix(EtcdCluster cluster) => $"/broker/{System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(cluster):x}/{TestContext.Current.Test!.UniqueID}/";
+    // The same for all stores of a test.
+    private static string Prefix() => $"/broker/{TestContext.Current.Test!.UniqueID}/";
 
     private static EtcdMetadataStore Open(EtcdCluster cluster, params Uri[] endpoints) => EtcdMetadataStore.Open(Options(cluster, endpoints));
 
     private static EtcdOptions Options(EtcdCluster cluster, params Uri[] endpoints) => cluster.Access with
     {
         Endpoints = endpoints,
-        KeyPrefix = Prefix(cluster),
+        KeyPrefix = Prefix(),
         TryTimeout = TimeSpan.FromMilliseconds(300),
         Patience = TimeSpan.FromSeconds(1),
         WatchSilence = TimeSpan.FromMilliseconds(200),

@@ -1,0 +1,135 @@
+namespace Broker.Machines.Replication;
+
+/// <summary>Following.</summary>
+public sealed partial class ReplicaMachine
+{
+    private long _session; // counts up within this life
+    private TimeSpan _heardAt;
+    private bool _isAligned; // in this session
+    private bool _isInstalling; // until it is done, there is no log to speak of
+    private long _installEpoch;
+    private bool _isRefusing; // this epoch's leader
+    private ulong _leaderCommitted;
+
+    /// <summary>The state that came with a snapshot is on the disk, in the place of the log.</summary>
+    /// <param name="log">What it stands for.</param>
+    /// <param name="now">Time since some moment.</param>
+    public void HandleInstalled(Lineage log, TimeSpan now)
+    {
+        _now = now;
+        _log = new Lineage(log.Last + 1, log.Eras, log.Last);
+        _log.ForgetBefore(log.Last + 1);
+        CertainIndex = log.Last;
+        NoteCommitted(log.Last);
+        _isInstalling = false;
+        if (CurrentRole != Role.Following)
+        {
+            return;
+        }
+
+        if (_installEpoch == Epoch)
+        {
+            _isAligned = true;
+            Acknowledge();
+        }
+        else
+        {
+            Follow(); // another leader since
+        }
+    }
+
+    /// <summary>Begins to follow, or begins again: whatever was on its way counts no more.</summary>
+    private void Follow()
+    {
+        if (_isInstalling || _isRefusing)
+        {
+            return;
+        }
+
+        _session++;
+        _isAligned = false;
+        _heardAt = _now;
+        _leaderCommitted = 0;
+        Emit(new ReplicaEffect.Send(
+            _assignment!.Leader!.Value.Node, new ReplicaMessage.Follow(Epoch, _session, _life, _self, new Lineage(_log.First, _log.Eras, _log.Last))));
+    }
+
+    private void HandleFromLeader(ReplicaMessage message)
+    {
+        if (_isAligned || message is ReplicaMessage.Align or ReplicaMessage.Snapshot)
+        {
+            _heardAt = _now;
+        }
+
+        switch (message)
+        {
+            case ReplicaMessage.Align m:
+                Align(m.CommonEnd);
+                break;
+            case ReplicaMessage.Snapshot m:
+                Invariant.That(m.Log.Last >= CommittedIndex, "a snapshot has all that is committed");
+                _isInstalling = true;
+                _installEpoch = Epoch;
+                Emit(new ReplicaEffect.Install(m.Log));
+                break;
+            case ReplicaMessage.Records m when _isAligned:
+                Write(m);
+                break;
+            case ReplicaMessage.Beat m when _isAligned:
+                _leaderCommitted = Math.Max(_leaderCommitted, m.Committed);
+                Acknowledge();
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void Align(ulong commonEnd)
+    {
+        if (commonEnd < CommittedIndex)
+        {
+            _isRefusing = true; // not a race: the leader was made one by force, or its disk has lost records
+            Emit(new ReplicaEffect.Refuse(commonEnd + 1, CommittedIndex));
+            return;
+        }
+
+        if (commonEnd < _log.Last)
+        {
+            _log.CutFrom(commonEnd + 1);
+            CertainIndex = Math.Min(CertainIndex, commonEnd);
+            Emit(new ReplicaEffect.Cut(commonEnd + 1));
+        }
+
+        _isAligned = true;
+        Acknowledge();
+    }
+
+    private void Write(ReplicaMessage.Records message)
+    {
+        if (message.First != _log.Last + 1)
+        {
+            Follow(); // the link broke, and came up again before anybody had noticed
+            return;
+        }
+
+        foreach (var run in message.Runs)
+        {
+            _log.Append(run.Epoch, run.Count);
+        }
+
+        _leaderCommitted = Math.Max(_leaderCommitted, message.Committed);
+        Emit(new ReplicaEffect.Write(message.First, message.Runs));
+        NoteCommitted(Math.Min(_leaderCommitted, CertainIndex));
+    }
+
+    private void Acknowledge()
+    {
+        if (!_isAligned)
+        {
+            return; // what is on the disk may not be what the leader has
+        }
+
+        NoteCommitted(Math.Min(_leaderCommitted, CertainIndex));
+        Emit(new ReplicaEffect.Send(_assignment!.Leader!.Value.Node, new ReplicaMessage.Acknowledge(Epoch, _session, CertainIndex)));
+    }
+}

@@ -1,0 +1,20 @@
+namespace Broker.Machines.Replication;
+
+/// <summary>How replicas of a shard follow each other.</summary>
+public sealed record ReplicaOptions
+{
+    /// <summary>Replicas that the in-sync set has at least, unless it began with fewer. Default 2; at least 1.</summary>
+    public int MinInSync { get; init; } = 2;
+
+    /// <summary>A member of the in-sync set that has not reached the end of the log for so long is to leave it. Default 3 s.</summary>
+    public TimeSpan MaxLag { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Likewise for one whose link is down. Default 300 ms: writes wait for it.</summary>
+    public TimeSpan MaxLinkDown { get; init; } = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>A follower that has heard nothing from its leader for so long asks again. Default 1 s; more than the time between two ticks of the leader.</summary>
+    public TimeSpan MaxSilence { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Records on their way to one follower, unacknowledged. Default 4,096; at least 1.</summary>
+    public int MaxUnacknowledged { get; init; } = 4096;
+}

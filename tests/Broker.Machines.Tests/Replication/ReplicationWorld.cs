@@ -1,0 +1,343 @@
+using Broker.Machines.Cluster;
+using Broker.Machines.Replication;
+
+namespace Broker.Machines.Tests.Replication;
+
+/// <summary>
+/// Some nodes with a replica each, a network, disks, a metadata store and a time of their own, everything from one seed: the same seed is the same run.
+/// </summary>
+internal sealed class ReplicationWorld
+{
+    private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(20);
+    private readonly Random _random;
+    private readonly PriorityQueue<Action, (TimeSpan, long)> _events = new();
+    private readonly Dictionary<(string, string), TimeSpan> _lastArrival = [];
+    private readonly HashSet<(string, string)> _cut = []; // pairs between which nothing arrives, in order
+    private readonly Dictionary<(string, string), int> _links = []; // generation of the link of a pair: what was sent on an earlier one is lost
+    private long _eventNumber;
+    private long _valueNumber;
+    private long _incarnation;
+    private int _stores;
+    private bool _isCalm;
+
+    public ReplicationWorld(int seed, int nodes)
+    {
+        _random = new Random(seed);
+        Options = new ReplicaOptions { MinInSync = Math.Min(2, nodes), MaxUnacknowledged = _random.Next(10, 60) };
+        Replicas = [.. Enumerable.Range(0, nodes).Select(i => new SimulatedReplica(this, $"n{i}"))];
+        foreach (var replica in Replicas)
+        {
+            replica.Disk.Replace(++_stores);
+            Begin(replica);
+        }
+
+        Metadata = new SimulatedMetadata(new ShardAssignment(
+            0, 1, Replicas[0].Life, [.. Replicas.Select(r => new ReplicaId(r.Name, r.Disk.Store))], [.. Replicas.Select(r => r.Name)]));
+        foreach (var replica in Replicas)
+        {
+            Metadata.Alive[replica.Name] = (replica.Life, replica.Disk.Store);
+            Watch(replica);
+            Tick(replica);
+        }
+
+        Coordinate();
+        Publish();
+    }
+
+    public TimeSpan Now { get; private set; }
+
+    public ReplicaOptions Options { get; }
+
+    public IReadOnlyList<SimulatedReplica> Replicas { get; }
+
+    public SimulatedMetadata Metadata { get; }
+
+    public ReplicationHistory History { get; } = new();
+
+    public string NextValue() => $"v{++_valueNumber}";
+
+    public TimeSpan DiskDelay() => TimeSpan.FromMilliseconds(_random.Next(20) == 0 ? _random.Next(400) : _random.Next(8));
+
+    public bool IsConnected(SimulatedReplica one, SimulatedReplica other) => other.IsRunning && one.IsRunning && !_cut.Contains(Pair(one.Name, other.Name));
+
+    public void Later(TimeSpan delay, Action what) => _events.Enqueue(what, (Now + delay, ++_eventNumber));
+
+    /// <summary>Lets faults happen for a while, then none, and checks that everything is well again.</summary>
+    public void Run(int faults)
+    {
+        for (var i = 0; i < faults; i++)
+        {
+            Advance(TimeSpan.FromMilliseconds(_random.Next(1500)));
+            Fault();
+        }
+
+        Heal();
+        Advance(s_quiet);
+        Check();
+    }
+
+    public void Send(SimulatedReplica from, string to, ReplicaMessage message, IReadOnlyDictionary<ulong, string>? values)
+    {
+        var receiver = Replicas.Single(r => r.Name == to);
+        if (!IsConnected(from, receiver))
+        {
+            return;
+        }
+
+        var link = _links.GetValueOrDefault(Pair(from.Name, to));
+        var arrival = Now + TimeSpan.FromMilliseconds(_random.Next(30) == 0 ? _random.Next(300) : _random.Next(5));
+        if (_lastArrival.TryGetValue((from.Name, to), out var last) && last > arrival)
+        {
+            arrival = last; // in order
+        }
+
+        _lastArrival[(from.Name, to)] = arrival;
+        receiver.Later(arrival - Now, _ =>
+        {
+            if (link == _links.GetValueOrDefault(Pair(from.Name, to)))
+            {
+                receiver.Receive(from.Name, message, values);
+            }
+        });
+    }
+
+    public void Propose(SimulatedReplica from, ReplicaEffect.Propose proposal)
+    {
+        var answered = _isCalm || _random.Next(4) > 0;
+        var carriedOut = _isCalm || _random.Next(6) > 0;
+        var mayComeLate = !carriedOut && _random.Next(2) == 0;
+        if (!from.HasMetadata)
+        {
+            from.Later(Delay(500), m => m.HandleProposalFailed(proposal.Revision, nothingChanged: true));
+            return;
+        }
+
+        if (carriedOut || mayComeLate)
+        {
+            Later(mayComeLate ? Delay(3000) : Delay(10), () =>
+            {
+                var isAlive = proposal.Added is not { } added || (Metadata.Alive.TryGetValue(added.Node, out var alive) && alive.Life == added);
+                var changed = isAlive && Metadata.TryChange(proposal.Revision, proposal.To);
+                if (answered && !mayComeLate && !changed)
+                {
+                    from.Later(Delay(5), m => m.HandleProposalFailed(proposal.Revision, nothingChanged: true));
+                }
+            });
+        }
+
+        if (!answered || !carriedOut)
+        {
+            from.Later(Delay(1000), m => m.HandleProposalFailed(proposal.Revision, nothingChanged: !carriedOut && !mayComeLate && answered)); // else nobody knows
+        }
+    }
+
+    private static (string, string) Pair(string one, string other) => string.CompareOrdinal(one, other) < 0 ? (one, other) : (other, one);
+
+    private TimeSpan Delay(int maxMilliseconds) => TimeSpan.FromMilliseconds(_random.Next(maxMilliseconds + 1));
+
+    private SimulatedReplica Any() => Replicas[_random.Next(Replicas.Count)];
+
+    private void Advance(TimeSpan time)
+    {
+        var end = Now + time;
+        while (_events.TryPeek(out _, out var due) && due.Item1 <= end)
+        {
+            Now = due.Item1;
+            _events.Dequeue()();
+        }
+
+        Now = end;
+    }
+
+    private void Begin(SimulatedReplica replica)
+    {
+        replica.Start(++_incarnation);
+        foreach (var other in Replicas.Where(r => r != replica && r.IsRunning))
+        {
+            ResetLink(replica, other);
+        }
+    }
+
+    private void Fault()
+    {
+        var replica = Any();
+        switch (_random.Next(10))
+        {
+            case 0 or 1 when replica.IsRunning:
+                Crash(replica);
+                break;
+            case 0 or 1 or 2 when !replica.IsRunning:
+                Restart(replica);
+                break;
+            case 3 when !replica.IsRunning && MayLoseItsDisk(replica):
+                replica.Disk.Replace(++_stores);
+                Restart(replica);
+                break;
+            case 4:
+                Toggle(replica, Any());
+                break;
+            case 5:
+                replica.IsPaused = !replica.IsPaused;
+                break;
+            case 6:
+                replica.HasMetadata = !replica.HasMetadata;
+                break;
+            case 7:
+                Metadata.Elect(_random, Options.MinInSync, evenIfAlive: true);
+                break;
+            case 8:
+                replica.Retire(_random);
+                break;
+            default:
+                ResetLink(replica, Any());
+                break;
+        }
+    }
+
+    /// <summary>One disk at a time: with more, something is lost that nobody can bring back.</summary>
+    private bool MayLoseItsDisk(SimulatedReplica replica)
+    {
+        var inSync = Metadata.Assignment.InSync;
+        var intact = inSync.Where(m => Replicas.Single(r => r.Name == m.Node).Disk.Store == m.Store).ToList();
+        return inSync.All(m => m.Node != replica.Name) || intact.Count == Replicas.Count;
+    }
+
+    private void Crash(SimulatedReplica replica)
+    {
+        replica.Crash(_random);
+        foreach (var other in Replicas.Where(r => r != replica))
+        {
+            BreakLink(replica, other);
+        }
+    }
+
+    private void Restart(SimulatedReplica replica)
+    {
+        replica.IsPaused = false;
+        Begin(replica);
+        Metadata.Alive[replica.Name] = (replica.Life, replica.Disk.Store);
+    }
+
+    private void Toggle(SimulatedReplica one, SimulatedReplica other)
+    {
+        if (one != other && !_cut.Remove(Pair(one.Name, other.Name)))
+        {
+            _cut.Add(Pair(one.Name, other.Name));
+            BreakLink(one, other);
+        }
+        else if (one != other)
+        {
+            ResetLink(one, other);
+        }
+    }
+
+    /// <summary>What was on its way is lost, and both ends hear that the link is down.</summary>
+    private void BreakLink(SimulatedReplica one, SimulatedReplica other)
+    {
+        _links[Pair(one.Name, other.Name)] = _links.GetValueOrDefault(Pair(one.Name, other.Name)) + 1;
+        one.Later(Delay(300), m => m.HandleLink(other.Name, isUp: false, Now));
+        other.Later(Delay(300), m => m.HandleLink(one.Name, isUp: false, Now));
+    }
+
+    private void ResetLink(SimulatedReplica one, SimulatedReplica other)
+    {
+        if (one == other)
+        {
+            return;
+        }
+
+        BreakLink(one, other);
+        Later(TimeSpan.FromMilliseconds(301 + _random.Next(200)), () =>
+        {
+            if (IsConnected(one, other))
+            {
+                one.Later(Delay(20), m => m.HandleLink(other.Name, isUp: true, Now));
+                other.Later(Delay(20), m => m.HandleLink(one.Name, isUp: true, Now));
+            }
+        });
+    }
+
+    private void Heal()
+    {
+        _isCalm = true;
+        _cut.Clear();
+        foreach (var replica in Replicas)
+        {
+            replica.HasMetadata = true;
+            replica.IsPaused = false;
+            if (!replica.IsRunning)
+            {
+                Restart(replica);
+            }
+        }
+
+        foreach (var one in Replicas)
+        {
+            foreach (var other in Replicas.Where(r => string.CompareOrdinal(one.Name, r.Name) < 0))
+            {
+                ResetLink(one, other);
+            }
+        }
+    }
+
+    /// <summary>A node sees the newest assignment sooner or later, and not each.</summary>
+    private void Watch(SimulatedReplica replica)
+    {
+        if (replica is { IsRunning: true, HasMetadata: true })
+        {
+            var (assignment, revision) = (Metadata.Assignment, Metadata.Revision);
+            replica.Later(Delay(10), m => m.HandleAssignment(assignment, revision, Now));
+        }
+
+        Later(Delay(_random.Next(10) == 0 ? 2000 : 60), () => Watch(replica));
+    }
+
+    private void Tick(SimulatedReplica replica)
+    {
+        if (replica.IsRunning)
+        {
+            replica.Later(TimeSpan.Zero, m => m.HandleTick(Now));
+        }
+
+        Later(TimeSpan.FromMilliseconds(100), () => Tick(replica));
+    }
+
+    /// <summary>Leases end some time after their owners do, now and then although they have not.</summary>
+    private void Coordinate()
+    {
+        foreach (var replica in Replicas)
+        {
+            var isThere = replica is { IsRunning: true, IsPaused: false, HasMetadata: true };
+            if (isThere && Metadata.Alive.TryAdd(replica.Name, (replica.Life, replica.Disk.Store)))
+            {
+                // back before anybody had taken its place, or with a new lease
+            }
+            else if (!isThere && _random.Next(10) == 0)
+            {
+                Metadata.Alive.Remove(replica.Name);
+            }
+        }
+
+        Metadata.Elect(_random, Options.MinInSync, evenIfAlive: false);
+        Later(TimeSpan.FromMilliseconds(150), Coordinate);
+    }
+
+    private void Publish()
+    {
+        Any().Append(_random.Next(1, 6));
+        Later(TimeSpan.FromMilliseconds(_random.Next(1, 60)), Publish);
+    }
+
+    private void Check()
+    {
+        var state = string.Join("\n", Replicas.Select(r => $"{r.Name} with store {r.Disk.Store.ToString()[..8]} {(r.Machine.IsServing ? "serves" : "follows")} in epoch {r.Machine.Epoch}, log {r.Machine.Log}, certain {r.Machine.CertainIndex}, "
+            + $"committed {r.Machine.CommittedIndex}")) + $"\n{Metadata.Assignment} in sync {string.Join(' ', Metadata.Assignment.InSync)}";
+        Assert.True(Replicas.Count(r => r.Machine.IsServing) == 1, state);
+        Assert.True(Replicas.Select(r => r.Name).SequenceEqual(Metadata.Assignment.InSync.Select(m => m.Node).Order(StringComparer.Ordinal)), state);
+        foreach (var replica in Replicas)
+        {
+            Assert.True(History.CommittedUpTo - replica.Machine.CommittedIndex < 1000, $"{replica.Name} knows of {replica.Machine.CommittedIndex} of {History.CommittedUpTo} committed records");
+            History.CheckComplete(replica.Name, Math.Max(replica.Machine.Log.Last, History.CommittedUpTo), replica.Values);
+        }
+    }
+}

@@ -43,7 +43,8 @@ public class ReplicationSimulationTests
         {
             var world = new ReplicationWorld(seed: 7, nodes: 3);
             world.Run(faults: 20);
-            return $"{world.Metadata.Revision} {world.Metadata.Assignment.Epoch} {world.History.CommittedUpTo} {world.History.ConfirmedCount} {string.Join(' ', world.Replicas.Select(r => r.Machine.Log))}";
+            var logs = string.Join(' ', world.Replicas.Select(r => r.Machine.Log));
+            return $"{world.Metadata.Revision} {world.Metadata.Assignment.Epoch} {world.History.CommittedUpTo} {world.History.ConfirmedCount} {logs}";
         }).ToList();
         Assert.Equal(runs[0], runs[1]);
     }

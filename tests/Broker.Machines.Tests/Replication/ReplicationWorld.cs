@@ -330,8 +330,7 @@ internal sealed class ReplicationWorld
 
     private void Check()
     {
-        var state = string.Join("\n", Replicas.Select(r => $"{r.Name} with store {r.Disk.Store.ToString()[..8]} {(r.Machine.IsServing ? "serves" : "follows")} in epoch {r.Machine.Epoch}, log {r.Machine.Log}, certain {r.Machine.CertainIndex}, "
-            + $"committed {r.Machine.CommittedIndex}")) + $"\n{Metadata.Assignment} in sync {string.Join(' ', Metadata.Assignment.InSync)}";
+        var state = $"{Metadata.Assignment} in sync {string.Join(' ', Metadata.Assignment.InSync)}\n" + string.Join('\n', Replicas.Select(Describe));
         Assert.True(Replicas.Count(r => r.Machine.IsServing) == 1, state);
         Assert.True(Replicas.Select(r => r.Name).SequenceEqual(Metadata.Assignment.InSync.Select(m => m.Node).Order(StringComparer.Ordinal)), state);
         foreach (var replica in Replicas)
@@ -339,5 +338,12 @@ internal sealed class ReplicationWorld
             Assert.True(History.CommittedUpTo - replica.Machine.CommittedIndex < 1000, $"{replica.Name} knows of {replica.Machine.CommittedIndex} of {History.CommittedUpTo} committed records");
             History.CheckComplete(replica.Name, Math.Max(replica.Machine.Log.Last, History.CommittedUpTo), replica.Values);
         }
+    }
+
+    private static string Describe(SimulatedReplica replica)
+    {
+        var machine = replica.Machine;
+        return $"{replica.Name} with store {replica.Disk.Store.ToString()[..8]} {(machine.IsServing ? "serves" : "does not serve")} in epoch {machine.Epoch}, log {machine.Log}, "
+            + $"certain {machine.CertainIndex}, committed {machine.CommittedIndex}";
     }
 }

@@ -11,14 +11,21 @@ public sealed class CrashTests
     public void Nothing_confirmed_is_lost_and_nothing_settled_comes_back()
     {
         var seen = new Coverage();
-        Seeds.Run(Seeds.Count, seed =>
-        {
-            // Most histories are short, so that there are many; some are long enough for segments to be emptied and copied together.
-            var actions = (seed % 10) switch { 0 => 400, < 4 => 120, _ => 50 };
-            seen.Add(World.Run(new WorldOptions { Seed = seed, Crashes = 1 + (seed % 3), Actions = actions }).Seen);
-        });
+        Seeds.Run(Seeds.Count, seed => seen.Add(World.Run(CrashesOf(seed)).Seen));
         TestContext.Current.SendDiagnosticMessage(seen.ToString());
         seen.Check();
+    }
+
+    /// <summary>Seeds that found something: one in tens of thousands.</summary>
+    [Theory]
+    [InlineData(44750)] // a queue was deleted while its messages were being read: what was gone was reported as damaged
+    public void Histories_that_went_wrong_once_do_not_again(int seed) => World.Run(CrashesOf(seed));
+
+    private static WorldOptions CrashesOf(int seed)
+    {
+        // Most histories are short, so that there are many; some are long enough for segments to be emptied and copied together.
+        var actions = (seed % 10) switch { 0 => 400, < 4 => 120, _ => 50 };
+        return new WorldOptions { Seed = seed, Crashes = 1 + (seed % 3), Actions = actions };
     }
 
     [Fact]
@@ -49,9 +56,15 @@ public sealed class CrashTests
         Damage = (random, disk) =>
         {
             List<string> files = [.. disk.ListFiles("log").Select(f => $"log/{f}"), .. disk.ListFolders("queues").SelectMany(q => disk.ListFiles($"queues/{q}").Select(f => $"queues/{q}/{f}"))];
+            var newest = files.FindLast(f => f.StartsWith("log/", StringComparison.Ordinal));
             for (var i = random.Next(3); i >= 0 && files.Count > 0; i--)
             {
                 var file = files[random.Next(files.Count)];
+                if (file == newest)
+                {
+                    files.Remove(file); // once: damage to both the last group and the mark that vouches for it looks like a torn tail, and nobody can tell
+                }
+
                 var written = disk.ReadAll(file).AsSpan().TrimEnd((byte)0).Length;
                 if (written > 0)
                 {

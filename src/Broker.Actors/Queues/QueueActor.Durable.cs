@@ -98,6 +98,8 @@ internal sealed partial class QueueActor
                 }
 
                 break;
+            case QueueMessage.Loaded when _deleting:
+                break; // its files may be gone already, which is no damage
             case QueueMessage.Loaded m:
                 _loads!.HandleLoaded(m.Result, Machine);
                 break;

@@ -18,7 +18,10 @@ public readonly record struct ReplicaId(string Node, Guid Store);
 /// <param name="Epoch">Grows with each election; at least 1. There is one leader at most in an epoch, replicas remember the highest that they have seen, and refuse lower ones.</param>
 /// <param name="Leader">Who leads in this epoch; <c>null</c> if nobody who could is there.</param>
 /// <param name="InSync">Replicas that have all that is committed. A record is committed when all of them have it. Never fewer than the least number but for a shard that began with fewer.</param>
-/// <param name="Replicas">Nodes that are to have a replica, the preferred leader first. During a move there is one too many; those that are not in sync are catching up.</param>
+/// <param name="Replicas">
+/// Nodes that are to have a replica, the preferred leader first. Those that are not in sync are catching up. During a move there is one too many: the last one goes when the one before it has
+/// caught up.
+/// </param>
 public sealed record ShardAssignment(int Shard, long Epoch, NodeLife? Leader, IReadOnlyList<ReplicaId> InSync, IReadOnlyList<string> Replicas)
 {
     /// <summary>By content.</summary>

@@ -49,14 +49,17 @@ public sealed partial class PlacementMachine
     }
 
     /// <summary>
-    /// Whoever is gone leaves the in-sync set with the election, for the new leader could commit nothing with it; so does a leader that lost its office by suspicion. But the set never
-    /// becomes smaller than it may be: a last replica that lost something, and led again, would take it from all others. The shard stalls instead.
+    /// Whoever is gone leaves the in-sync set with the election, for the new leader could commit nothing with it; so does a leader that lost its office by suspicion.
     /// </summary>
     private IReadOnlyList<ReplicaId> InSyncAfter(PlacementLook look, ShardAssignment shard, PlacedNode elected, PlacedNode? deposed)
     {
-        var serving = look.Serving(shard);
-        IReadOnlyList<ReplicaId> trusted = [.. serving.Where(r => r.Node == elected.Name || deposed is not { IsSuspected: true } || r.Node != deposed.Name)];
-        return trusted.Count >= _options.MinInSync ? trusted : serving.Count >= _options.MinInSync ? serving : shard.InSync;
+        if (deposed is not { IsSuspected: true } || deposed == elected)
+        {
+            return InSyncWithoutGone(look, shard);
+        }
+
+        IReadOnlyList<ReplicaId> trusted = [.. look.Serving(shard).Where(r => r.Node != deposed.Name)];
+        return trusted.Count >= _options.MinInSync ? trusted : InSyncWithoutGone(look, shard);
     }
 
     private static PlacedNode? UncleanLeader(PlacementLook look, PlacementView view, ShardAssignment shard)

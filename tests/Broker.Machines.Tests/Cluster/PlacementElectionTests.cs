@@ -198,6 +198,16 @@ public class PlacementElectionTests
     }
 
     [Fact]
+    public void An_emptied_replica_makes_way_for_its_successor_even_where_there_are_fewer_nodes_than_must_be_in_sync()
+    {
+        var cluster = TestCluster.Of(new PlacementOptions { Shards = 4, MinInSync = 3, GatheringTime = TimeSpan.Zero }, "a", "b");
+        cluster.Settle();
+        cluster.Restart("b", withEmptyDisk: true);
+        cluster.Settle();
+        Assert.All(cluster.Shards.Values, s => Assert.Equal([cluster["a"].Store, cluster["b"].Store], s.InSync.OrderBy(r => r.Node).Select(r => r.Store)));
+    }
+
+    [Fact]
     public void Shards_get_epochs_above_those_used_before_the_metadata_was_restored()
     {
         var cluster = TestCluster.Settled("a", "b", "c");

@@ -44,6 +44,8 @@ internal static class PlacementRules
             var serving = shard.InSync.Where(r => Serves(view, r)).Select(r => NodeOf(view, r.Node)!).ToList();
             var leader = serving.FirstOrDefault(n => n.Name == shard.Leader?.Node);
             Assert.True(leader is null or { State: NodeState.Up } || !serving.Any(n => n is { State: NodeState.Up, Suspected: false }), $"the leader's node is to give it up: {text}");
+            var isUnderWay = leader is not null && shard.Replicas.Count > options.Replicas;
+            Assert.True(!isUnderWay || shard.InSync.Any(r => r.Node == shard.Replicas[^2]) || NodeOf(view, shard.Replicas[^2]) is { } coming && Lives(coming), $"a move to a dead node: {text}");
             foreach (var name in shard.Replicas)
             {
                 var state = NodeOf(view, name)?.State;
@@ -86,7 +88,7 @@ internal static class PlacementRules
         {
             Assert.True(to.InSync.All(from.InSync.Contains), $"the coordinator adds to the in-sync set: {text}");
             Assert.True(
-                to.InSync.Count == from.InSync.Count || to.InSync.Count(r => Serves(view, r)) >= options.MinInSync,
+                to.InSync.Count(r => Serves(view, r)) >= options.MinInSync || from.InSync.Except(to.InSync).All(gone => to.InSync.Any(r => r.Node == gone.Node && Serves(view, r))),
                 $"fewer are in sync than may be: {text}");
         }
     }
@@ -106,6 +108,9 @@ internal static class PlacementRules
         var added = to.Replicas.Except(from.Replicas).ToList();
         Assert.True(added.Count <= 1 && (added.Count == 0 || from.Replicas.All(to.Replicas.Contains)), $"a replica comes and another goes at once: {text}");
         Assert.True(added.All(name => NodeOf(view, name) is { Incarnation: not null, State: NodeState.Up, Suspected: false }), $"a replica on a node that cannot be counted on: {text}");
+        Assert.True(
+            !from.InSync.Any(r => Serves(view, r) && !to.Replicas.Contains(r.Node)) || !to.Replicas.Any(name => CatchesUp(view, to, name)),
+            $"a replica goes before another has caught up: {text}");
         Assert.True(to.Epoch == from.Epoch || to.Replicas.SequenceEqual(from.Replicas), $"an election and a move at once: {text}");
     }
 
@@ -119,12 +124,15 @@ internal static class PlacementRules
 
         Assert.True(isStill, $"a move while nodes come and go: {TestCluster.Text(begun[0])}");
         var after = view.Assignments.Select(a => changes.FirstOrDefault(c => c.To.Shard == a.Shard)?.To ?? a).ToList();
-        var moving = after.Count(s => s.Replicas.Count > options.Replicas || (begun.Any(c => c.To == s) && s.Replicas.Count <= options.Replicas));
+        var moving = after.Count(s => s.Replicas.Count > options.Replicas || begun.Any(c => c.To == s));
         Assert.True(moving <= options.MaxConcurrentMoves, $"{moving} moves at once:\n{string.Join("\n", begun.Select(TestCluster.Text))}");
-        var catchingUp = after.Count(s => s.Replicas.Any(name => NodeOf(view, name) is { State: NodeState.Up or NodeState.Draining } n && Lives(n) && !s.InSync.Contains(new ReplicaId(name, n.Store))));
+        var catchingUp = after.Count(s => s.Replicas.Any(name => CatchesUp(view, s, name)));
         Assert.True(catchingUp <= options.MaxConcurrentMoves, $"{catchingUp} shards catch up at once:\n{string.Join("\n", begun.Select(TestCluster.Text))}");
         Assert.True(begun.All(c => c.From!.Replicas.Count <= options.Replicas), $"another move of a shard that moves: {TestCluster.Text(begun[0])}");
     }
+
+    private static bool CatchesUp(PlacementView view, ShardAssignment shard, string name) =>
+        NodeOf(view, name) is { State: NodeState.Up or NodeState.Draining } node && Lives(node) && !shard.InSync.Contains(new ReplicaId(name, node.Store));
 
     private static ClusterNode? NodeOf(PlacementView view, string name) => view.Nodes.FirstOrDefault(n => n.Name == name);
 

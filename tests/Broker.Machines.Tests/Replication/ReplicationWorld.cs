@@ -18,21 +18,31 @@ internal sealed class ReplicationWorld
     private long _valueNumber;
     private long _incarnation;
     private int _stores;
+    private PlacementMachine _coordinator;
     private bool _isCalm;
 
     public ReplicationWorld(int seed, int nodes)
     {
         _random = new Random(seed);
+        Placement = new PlacementOptions
+        {
+            Shards = 1,
+            Replicas = Math.Min(3, nodes),
+            MinInSync = Math.Min(2, nodes),
+            StillTime = TimeSpan.FromMilliseconds(500),
+            RebalanceInterval = TimeSpan.FromSeconds(1),
+            GatheringTime = TimeSpan.Zero,
+        };
+        _coordinator = new PlacementMachine(Placement);
         Options = new ReplicaOptions { MinInSync = Math.Min(2, nodes), MaxUnacknowledged = _random.Next(10, 60) };
         Replicas = [.. Enumerable.Range(0, nodes).Select(i => new SimulatedReplica(this, $"n{i}"))];
+        Metadata = new SimulatedMetadata([.. Replicas.Select(r => r.Name)]);
         foreach (var replica in Replicas)
         {
             replica.Disk.Replace(++_stores);
             Begin(replica);
         }
 
-        Metadata = new SimulatedMetadata(new ShardAssignment(
-            0, 1, Replicas[0].Life, [.. Replicas.Select(r => new ReplicaId(r.Name, r.Disk.Store))], [.. Replicas.Select(r => r.Name)]));
         foreach (var replica in Replicas)
         {
             Metadata.Alive[replica.Name] = (replica.Life, replica.Disk.Store);
@@ -48,11 +58,16 @@ internal sealed class ReplicationWorld
 
     public ReplicaOptions Options { get; }
 
+    public PlacementOptions Placement { get; }
+
     public IReadOnlyList<SimulatedReplica> Replicas { get; }
 
     public SimulatedMetadata Metadata { get; }
 
     public ReplicationHistory History { get; } = new();
+
+    /// <summary>What has happened, for a test that wants to know whether enough has.</summary>
+    public HashSet<string> Seen { get; } = [];
 
     public string NextValue() => $"v{++_valueNumber}";
 
@@ -161,7 +176,7 @@ internal sealed class ReplicationWorld
     private void Fault()
     {
         var replica = Any();
-        switch (_random.Next(10))
+        switch (_random.Next(12))
         {
             case 0 or 1 when replica.IsRunning:
                 Crash(replica);
@@ -182,11 +197,17 @@ internal sealed class ReplicationWorld
             case 6:
                 replica.HasMetadata = !replica.HasMetadata;
                 break;
-            case 7:
-                Metadata.Elect(_random, Options.MinInSync, evenIfAlive: true);
+            case 7 when !Metadata.Suspected.Remove(replica.Name):
+                Metadata.Suspected.Add(replica.Name);
                 break;
             case 8:
                 replica.Retire(_random);
+                break;
+            case 9:
+                Metadata.States[replica.Name] = (NodeState)_random.Next(3);
+                break;
+            case 10:
+                _coordinator = new PlacementMachine(Placement); // on another node
                 break;
             default:
                 ResetLink(replica, Any());
@@ -197,9 +218,9 @@ internal sealed class ReplicationWorld
     /// <summary>One disk at a time: with more, something is lost that nobody can bring back.</summary>
     private bool MayLoseItsDisk(SimulatedReplica replica)
     {
-        var inSync = Metadata.Assignment.InSync;
+        var inSync = Metadata.Assignment?.InSync ?? [];
         var intact = inSync.Where(m => Replicas.Single(r => r.Name == m.Node).Disk.Store == m.Store).ToList();
-        return inSync.All(m => m.Node != replica.Name) || intact.Count == Replicas.Count;
+        return inSync.All(m => m.Node != replica.Name) || intact.Count == inSync.Count;
     }
 
     private void Crash(SimulatedReplica replica)
@@ -261,8 +282,10 @@ internal sealed class ReplicationWorld
     {
         _isCalm = true;
         _cut.Clear();
+        Metadata.Suspected.Clear();
         foreach (var replica in Replicas)
         {
+            Metadata.States[replica.Name] = NodeState.Up;
             replica.HasMetadata = true;
             replica.IsPaused = false;
             if (!replica.IsRunning)
@@ -283,9 +306,9 @@ internal sealed class ReplicationWorld
     /// <summary>A node sees the newest assignment sooner or later, and not each.</summary>
     private void Watch(SimulatedReplica replica)
     {
-        if (replica is { IsRunning: true, HasMetadata: true })
+        if (replica is { IsRunning: true, HasMetadata: true } && Metadata.Assignment is { } assignment)
         {
-            var (assignment, revision) = (Metadata.Assignment, Metadata.Revision);
+            var revision = Metadata.Revision;
             replica.Later(Delay(10), m => m.HandleAssignment(assignment, revision, Now));
         }
 
@@ -318,7 +341,17 @@ internal sealed class ReplicationWorld
             }
         }
 
-        Metadata.Elect(_random, Options.MinInSync, evenIfAlive: false);
+        var (view, revision) = (Metadata.View(), Metadata.Revision);
+        Later(Delay(_isCalm || _random.Next(5) > 0 ? 0 : 300), () =>
+        {
+            foreach (var change in _coordinator.Look(view, Now))
+            {
+                if (Metadata.TryChange(revision, change.To)) // else somebody was quicker
+                {
+                    Seen.Add($"{change.Reason}");
+                }
+            }
+        });
         Later(TimeSpan.FromMilliseconds(150), Coordinate);
     }
 
@@ -330,13 +363,15 @@ internal sealed class ReplicationWorld
 
     private void Check()
     {
-        var state = $"{Metadata.Assignment} in sync {string.Join(' ', Metadata.Assignment.InSync)}\n" + string.Join('\n', Replicas.Select(Describe));
-        Assert.True(Replicas.Count(r => r.Machine.IsServing) == 1, state);
-        Assert.True(Replicas.Select(r => r.Name).SequenceEqual(Metadata.Assignment.InSync.Select(m => m.Node).Order(StringComparer.Ordinal)), state);
-        foreach (var replica in Replicas)
+        var assignment = Metadata.Assignment!;
+        var state = $"{assignment} in sync {string.Join(' ', assignment.InSync)} on {string.Join(' ', assignment.Replicas)}\n" + string.Join('\n', Replicas.Select(Describe));
+        Assert.True(Replicas.Where(r => r.Machine.IsServing).Select(r => r.Life).SequenceEqual([assignment.Leader!.Value]), state);
+        Assert.True(assignment.Replicas.Count == Placement.Replicas, state);
+        Assert.True(assignment.Replicas.Order(StringComparer.Ordinal).SequenceEqual(assignment.InSync.Select(m => m.Node).Order(StringComparer.Ordinal)), state);
+        foreach (var replica in Replicas.Where(r => assignment.Replicas.Contains(r.Name)))
         {
-            Assert.True(History.CommittedUpTo - replica.Machine.CommittedIndex < 1000, $"{replica.Name} knows of {replica.Machine.CommittedIndex} of {History.CommittedUpTo} committed records");
-            History.CheckComplete(replica.Name, Math.Max(replica.Machine.Log.Last, History.CommittedUpTo), replica.Values);
+            Assert.True(History.CommittedUpTo - replica.Machine.CommittedIndex < 1000, state);
+            History.CheckComplete(replica.Name, replica.Machine.Log.Last, replica.Values);
         }
     }
 

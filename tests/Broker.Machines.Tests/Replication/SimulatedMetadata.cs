@@ -2,15 +2,20 @@ using Broker.Machines.Cluster;
 
 namespace Broker.Machines.Tests.Replication;
 
-/// <summary>The one value that the cluster agrees on, and who is alive by its leases.</summary>
-internal sealed class SimulatedMetadata(ShardAssignment first)
+/// <summary>What the cluster agrees on: one shard's assignment, who is alive by its lease, and what operators ask of nodes.</summary>
+internal sealed class SimulatedMetadata(IReadOnlyList<string> nodes)
 {
-    public ShardAssignment Assignment { get; private set; } = first;
+    public ShardAssignment? Assignment { get; private set; }
 
     public long Revision { get; private set; } = 1;
 
     /// <summary>Lives whose lease has not ended, by node, with their stores.</summary>
     public Dictionary<string, (NodeLife Life, Guid Store)> Alive { get; } = [];
+
+    public Dictionary<string, NodeState> States { get; } = nodes.ToDictionary(n => n, _ => NodeState.Up);
+
+    /// <summary>Nodes that somebody takes for dead.</summary>
+    public HashSet<string> Suspected { get; } = [];
 
     public bool TryChange(long revision, ShardAssignment to)
     {
@@ -24,28 +29,13 @@ internal sealed class SimulatedMetadata(ShardAssignment first)
         return true;
     }
 
-    /// <summary>What a coordinator does about a leader that is gone, or may be.</summary>
-    public void Elect(Random random, int minInSync, bool evenIfAlive)
+    public PlacementView View() => new()
     {
-        var isThere = Assignment.Leader is { } leader && Alive.TryGetValue(leader.Node, out var alive) && alive.Life == leader;
-        if (isThere && !evenIfAlive)
+        Nodes = [.. nodes.Select(n => (Alive.TryGetValue(n, out var alive) ? new ClusterNode(n, alive.Life.Incarnation, alive.Store) : new ClusterNode(n)) with
         {
-            return;
-        }
-
-        var candidates = Assignment.InSync.Where(r => Alive.TryGetValue(r.Node, out var a) && a.Store == r.Store).ToList();
-        if (candidates.Count == 0)
-        {
-            return;
-        }
-
-        var chosen = candidates[random.Next(candidates.Count)];
-        var remaining = Assignment.InSync.Where(candidates.Contains).ToList();
-        TryChange(Revision, Assignment with
-        {
-            Epoch = Assignment.Epoch + 1,
-            Leader = Alive[chosen.Node].Life,
-            InSync = remaining.Count >= minInSync ? remaining : Assignment.InSync,
-        });
-    }
+            State = States[n],
+            Suspected = Suspected.Contains(n),
+        })],
+        Assignments = Assignment is { } assignment ? [assignment] : [],
+    };
 }

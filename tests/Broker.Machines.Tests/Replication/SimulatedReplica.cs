@@ -147,6 +147,7 @@ internal sealed class SimulatedReplica(ReplicationWorld world, string name)
                     Write(e);
                     break;
                 case ReplicaEffect.Cut e:
+                    world.Seen.Add("records were cut off");
                     Disk.Write(new Note.Cut(e.From));
                     foreach (var index in _values.Keys.Where(i => i >= e.From).ToList())
                     {
@@ -155,6 +156,7 @@ internal sealed class SimulatedReplica(ReplicationWorld world, string name)
 
                     break;
                 case ReplicaEffect.Install e:
+                    world.Seen.Add("a state took the place of a log");
                     Disk.Write(new Note.Installed(e.Log, _arrived!));
                     break;
                 case ReplicaEffect.Send e:
@@ -167,6 +169,7 @@ internal sealed class SimulatedReplica(ReplicationWorld world, string name)
                     world.History.OnLeading(Life, e.Epoch);
                     break;
                 case ReplicaEffect.EndLeading:
+                    world.Seen.Add("a leader ended");
                     _unconfirmed.Clear(); // their publishers hear that nobody knows
                     break;
                 case ReplicaEffect.Propose e:

@@ -27,8 +27,8 @@ public sealed partial class PlacementMachine
             }
 
             var replicas = look.WithPreferredFirst(null, chosen);
-            var leader = look[replicas[0]];
-            var to = new ShardAssignment(number, view.EpochFloor + 1, leader.Life, [.. replicas.Select(name => look[name].Replica)], replicas);
+            var to = new ShardAssignment(number, view.EpochFloor + 1, null, [.. replicas.Select(name => look[name].Replica)], replicas);
+            to = to with { Leader = BestLeader(look, to, to.InSync)!.Life };
             look.Change(null, to, PlacementReason.FirstAssignment, $"on {string.Join(", ", replicas)}");
         }
     }

@@ -74,6 +74,12 @@ public class PlacementAssignmentTests
         cluster.Look();
         Assert.All(cluster.Shards.Values, s => Assert.Equal(["a"], s.Replicas));
 
+        var suspect = TestCluster.Of(AtOnce, "a", "b");
+        suspect.Ask(NodeState.Draining, "a", "b");
+        suspect.Suspect(true, "a");
+        suspect.Look();
+        Assert.All(suspect.Shards.Values, s => Assert.Equal("b", s.Leader!.Value.Node));
+
         var other = TestCluster.Of(AtOnce, "b", "c");
         other.Ask(NodeState.Draining, "b");
         other.Ask(NodeState.Down, "c");

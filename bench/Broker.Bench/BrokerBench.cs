@@ -21,17 +21,18 @@ internal sealed class BrokerBench(BrokerClientOptions options, ChildProcess node
         return (results.Sum(r => r.Rate), (node.CpuTime - cpu).TotalMicroseconds / results.Sum(r => r.Messages));
     }
 
-    /// <summary>Time from publish to confirm at 1,000 messages a second of 1 KiB, while a consumer takes them.</summary>
-    public async Task<Latencies> ConfirmLatencyAsync()
+    /// <summary>Time from publish to confirm at 1,000 messages a second of 1 KiB, while a consumer takes them; on the disk or not.</summary>
+    public async Task<Latencies> ConfirmLatencyAsync(bool durable)
     {
         const string Queue = "bench-latency";
         await using var client = await BrokerClient.ConnectAsync(options);
-        await client.DeclareQueueAsync(Queue, TransientQueue);
+        await client.DeclareQueueAsync(Queue, new QueueOptions { Durable = durable });
         using var stop = new CancellationTokenSource();
         var consuming = DrainAsync(client, Queue, stop.Token);
         var latencies = new Latencies();
         var pending = new List<Task>();
         var body = new byte[1024];
+        var publishing = new PublishOptions { Durable = durable };
         var clock = Stopwatch.StartNew();
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
         for (var sent = 0; clock.Elapsed.TotalSeconds < seconds; await timer.WaitForNextTickAsync())
@@ -52,7 +53,7 @@ internal sealed class BrokerBench(BrokerClientOptions options, ChildProcess node
         async Task MeasureAsync()
         {
             var start = Stopwatch.GetTimestamp();
-            await client.PublishAsync("", Queue, body, TransientMessage);
+            await client.PublishAsync("", Queue, body, publishing);
             var elapsed = Stopwatch.GetElapsedTime(start);
             lock (latencies)
             {

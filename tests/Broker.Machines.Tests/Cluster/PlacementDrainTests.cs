@@ -35,6 +35,18 @@ public class PlacementDrainTests
     }
 
     [Fact]
+    public void Nodes_that_all_drain_do_not_pass_leads_around()
+    {
+        var cluster = TestCluster.Settled("a", "b", "c");
+        cluster.Ask(NodeState.Draining, "a", "b", "c");
+        Assert.Empty(cluster.Look());
+        cluster.Ask(NodeState.Leaving, "a");
+        var drained = cluster.Settle().Where(c => c.Reason == PlacementReason.LeaderDrained).ToList();
+        Assert.NotEmpty(drained);
+        Assert.All(drained, c => Assert.Equal("a", c.From!.Leader!.Value.Node));
+    }
+
+    [Fact]
     public void A_leaving_node_gives_up_its_replicas_once_others_have_them()
     {
         var cluster = TestCluster.Settled("a", "b", "c", "d");

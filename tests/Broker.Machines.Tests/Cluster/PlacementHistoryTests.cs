@@ -11,7 +11,7 @@ public class PlacementHistoryTests
     private static readonly Kind[] Frequencies =
     [
         .. Enumerable.Repeat(Kind.Start, 14), .. Enumerable.Repeat(Kind.Kill, 6), .. Enumerable.Repeat(Kind.KillMany, 1), .. Enumerable.Repeat(Kind.EmptyDisk, 2),
-        .. Enumerable.Repeat(Kind.Suspect, 4), .. Enumerable.Repeat(Kind.Trust, 4), .. Enumerable.Repeat(Kind.Ask, 6), .. Enumerable.Repeat(Kind.Label, 2),
+        .. Enumerable.Repeat(Kind.Suspect, 4), .. Enumerable.Repeat(Kind.Trust, 4), .. Enumerable.Repeat(Kind.Ask, 12), .. Enumerable.Repeat(Kind.Label, 2),
         .. Enumerable.Repeat(Kind.CatchUp, 12), .. Enumerable.Repeat(Kind.CatchUpAll, 8), .. Enumerable.Repeat(Kind.Lag, 6), .. Enumerable.Repeat(Kind.Commit, 12),
         .. Enumerable.Repeat(Kind.Look, 22), .. Enumerable.Repeat(Kind.LookAndLose, 4), .. Enumerable.Repeat(Kind.Wait, 16), .. Enumerable.Repeat(Kind.OtherCoordinator, 2),
         .. Enumerable.Repeat(Kind.Order, 1), .. Enumerable.Repeat(Kind.RestoreMetadata, 1),
@@ -112,7 +112,7 @@ public class PlacementHistoryTests
                 cluster.Suspect(kind == Kind.Suspect, name);
                 break;
             case Kind.Ask:
-                cluster.Ask(y % 9 < 5 ? NodeState.Up : y % 9 < 7 ? NodeState.Draining : y % 9 == 7 ? NodeState.Leaving : NodeState.Down, name);
+                cluster.Ask(y % 9 < 4 ? NodeState.Up : y % 9 < 7 ? NodeState.Draining : y % 9 == 7 ? NodeState.Leaving : NodeState.Down, name);
                 break;
             case Kind.Label:
                 cluster.Label($"z{y % 3}", name);

@@ -150,6 +150,16 @@ public class PlacementMoveTests
     }
 
     [Fact]
+    public void A_move_that_could_not_be_done_is_not_begun()
+    {
+        var cluster = TestCluster.Of(Options with { Shards = 3 }, "a", "b", "c");
+        cluster.Settle();
+        cluster.Kill("b", "c");
+        cluster.Start("d", "e");
+        Assert.DoesNotContain(cluster.Settle(), c => c.Reason == PlacementReason.MoveBegun);
+    }
+
+    [Fact]
     public void Rebalances_are_apart_by_the_interval()
     {
         var cluster = TestCluster.Of(Options, "a", "b", "c");

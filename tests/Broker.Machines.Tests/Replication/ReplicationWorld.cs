@@ -220,7 +220,7 @@ internal sealed class ReplicationWorld
     {
         var inSync = Metadata.Assignment?.InSync ?? [];
         var intact = inSync.Where(m => Replicas.Single(r => r.Name == m.Node).Disk.Store == m.Store).ToList();
-        return inSync.All(m => m.Node != replica.Name) || intact.Count == inSync.Count;
+        return inSync.All(m => m.Node != replica.Name) || (intact.Count == inSync.Count && inSync.Count > 1);
     }
 
     private void Crash(SimulatedReplica replica)
@@ -365,7 +365,7 @@ internal sealed class ReplicationWorld
     {
         var assignment = Metadata.Assignment!;
         var state = $"{assignment} in sync {string.Join(' ', assignment.InSync)} on {string.Join(' ', assignment.Replicas)}\n" + string.Join('\n', Replicas.Select(Describe));
-        Assert.True(Replicas.Where(r => r.Machine.IsServing).Select(r => r.Life).SequenceEqual([assignment.Leader!.Value]), state);
+        Assert.True(assignment.Leader is { } leader && Replicas.Where(r => r.Machine.IsServing).Select(r => r.Life).SequenceEqual([leader]), state);
         Assert.True(assignment.Replicas.Count == Placement.Replicas, state);
         Assert.True(assignment.Replicas.Order(StringComparer.Ordinal).SequenceEqual(assignment.InSync.Select(m => m.Node).Order(StringComparer.Ordinal)), state);
         foreach (var replica in Replicas.Where(r => assignment.Replicas.Contains(r.Name)))

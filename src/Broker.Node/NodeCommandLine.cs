@@ -68,9 +68,14 @@ internal static class NodeCommandLine
     {
         var user = new Option<string>("--user") { Description = "Make a certificate for this user, as USER.pem and USER.key" };
         var role = new Option<CertificateRole>("--role") { Description = "What the user may be", DefaultValueFactory = _ => CertificateRole.Client };
+        var host = new Option<string[]>("--host")
+        {
+            Description = "What clients call the server, besides this machine's own names: a DNS name or an IP address. As often as needed",
+            DefaultValueFactory = _ => [],
+        };
         var command = new Command("certs", "Make development certificates: an authority, a server, a client and an admin, or one more user.")
         {
-            s_data, s_certs, user, role,
+            s_data, s_certs, user, role, host,
         };
         command.SetAction(parsed =>
         {
@@ -78,7 +83,7 @@ internal static class NodeCommandLine
             var folder = parsed.GetValue(s_certs) ?? Path.Combine(data, "certs");
             try
             {
-                var certificates = new DevelopmentCertificates(folder, TimeProvider.System);
+                var certificates = new DevelopmentCertificates(folder, TimeProvider.System, parsed.GetValue(host)!);
                 var made = certificates.Ensure().ToList();
                 if (parsed.GetValue(user) is { } name)
                 {

@@ -9,7 +9,10 @@ namespace Broker.Node.Certificates;
 /// The certificates that let one machine start without a public key infrastructure: <c>ca</c>, <c>server</c>, <c>client</c> and <c>admin</c>,
 /// each a <c>.pem</c> and a <c>.key</c> file of mode 0600. Whatever is missing, unreadable or about to expire is made anew; the rest is left alone.
 /// </summary>
-internal sealed class DevelopmentCertificates(string folder, TimeProvider time)
+/// <param name="folder">Where they are, or will be.</param>
+/// <param name="time">The clock of their validity.</param>
+/// <param name="hosts">What clients may call the server, besides this machine's own names: DNS names and IP addresses. Default: nothing.</param>
+internal sealed class DevelopmentCertificates(string folder, TimeProvider time, params IReadOnlyList<string> hosts)
 {
     private const string Authority = "ca";
     private const string Server = "server";
@@ -19,11 +22,13 @@ internal sealed class DevelopmentCertificates(string folder, TimeProvider time)
 
     /// <summary>Makes what is missing.</summary>
     /// <returns>The names of the certificates that were made, in order; empty if all were there.</returns>
+    /// <exception cref="ArgumentException">One of the hosts is no DNS name or IP address.</exception>
     public IReadOnlyList<string> Ensure()
     {
         var made = new List<string>();
+        var hostNames = HostNames();
         using var authority = LoadOrCreateAuthority(made);
-        EnsureLeaf(authority, Server, CertificateRole.Node, HostNames(), made);
+        EnsureLeaf(authority, Server, CertificateRole.Node, hostNames, made);
         EnsureLeaf(authority, "client", CertificateRole.Client, [], made);
         EnsureLeaf(authority, "admin", CertificateRole.Admin, [], made);
         return made;
@@ -44,11 +49,16 @@ internal sealed class DevelopmentCertificates(string folder, TimeProvider time)
         Write(user, authority.Issue(user, role, role == CertificateRole.Node ? HostNames() : [], time.GetUtcNow()));
     }
 
-    private static IReadOnlyList<string> HostNames()
+    private IReadOnlyList<string> HostNames()
     {
-        var host = Environment.MachineName.ToLowerInvariant();
-        string[] names = ["localhost", host, "127.0.0.1", "::1"];
-        return Uri.CheckHostName(host) == UriHostNameType.Dns ? [.. names.Distinct()] : [.. names.Where(name => name != host)];
+        if (hosts.FirstOrDefault(host => Uri.CheckHostName(host) is not (UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6)) is { } wrong)
+        {
+            throw new ArgumentException($"'{wrong}' cannot name a server: use DNS names and IP addresses");
+        }
+
+        var machine = Environment.MachineName.ToLowerInvariant();
+        string[] names = ["localhost", machine, "127.0.0.1", "::1"];
+        return [.. names.Where(name => name != machine || Uri.CheckHostName(machine) == UriHostNameType.Dns).Concat(hosts).Distinct()];
     }
 
     private DevelopmentAuthority LoadOrCreateAuthority(List<string> made)
@@ -80,9 +90,15 @@ internal sealed class DevelopmentCertificates(string folder, TimeProvider time)
             return;
         }
 
-        Write(name, authority.Issue(name, role, hostNames, time.GetUtcNow()));
+        Write(name, authority.Issue(name, role, hostNames.Union(HostNames(existing)), time.GetUtcNow()));
         made.Add(name);
     }
+
+    // Whoever renews a certificate need not know what its server was once said to be called.
+    private static IEnumerable<string> HostNames(X509Certificate2? existing) =>
+        from extension in existing?.Extensions.OfType<X509SubjectAlternativeNameExtension>() ?? []
+        from name in extension.EnumerateDnsNames().Concat(extension.EnumerateIPAddresses().Select(address => address.ToString()))
+        select name;
 
     private X509Certificate2? Load(string name)
     {

@@ -90,6 +90,35 @@ public sealed class DevelopmentCertificatesTests : IDisposable
         Assert.True(server.MatchesHostname(name));
     }
 
+    [Fact]
+    public void The_server_is_made_anew_for_a_name_that_it_lacks()
+    {
+        Ensure();
+
+        Assert.Equal(["server"], Ensure("broker.example", "192.0.2.7"));
+        using var server = Load("server");
+        Assert.All(["broker.example", "192.0.2.7", "localhost"], name => Assert.True(server.MatchesHostname(name), name));
+        Assert.Empty(Ensure());
+    }
+
+    [Fact]
+    public void A_server_that_is_renewed_keeps_its_names()
+    {
+        Ensure("broker.example", "192.0.2.7");
+        _time.Now += TimeSpan.FromDays(355);
+
+        Assert.Contains("server", Ensure());
+        using var server = Load("server");
+        Assert.All(["broker.example", "192.0.2.7", "localhost"], name => Assert.True(server.MatchesHostname(name), name));
+    }
+
+    [Fact]
+    public void A_name_that_no_server_can_have_is_refused()
+    {
+        Assert.Throws<ArgumentException>(() => Ensure("broker example"));
+        Assert.Empty(Directory.GetFiles(_folder.Path));
+    }
+
     [Theory]
     [InlineData("server", "1.3.6.1.5.5.7.3.1", "broker://role/node")]
     [InlineData("client", "1.3.6.1.5.5.7.3.2", "broker://role/client")]
@@ -145,7 +174,7 @@ public sealed class DevelopmentCertificatesTests : IDisposable
         Assert.Empty(Directory.GetFiles(_folder.Path));
     }
 
-    private IReadOnlyList<string> Ensure() => new DevelopmentCertificates(_folder.Path, _time).Ensure();
+    private IReadOnlyList<string> Ensure(params string[] hosts) => new DevelopmentCertificates(_folder.Path, _time, hosts).Ensure();
 
     private X509Certificate2 Load(string name) => X509Certificate2.CreateFromPemFile(_folder[name + ".pem"], _folder[name + ".key"]);
 

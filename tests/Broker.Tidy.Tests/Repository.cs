@@ -9,7 +9,7 @@ internal static class Repository
     private static readonly string[] s_textEndings =
     [
         ".cs", ".csproj", ".props", ".targets", ".sln", ".slnf", ".sh", ".mjs", ".js", ".ts", ".md", ".json", ".yml", ".yaml", ".txt",
-        ".editorconfig", ".gitignore", ".gitattributes",
+        ".editorconfig", ".gitignore", ".gitattributes", ".dockerignore",
     ];
 
     /// <summary>The folder of Broker.sln.</summary>
@@ -41,9 +41,9 @@ internal static class Repository
         }
     }
 
-    // Scripts of the root have no ending.
+    // Scripts of the root and Dockerfiles have no ending.
     private static bool IsText(string path) => s_textEndings.Any(ending => path.EndsWith(ending, StringComparison.Ordinal))
-        || (Path.GetExtension(path).Length == 0 && Path.GetFileName(path) is "pbm" or "run");
+        || (Path.GetExtension(path).Length == 0 && Path.GetFileName(path) is "pbm" or "run" or "Dockerfile");
 
     private static string FindRoot([CallerFilePath] string here = "")
     {

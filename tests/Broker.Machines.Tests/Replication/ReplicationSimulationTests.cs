@@ -5,11 +5,11 @@ namespace Broker.Machines.Tests.Replication;
 /// <summary>
 /// Replicas of one shard, placed by the real coordinator, under everything that goes wrong: crashes, disks that lose what was not synced or all they had, pauses, broken links, a metadata
 /// store that cannot be reached, answers that do not come, suspicion for no reason, nodes that are to drain or to leave, coordinators that change.
-/// <c>BROKER_REPLICATION_RUNS</c>: how many seeds, default 400; <c>BROKER_REPLICATION_SEED</c>: the first, default 1.
+/// <c>BROKER_REPLICATION_RUNS</c>: how many seeds, default 700; <c>BROKER_REPLICATION_SEED</c>: the first, default 1.
 /// </summary>
 public class ReplicationSimulationTests
 {
-    private static readonly int s_runs = Setting("BROKER_REPLICATION_RUNS") ?? 400;
+    private static readonly int s_runs = Setting("BROKER_REPLICATION_RUNS") ?? 700;
     private static readonly int s_first = Setting("BROKER_REPLICATION_SEED") ?? 1;
 
     private static readonly string[] s_always =

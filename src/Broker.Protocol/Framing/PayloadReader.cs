@@ -60,6 +60,9 @@ internal ref struct PayloadReader(ReadOnlySpan<byte> payload)
 
     public ulong UInt64(string field) => Take(field, 8) is { Length: 8 } bytes ? BinaryPrimitives.ReadUInt64BigEndian(bytes) : 0;
 
+    /// <summary>Sixteen bytes in the order of the text form.</summary>
+    public Guid Guid(string field) => Take(field, 16) is { Length: 16 } bytes ? new Guid(bytes, bigEndian: true) : System.Guid.Empty;
+
     /// <summary>Varint length and so many bytes.</summary>
     public ReadOnlySpan<byte> Bytes(string field, int max) => Take(field, (int)Number(field, (ulong)max));
 

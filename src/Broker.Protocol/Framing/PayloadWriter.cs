@@ -49,6 +49,16 @@ internal ref struct PayloadWriter
         Length += 8;
     }
 
+    public void Guid(Guid value)
+    {
+        if (_writing)
+        {
+            value.TryWriteBytes(_destination[Length..], bigEndian: true, out _);
+        }
+
+        Length += 16;
+    }
+
     public void Raw(scoped ReadOnlySpan<byte> bytes)
     {
         if (_writing)

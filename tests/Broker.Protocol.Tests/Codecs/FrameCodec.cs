@@ -14,6 +14,9 @@ internal delegate bool DecodePayload(ReadOnlySpan<byte> payload, JsonObject? fie
 /// <param name="Type">The frame type, or <c>null</c> if this is a part of a payload.</param>
 internal sealed record FrameCodec(string Name, DecodePayload Decode, FrameType? Type = null)
 {
+    /// <summary>Whether nodes speak it among themselves; its type is then a <see cref="Broker.Protocol.Links.LinkFrameType"/>.</summary>
+    public bool IsOfLinks { get; init; }
+
     public override string ToString() => Name;
 
     /// <summary>Finds the payload in a vector's bytes: behind the frame header, or all of them.</summary>

@@ -15,7 +15,7 @@ internal static partial class FrameCodecs
     private delegate void WriteRanges(ReadOnlySpan<SequenceRange> ranges, IBufferWriter<byte> writer);
 
     public static IReadOnlyList<FrameCodec> All { get; } =
-        [.. Control(), .. Publish(), .. Consume(), .. Request(), .. Admin(), .. Parts()];
+        [.. Control(), .. Publish(), .. Consume(), .. Request(), .. Admin(), .. Parts(), .. Links()];
 
     public static TheoryData<string> Names => [.. All.Select(static codec => codec.Name)];
 

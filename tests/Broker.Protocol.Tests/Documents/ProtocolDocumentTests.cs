@@ -22,7 +22,7 @@ public sealed partial class ProtocolDocumentTests
     [Fact]
     public void The_frame_table_is_the_same_in_both()
     {
-        var expected = FrameCodecs.All.Where(static codec => codec.Type is not null).Select(static codec => ((ulong)codec.Type!.Value, codec.Name)).Order();
+        var expected = FrameCodecs.All.Where(static codec => codec.Type is not null && !codec.IsOfLinks).Select(static codec => ((ulong)codec.Type!.Value, codec.Name)).Order();
         var found = Section("## 4. ").Select(static line => FrameRow().Match(line)).Where(static match => match.Success)
             .Select(static match => (ulong.Parse(match.Groups[1].Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture), match.Groups[2].Value));
         Assert.Equal(expected, found);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json.Nodes;
+using Broker.Protocol.Links;
 using Broker.Protocol.Tests.Codecs;
 
 namespace Broker.Protocol.Tests.Vectors;
@@ -41,8 +42,10 @@ public sealed class GoldenVectorTests
     [Fact]
     public void Every_frame_type_has_a_decoder_and_a_vector()
     {
-        var decoders = FrameCodecs.All.Where(static codec => codec.Type is not null).Select(static codec => codec.Type!.Value);
-        Assert.Equal(Enum.GetValues<FrameType>().Order(), decoders.Order());
+        var decoders = FrameCodecs.All.Where(static codec => codec.Type is not null).ToLookup(static codec => codec.IsOfLinks, static codec => codec.Type!.Value);
+        Assert.Equal(Enum.GetValues<FrameType>().Order(), decoders[false].Order());
+        var links = Enum.GetValues<LinkFrameType>().Where(static type => type != LinkFrameType.Error).Select(static type => (FrameType)type);
+        Assert.Equal(links.Order(), decoders[true].Order());
         Assert.Equal(
             FrameCodecs.All.Select(static codec => codec.Name).Order(StringComparer.Ordinal),
             Samples.All.Select(static sample => sample.Codec).Distinct().Order(StringComparer.Ordinal));

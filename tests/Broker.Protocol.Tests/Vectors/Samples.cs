@@ -37,7 +37,7 @@ internal static class Samples
 
     // After the values that it is made of: static fields are set in the order of the text.
     public static IReadOnlyList<Sample> All { get; } =
-        [.. Control(), .. Publish(), .. Consume(), .. Requests(), .. Answers(), .. Admin(), .. Messages(), .. Bbq()];
+        [.. Control(), .. Publish(), .. Consume(), .. Requests(), .. Answers(), .. Admin(), .. Messages(), .. Bbq(), .. LinkSamples.All];
 
     public static byte[] Message(string exchange, string routingKey, MessageProperties? properties, string body)
     {

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Broker.Protocol.Links;
 
 namespace Broker.Protocol.Tests.Vectors;
 
@@ -22,7 +23,8 @@ internal static class VectorFile
 
     public static void Write(string name, JsonArray vectors)
     {
-        var file = new JsonObject { ["protocol"] = name == "bbq" ? "bbq" : ProtocolInfo.Alpn, ["version"] = ProtocolInfo.Version, ["vectors"] = vectors };
+        var protocol = name switch { "bbq" => "bbq", "links/frames" => LinkInfo.Alpn, _ => ProtocolInfo.Alpn };
+        var file = new JsonObject { ["protocol"] = protocol, ["version"] = ProtocolInfo.Version, ["vectors"] = vectors };
         File.WriteAllText(PathOf(name), file.ToJsonString(s_format) + "\n");
     }
 

@@ -94,8 +94,11 @@ internal abstract class StreamActor : Actor
                 case StreamSignal signal when ReferenceEquals(signal, StreamSignal.Flushed):
                     CompleteFlush();
                     break;
+                case StreamSignal signal when ReferenceEquals(signal, StreamSignal.WritesClosed):
+                    FinishOutput();
+                    break;
                 case StreamSignal:
-                    Context.Stop(Self); // both sides have ended, or did not in time
+                    Context.Stop(Self); // it did not end in time
                     break;
                 default:
                     if (!_outputEnded)
@@ -165,6 +168,9 @@ internal abstract class StreamActor : Actor
 
     /// <summary>The peer has ended its side and all of it was handed over. Default: ends this side too, as soon as it owes nothing.</summary>
     protected virtual void HandleInputEnded() => _endsWhenAnswered = true;
+
+    /// <summary>The peer has everything up to FIN, or takes nothing more. May be called twice. Default: the actor stops.</summary>
+    protected virtual void HandleOutputFinished() => Context.Stop(Self);
 
     protected void MarkWritten() => _dirty = true;
 
@@ -287,8 +293,23 @@ internal abstract class StreamActor : Actor
     private void CompleteFlush()
     {
         IsFlushing = false;
-        _flush.GetAwaiter().GetResult();
+        try
+        {
+            _flush.GetAwaiter().GetResult();
+        }
+        catch (QuicTransportException)
+        {
+            FinishOutput();
+            return;
+        }
+
         HandleFlushed();
+    }
+
+    private void FinishOutput()
+    {
+        _outputEnded = true;
+        HandleOutputFinished();
     }
 
     /// <summary>Everything written so far was taken by the transport.</summary>

@@ -1,0 +1,42 @@
+using Broker.Actors.Runtime;
+
+namespace Broker.Actors.Links;
+
+/// <summary>
+/// Which connections other nodes have to this one. A node that dials again has lost its old connection, which may not be known here yet; as long as that one's streams still hand out messages,
+/// those of the new one must not. Thread-safe.
+/// </summary>
+internal sealed class InboundLinks
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, List<ActorRef>> _links = [];
+
+    /// <summary>Adds a connection of a node.</summary>
+    /// <returns>The node's other ones, which are to end first.</returns>
+    public IReadOnlyList<ActorRef> Enter(string node, ActorRef link)
+    {
+        lock (_gate)
+        {
+            if (!_links.TryGetValue(node, out var links))
+            {
+                _links[node] = links = [];
+            }
+
+            List<ActorRef> others = [.. links];
+            links.Add(link);
+            return others;
+        }
+    }
+
+    /// <summary>By a connection whose streams have all ended.</summary>
+    public void Leave(string node, ActorRef link)
+    {
+        lock (_gate)
+        {
+            if (_links.TryGetValue(node, out var links) && links.Remove(link) && links.Count == 0)
+            {
+                _links.Remove(node);
+            }
+        }
+    }
+}

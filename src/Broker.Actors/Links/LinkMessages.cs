@@ -15,7 +15,9 @@ internal abstract record LinkMessage
     /// <summary>By anybody: tell me <see cref="LinkUp"/> and <see cref="LinkDown"/>, beginning with how it is now. Ends with the subscriber.</summary>
     public sealed record Subscribe(ActorRef Subscriber) : LinkMessage;
 
-    /// <summary>By a shard's actor, after <see cref="LinkUp"/>: open the shard's stream. The answer is <see cref="ShardOpened"/> or <see cref="ShardClosed"/>. The stream ends with its owner.</summary>
+    /// <summary>
+    /// By a shard's actor, after <see cref="LinkUp"/>: open the shard's stream. The answer is <see cref="ShardOpened"/> or <see cref="ShardClosed"/>. The stream ends with its owner.
+    /// </summary>
     public sealed record OpenShard(int Shard, ActorRef Owner) : LinkMessage;
 
     /// <summary>By who knows the members: the node is to be dialled there from the next attempt on.</summary>
@@ -38,14 +40,16 @@ internal sealed record LinkDown(NodeLife Life, ErrorCode Code, string Reason);
 /// <param name="Sender">Belongs to the owner from now on.</param>
 internal sealed record ShardOpened(NodeLife To, ShardSender Sender);
 
-/// <summary>To the owner of a shard's stream: messages have left, and there is room for as many bytes more. For <see cref="ShardSender.HandleRoom"/> of that sender, which may be one of the past.</summary>
+/// <summary>
+/// To the owner of a shard's stream: messages have left, and there is room for as many bytes more. For <see cref="ShardSender.HandleRoom"/> of that sender, which may be one of the past.
+/// </summary>
 internal sealed record ShardRoom(ShardSender Sender, int Bytes);
 
 /// <summary>To the owner of a shard's stream: it is not or no more open. Comes once for each <see cref="LinkMessage.OpenShard"/>, and last.</summary>
 /// <param name="Shard">The shard's number.</param>
 /// <param name="Code">
-/// UNAVAILABLE: the link is down, or the stream broke. RESOURCE_LOCKED: it is open already. NO_ERROR: the owner has closed it. Else the code of the peer's refusal, such as NOT_FOUND for a shard that has no
-/// receiver there.
+/// UNAVAILABLE: the link is down, or the stream broke. RESOURCE_LOCKED: it is open already. NO_ERROR: the owner has closed it. Else the code of the peer's refusal, such as NOT_FOUND for a
+/// shard that has no receiver there.
 /// </param>
 /// <param name="Reason">Why, for people.</param>
 internal sealed record ShardClosed(int Shard, ErrorCode Code, string Reason);

@@ -32,8 +32,8 @@ public sealed record NodeLinkOptions
     public int SendRoomBytes { get; init; } = 1 << 20;
 
     /// <summary>
-    /// What a shard's receiver may have before it of one other node and not have taken yet, counted likewise. Default 256 KiB, which is 2,048 messages at most, so that a mailbox of 10,000 has room for
-    /// four nodes; 4 KiB to 64 MiB.
+    /// What a shard's receiver may have before it of one other node and not have taken yet, counted likewise. Default 256 KiB, which is 2,048 messages at most, so that a mailbox of 10,000
+    /// has room for four nodes; 4 KiB to 64 MiB.
     /// </summary>
     public int ReceiveRoomBytes { get; init; } = 256 << 10;
 
@@ -41,7 +41,9 @@ public sealed record NodeLinkOptions
     /// <exception cref="ArgumentException">An option is out of range.</exception>
     public void Validate()
     {
-        Check(PingInterval > TimeSpan.Zero && SuspicionTimeout >= PingInterval * 3, $"SuspicionTimeout {SuspicionTimeout} must be at least three times PingInterval {PingInterval}, which must be positive");
+        Check(
+            PingInterval > TimeSpan.Zero && SuspicionTimeout >= PingInterval * 3,
+            $"SuspicionTimeout {SuspicionTimeout} must be at least three times PingInterval {PingInterval}, which must be positive");
         Check(DialTimeout > TimeSpan.Zero, $"DialTimeout {DialTimeout} must be positive");
         Check(MinBackoff > TimeSpan.Zero && MaxBackoff >= MinBackoff, $"MaxBackoff {MaxBackoff} must be at least MinBackoff {MinBackoff}, which must be positive");
         Check(BackoffJitter is >= 0 and <= 1, $"BackoffJitter {BackoffJitter} must be between 0 and 1");

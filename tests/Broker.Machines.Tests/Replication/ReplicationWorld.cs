@@ -382,7 +382,7 @@ internal sealed class ReplicationWorld
         Metadata.Assignment is { Leader: { } leader } assignment
         && Replicas.Where(r => r.Machine.IsServing).Select(r => r.Life).SequenceEqual([leader])
         && assignment.Replicas.Count == Placement.Replicas
-        && assignment.Replicas.Order(StringComparer.Ordinal).SequenceEqual(assignment.InSync.Select(m => m.Node).Order(StringComparer.Ordinal))
+        && Replicas.Where(r => assignment.Replicas.Contains(r.Name)).Select(r => new ReplicaId(r.Name, r.Disk.Store)).ToHashSet().SetEquals(assignment.InSync)
         && Replicas.Where(r => assignment.Replicas.Contains(r.Name)).All(r => History.CommittedUpTo - r.Machine.CommittedIndex < 200);
 
     private static string Describe(SimulatedReplica replica)

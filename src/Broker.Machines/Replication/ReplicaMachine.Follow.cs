@@ -17,7 +17,7 @@ public sealed partial class ReplicaMachine
     public void HandleInstalled(Lineage log, TimeSpan now)
     {
         _now = now;
-        _log = new Lineage(log.Last + 1, log.Eras, log.Last);
+        _log = log.UpTo(log.Last);
         _log.ForgetBefore(log.Last + 1);
         CertainIndex = log.Last;
         NoteCommitted(log.Last);
@@ -51,7 +51,7 @@ public sealed partial class ReplicaMachine
         _heardAt = _now;
         _leaderCommitted = 0;
         Emit(new ReplicaEffect.Send(
-            _assignment!.Leader!.Value.Node, new ReplicaMessage.Follow(Epoch, _session, _life, _self, new Lineage(_log.First, _log.Eras, _log.Last))));
+            _assignment!.Leader!.Value.Node, new ReplicaMessage.Follow(Epoch, _session, _life, _self, _log.UpTo(_log.Last))));
     }
 
     private void HandleFromLeader(ReplicaMessage message)

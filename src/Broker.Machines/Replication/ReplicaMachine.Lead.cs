@@ -6,7 +6,6 @@ namespace Broker.Machines.Replication;
 public sealed partial class ReplicaMachine
 {
     private readonly Dictionary<string, FollowerProgress> _followers = []; // by node, those that have said in this epoch how their log is
-    private readonly Dictionary<string, TimeSpan> _linkDownSince = [];
     private readonly List<IReadOnlyList<ReplicaId>> _proposals = []; // in-sync sets that may have taken the place of this one, for all that is known
     private TimeSpan _leadsSince;
     private readonly Dictionary<string, ReplicaMessage.Follow> _early = []; // by node: the last that came before this replica led
@@ -53,12 +52,6 @@ public sealed partial class ReplicaMachine
         _startIndex = _log.Last + 1;
         _log.Append(Epoch, 1);
         _endAtTick = _startIndex;
-        _linkDownSince.Clear();
-        foreach (var node in _linksDown)
-        {
-            _linkDownSince[node] = _now;
-        }
-
         Emit(new ReplicaEffect.WriteStart(_startIndex, Epoch));
         foreach (var (node, follow) in _early.Where(e => e.Value.Epoch == Epoch).ToList())
         {
@@ -132,18 +125,6 @@ public sealed partial class ReplicaMachine
 
         SendRecords(from, progress);
         Commit();
-    }
-
-    private void HandleFollowersLink(string node, bool isUp)
-    {
-        if (isUp)
-        {
-            _linkDownSince.Remove(node);
-        }
-        else
-        {
-            _linkDownSince[node] = _now;
-        }
     }
 
     private void SendRecords()
@@ -233,7 +214,7 @@ public sealed partial class ReplicaMachine
         }
 
         var joining = _followers.Values.FirstOrDefault(f =>
-            assignment.Replicas.Contains(f.Replica.Node) && !assignment.InSync.Contains(f.Replica) && !_linksDown.Contains(f.Replica.Node)
+            assignment.Replicas.Contains(f.Replica.Node) && !assignment.InSync.Contains(f.Replica) && !_linkDownSince.ContainsKey(f.Replica.Node)
             && !f.IsInstalling && f.Certain >= Math.Max(CommittedIndex, _startIndex) && f.Certain >= _endAtTick); // before the start is all that may be committed
         if (joining is not null)
         {
@@ -251,7 +232,7 @@ public sealed partial class ReplicaMachine
 
     private bool IsLagging(ReplicaId member)
     {
-        if (_linkDownSince.TryGetValue(member.Node, out var since) && _now - since > _options.MaxLinkDown)
+        if (_linkDownSince.TryGetValue(member.Node, out var since) && _now - TimeSpan.FromTicks(Math.Max(since.Ticks, _leadsSince.Ticks)) > _options.MaxLinkDown)
         {
             return true;
         }

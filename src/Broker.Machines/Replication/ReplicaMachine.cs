@@ -18,7 +18,7 @@ public sealed partial class ReplicaMachine
     private readonly ReplicaId _self;
     private readonly ReplicaOptions _options;
     private readonly Queue<ReplicaEffect> _effects = new();
-    private readonly HashSet<string> _linksDown = [];
+    private readonly Dictionary<string, TimeSpan> _linkDownSince = []; // by node
     private Lineage _log;
     private ShardAssignment? _assignment;
     private long _revision;
@@ -164,21 +164,10 @@ public sealed partial class ReplicaMachine
     public void HandleLink(string node, bool isUp, TimeSpan now)
     {
         _now = now;
-        if (isUp ? !_linksDown.Remove(node) : !_linksDown.Add(node))
+        var hasChanged = isUp ? _linkDownSince.Remove(node) : _linkDownSince.TryAdd(node, now);
+        if (hasChanged && isUp && CurrentRole == Role.Following && node == _assignment!.Leader!.Value.Node)
         {
-            return;
-        }
-
-        switch (CurrentRole)
-        {
-            case Role.Leading:
-                HandleFollowersLink(node, isUp);
-                break;
-            case Role.Following when isUp && node == _assignment!.Leader!.Value.Node:
-                Follow(); // what was on its way is lost
-                break;
-            default:
-                break;
+            Follow(); // what was on its way is lost
         }
     }
 

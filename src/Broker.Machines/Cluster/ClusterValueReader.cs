@@ -81,6 +81,15 @@ internal ref struct ClusterValueReader(ReadOnlySpan<byte> source)
         return _json.GetString()!;
     }
 
+    /// <summary>Reads an array of texts.</summary>
+    public void Texts(List<string> into)
+    {
+        for (var isFirst = true; NextElement(ref isFirst);)
+        {
+            into.Add(Text());
+        }
+    }
+
     public readonly int Int32()
     {
         Expect(JsonTokenType.Number, "a number");

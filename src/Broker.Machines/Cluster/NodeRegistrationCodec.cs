@@ -73,11 +73,7 @@ public static class NodeRegistrationCodec
                 into.Zone = reader.Text();
                 return true;
             case "addresses":
-                for (var isFirst = true; reader.NextElement(ref isFirst);)
-                {
-                    into.Addresses.Add(reader.Text());
-                }
-
+                reader.Texts(into.Addresses);
                 return true;
             case "version":
                 into.Version = reader.Text();

@@ -102,11 +102,7 @@ public static class ShardAssignmentCodec
 
                 return true;
             case "replicas":
-                for (var isFirst = true; reader.NextElement(ref isFirst);)
-                {
-                    into.Replicas.Add(reader.Text());
-                }
-
+                reader.Texts(into.Replicas);
                 return true;
             default:
                 return false;

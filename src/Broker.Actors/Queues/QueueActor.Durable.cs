@@ -88,8 +88,8 @@ internal sealed partial class QueueActor
             case QueueMessage.ListSegments:
                 Sender.Tell(new QueueReply.Segments([.. _journal!.Ledger.Index.Segments]), Self);
                 break;
-            case QueueMessage.Copied when _deleting:
-                break; // it is deleted with the rest, and no other follows
+            case QueueMessage.Copied or QueueMessage.Loaded when _deleting:
+                break; // files are deleted, or soon will be: a copy goes with the rest, and what a read did not find is no damage
             case QueueMessage.Copied m:
                 _checkpoints!.HandleCopied(m, Context);
                 if (m.Result is { Unreadable.Count: > 0 } result)
@@ -98,8 +98,6 @@ internal sealed partial class QueueActor
                 }
 
                 break;
-            case QueueMessage.Loaded when _deleting:
-                break; // its files may be gone already, which is no damage
             case QueueMessage.Loaded m:
                 _loads!.HandleLoaded(m.Result, Machine);
                 break;

@@ -1,6 +1,7 @@
 using System.Formats.Asn1;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Broker.Transport;
 
 namespace Broker.Actors.Connections;
 
@@ -29,6 +30,10 @@ internal sealed record PeerIdentity(string User, PeerRoles Roles)
 
     /// <summary>Of a peer that showed no certificate, where the listener allows that.</summary>
     public static PeerIdentity Anonymous { get; } = new("anonymous", PeerRoles.Client);
+
+    /// <summary>Who is at the other end of a connection.</summary>
+    /// <exception cref="CryptographicException">The certificate does not parse.</exception>
+    public static PeerIdentity Of(IQuicConnection connection) => connection.PeerCertificate is { } der ? FromCertificate(der.Span) : Anonymous;
 
     /// <exception cref="CryptographicException">The certificate does not parse.</exception>
     public static PeerIdentity FromCertificate(ReadOnlySpan<byte> der)

@@ -199,7 +199,7 @@ internal sealed class NodeLinkActor : Actor
         PeerIdentity peer;
         try
         {
-            peer = connection.PeerCertificate is { } der ? PeerIdentity.FromCertificate(der.Span) : PeerIdentity.Anonymous;
+            peer = PeerIdentity.Of(connection);
         }
         catch (CryptographicException e)
         {

@@ -45,7 +45,7 @@ internal sealed class ListenerActor(IQuicListener listener, IReadOnlyDictionary<
         PeerIdentity identity;
         try
         {
-            identity = connection.PeerCertificate is { } der ? PeerIdentity.FromCertificate(der.Span) : PeerIdentity.Anonymous;
+            identity = PeerIdentity.Of(connection);
         }
         catch (CryptographicException e)
         {

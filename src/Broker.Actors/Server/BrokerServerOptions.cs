@@ -1,4 +1,5 @@
 using System.Net;
+using Broker.Actors.Cluster;
 using Broker.Actors.Runtime;
 using Broker.Actors.Storage;
 
@@ -18,6 +19,9 @@ public sealed record BrokerServerOptions
 
     /// <summary>Where durable queues are kept. <c>null</c>: nowhere, and declaring one is refused.</summary>
     public BrokerStorageOptions? Storage { get; init; }
+
+    /// <summary>How the node is one of a cluster. Default <c>null</c>: it is by itself. Needs <see cref="Storage"/>.</summary>
+    public BrokerClusterOptions? Cluster { get; init; }
 
     /// <summary>All bounds.</summary>
     public BrokerLimits Limits { get; init; } = new();

@@ -1,4 +1,5 @@
 using Broker.Actors.Admin;
+using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Queues;
@@ -25,6 +26,7 @@ internal sealed class NodeServices
         Connections = new ConnectionRegistry();
         Storage = options.Storage is { } storage ? new NodeStorage(storage) : null;
         Users = new UserDirectory(options.Storage?.Metadata);
+        Cluster = options.Cluster is { } cluster ? new ClusterServices(cluster, options.ShardCount) : null;
     }
 
     /// <summary>Whether queues can be used: what was on disk is recovered.</summary>
@@ -59,6 +61,9 @@ internal sealed class NodeServices
     public ConnectionRegistry Connections { get; }
 
     public UserDirectory Users { get; }
+
+    /// <summary>What concerns the cluster; <c>null</c> for a node by itself.</summary>
+    public ClusterServices? Cluster { get; }
 
     public ActorRef ExchangeRegion { get; set; } = ActorRef.NoSender;
 

@@ -1,0 +1,38 @@
+using Broker.Actors.Links;
+using Broker.Actors.Runtime;
+using Broker.Machines.Links;
+
+namespace Broker.Actors.Cluster;
+
+/// <summary>What the actors of a node of a cluster share beyond <see cref="Server.NodeServices"/>. Thread-safe.</summary>
+internal sealed class ClusterServices(BrokerClusterOptions options, int shardCount)
+{
+    private volatile LinkIdentity? _identity;
+
+    public BrokerClusterOptions Options => options;
+
+    /// <summary>The shards as this node sees them.</summary>
+    public ShardTable Shards { get; } = new(shardCount);
+
+    /// <summary>The links to other nodes.</summary>
+    public NodeLinks Links { get; } = new();
+
+    /// <summary>Which actors take what other nodes send for a shard's log.</summary>
+    public ShardReceivers Replication { get; } = new();
+
+    /// <summary>The replica of each shard, by its number: a <c>ReplicaActor</c>.</summary>
+    public ActorRef[] Replicas { get; } = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
+
+    /// <summary>The cluster's actor on this node.</summary>
+    public ActorRef Cluster { get; set; } = ActorRef.NoSender;
+
+    /// <summary>Who this node is in its present life. Only once it has joined.</summary>
+    public LinkIdentity Identity
+    {
+        get => _identity ?? throw new InvalidOperationException("the node has not joined the cluster yet");
+        set => _identity = value;
+    }
+
+    /// <summary>Whether the node has joined.</summary>
+    public bool HasJoined => _identity is not null;
+}

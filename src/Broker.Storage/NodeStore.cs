@@ -69,6 +69,11 @@ public sealed class NodeStore : IDisposable
         _copy = new MessageCopy(_log, Segments, _options.Segments);
     }
 
+    /// <summary>Begins to write messages of a queue that came from elsewhere.</summary>
+    /// <param name="queue">Whose messages.</param>
+    /// <param name="cursor">Where the first block goes; <c>default</c> for a queue that has no segments.</param>
+    public SnapshotWriter WriteSnapshot(ulong queue, SegmentCursor cursor = default) => new(Segments, queue, cursor, _options.Segments);
+
     /// <inheritdoc/>
     public void Dispose() => _log?.Dispose();
 }

@@ -43,7 +43,7 @@ internal static class NodeStart
             return TopologyStore.None();
         }
 
-        await storage.RecoverAsync();
+        await storage.RecoverAsync(node.Cluster is not null);
         var recovery = storage.Recovery;
         foreach (var mark in recovery.Ledgers.Values.SelectMany(l => l.Producers.Marks))
         {

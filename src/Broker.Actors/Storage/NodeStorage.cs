@@ -49,9 +49,10 @@ internal sealed class NodeStorage(BrokerStorageOptions options)
     public RecoveryProgress? Progress => _progress;
 
     /// <summary>Reads the log.</summary>
+    /// <param name="isClustered">Whether the node is one of a cluster, whose shards are replicated.</param>
     /// <exception cref="StoreException">The store cannot be used as it is.</exception>
     /// <exception cref="DiskException">The disk failed.</exception>
-    public async Task RecoverAsync()
+    public async Task RecoverAsync(bool isClustered = false)
     {
         // The caller goes on elsewhere: it has more to do than a thread that is there for the disk should.
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -59,7 +60,7 @@ internal sealed class NodeStorage(BrokerStorageOptions options)
         {
             try
             {
-                Recover();
+                Recover(isClustered);
                 done.SetResult();
             }
             catch (IOException e)
@@ -131,9 +132,9 @@ internal sealed class NodeStorage(BrokerStorageOptions options)
 
     private static string NameOf(QueueDirectory queues, ulong queue) => queues.TryGet(queue, out var found) ? $"'{found.Name}'" : $"number {queue}";
 
-    private void Recover()
+    private void Recover(bool isClustered)
     {
-        var recovery = new QueueRecovery(options.Store);
+        var recovery = new QueueRecovery(options.Store, isClustered);
         options.Store.Recover(recovery, progress =>
         {
             _progress = progress;
@@ -142,7 +143,8 @@ internal sealed class NodeStorage(BrokerStorageOptions options)
                 Notice(StoreNoticeSeverity.Information, $"recovering: {progress.DoneBytes >> 20} of {progress.TotalBytes >> 20} MiB of log read ({progress.DoneBytes * 100 / progress.TotalBytes} %)");
             }
         });
-        foreach (var entity in recovery.Deleted)
+        StoreMode.Check(recovery, isClustered);
+        foreach (var entity in recovery.Deleted.Concat(recovery.Dropped))
         {
             options.Store.Segments.DeleteAll(entity);
         }

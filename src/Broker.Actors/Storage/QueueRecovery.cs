@@ -8,9 +8,13 @@ using Broker.Storage.Segments;
 namespace Broker.Actors.Storage;
 
 /// <summary>Makes the ledgers of all queues out of the log, and keeps account of what was found damaged.</summary>
-internal sealed class QueueRecovery(NodeStore store) : ILogRecoveryHandler
+/// <param name="store">The store.</param>
+/// <param name="isClustered">Whether the node is one of a cluster: then its peers have what is missing here, and definitions are not its own to delete.</param>
+internal sealed class QueueRecovery(NodeStore store, bool isClustered = false) : ILogRecoveryHandler
 {
-    private readonly Dictionary<ulong, LedgerReplay> _replays = [];
+    private readonly Dictionary<ulong, LedgerReplay> _replays = []; // of queues whose shards are not replicated
+    private readonly SortedDictionary<int, ShardReplay> _shardReplays = [];
+    private readonly Dictionary<int, RecoveredShard> _shards = [];
     private readonly Dictionary<ulong, QueueLedger> _ledgers = [];
     private readonly List<StoreDamage> _damages = [];
     private readonly HashSet<StoreDamage> _notSetAside = [];
@@ -19,11 +23,23 @@ internal sealed class QueueRecovery(NodeStore store) : ILogRecoveryHandler
     private readonly List<(ulong, IReadOnlyList<PositionRange>)> _unplaced = [];
     private readonly List<RebuiltQueue> _rebuilt = [];
 
-    /// <summary>The ledgers of all queues that have one, by the queue's number. Each is taken by its queue.</summary>
+    /// <summary>The ledgers of all queues that have one and whose shards are not replicated, by the queue's number. Each is taken by its queue.</summary>
     public Dictionary<ulong, QueueLedger> Ledgers => _ledgers;
 
-    /// <summary>Queues that were being deleted: their records are to be forgotten, and their definitions to go.</summary>
+    /// <summary>What there is of each replicated shard, by its number. Its replica takes it.</summary>
+    public IReadOnlyDictionary<int, RecoveredShard> Shards => _shards;
+
+    /// <summary>Whether the log has records of replicated shards.</summary>
+    public bool HasReplicated => _shardReplays.Count > 0 || _shards.Count > 0;
+
+    /// <summary>Whether the log has records of queues whose shards are not replicated.</summary>
+    public bool HasLocal { get; private set; }
+
+    /// <summary>Queues that were being deleted: their records are to be forgotten, and their definitions to go. Always empty in a cluster.</summary>
     public HashSet<ulong> Deleted { get; } = [];
+
+    /// <summary>Queues of replicated shards of which the node is to have nothing any more: their segments are to go.</summary>
+    public HashSet<ulong> Dropped { get; } = [];
 
     public IReadOnlyList<StoreDamage> Damages => _damages;
 
@@ -58,14 +74,28 @@ internal sealed class QueueRecovery(NodeStore store) : ILogRecoveryHandler
         SetAside(damage);
         if (damage.Entity is { } entity && entity != 0)
         {
-            ReplayOf(entity).OnLost(lastIndex: 0, damage.FirstPosition + (ulong)damage.MessageCount);
+            if (ShardOf(entity) is { } shard)
+            {
+                shard.OnDamage(damage);
+            }
+            else if (!isClustered)
+            {
+                ReplayOf(entity).OnLost(lastIndex: 0, damage.FirstPosition + (ulong)damage.MessageCount);
+            }
         }
     }
 
     public void OnLost(LostRecords lost)
     {
         _lost.Add(lost);
-        ReplayOf(lost.Entity).OnLost(lost.LastIndex, lost.EndPosition);
+        if (ShardOf(lost.Entity) is { } shard)
+        {
+            shard.OnLost(lost);
+        }
+        else if (!isClustered)
+        {
+            ReplayOf(lost.Entity).OnLost(lost.LastIndex, lost.EndPosition);
+        }
     }
 
     public void OnTornTail(TornTail tail) => _tornTails.Add(tail);
@@ -74,9 +104,17 @@ internal sealed class QueueRecovery(NodeStore store) : ILogRecoveryHandler
     {
         var needed = new List<(ulong, long)>();
         var stored = store.Segments.Queues().ToHashSet();
+        CompleteShards(needed);
         foreach (var queue in stored)
         {
-            ReplayOf(queue); // the log keeps something of every queue that has segments: if there is nothing, it is lost
+            if (!HasReplicated)
+            {
+                ReplayOf(queue); // the log keeps something of every queue that has segments: if there is nothing, it is lost
+            }
+            else if (!_shards.Values.Any(s => s.Ledgers.ContainsKey(queue)))
+            {
+                Dropped.Add(queue); // of a snapshot that was not installed to its end, or of a queue that is gone
+            }
         }
 
         foreach (var (entity, replay) in _replays)
@@ -122,6 +160,19 @@ internal sealed class QueueRecovery(NodeStore store) : ILogRecoveryHandler
     private void Apply(StoredRecord record)
     {
         var header = record.Header;
+        if (ShardReplay.IsOfReplicated(header))
+        {
+            if (!_shardReplays.TryGetValue(header.Shard, out var found))
+            {
+                found = new ShardReplay(header.Shard);
+                _shardReplays.Add(header.Shard, found);
+            }
+
+            found.OnRecord(record);
+            return;
+        }
+
+        HasLocal |= header.Kind is RecordKind.Operations or RecordKind.Checkpoint;
         switch (header.Kind)
         {
             case RecordKind.Operations:
@@ -131,12 +182,47 @@ internal sealed class QueueRecovery(NodeStore store) : ILogRecoveryHandler
             case RecordKind.Checkpoint:
                 ReplayOf(header.Entity).OnCheckpoint(header.Index, record.Operations.Span, header.Position);
                 break;
+            case RecordKind.Deleted when _shardReplays.TryGetValue(header.Shard, out var shard):
+                shard.OnRecord(record);
+                break;
+            case RecordKind.Deleted when isClustered:
+                Dropped.Add(header.Entity); // what the log had of it is given up already
+                break;
             case RecordKind.Deleted:
                 ReplayOf(header.Entity).OnDeleted();
                 break;
             default:
                 throw new StoreException(StoreProblem.NewerFormat, $"the log has a record of kind {(int)header.Kind}, which this version of the broker does not know. Start the newer version");
         }
+    }
+
+    private void CompleteShards(List<(ulong, long)> needed)
+    {
+        foreach (var (number, replay) in _shardReplays)
+        {
+            needed.AddRange(replay.Needed());
+            var shard = replay.Complete(store.Segments);
+            _shards.Add(number, shard);
+            Dropped.UnionWith(shard.Dropped);
+        }
+
+        foreach (var shard in _shards.Values)
+        {
+            Dropped.ExceptWith(shard.Ledgers.Keys);
+        }
+
+        _shardReplays.Clear();
+    }
+
+    /// <summary>The shard that an entity is, or that has records of it; <c>null</c> if it is a queue of none that is replicated.</summary>
+    private ShardReplay? ShardOf(ulong entity)
+    {
+        if (ShardEntity.Is(entity))
+        {
+            return _shardReplays.GetValueOrDefault(ShardEntity.ShardOf(entity));
+        }
+
+        return _shardReplays.Values.FirstOrDefault(s => s.Knows(entity));
     }
 
     /// <summary>What is left of a queue whose beginning was lost: all messages in its segments, settled or not.</summary>

@@ -87,7 +87,7 @@ internal ref struct LedgerReader(ReadOnlySpan<byte> source)
     }
 }
 
-/// <summary>Parts of the operations and checkpoints of a queue. The numbers are on disk and never change their meaning; new ones may come.</summary>
+/// <summary>Parts of the operations and checkpoints of a queue, and of the state of a shard's log. The numbers are on disk and never change their meaning; new ones may come.</summary>
 internal enum LedgerSection
 {
     /// <summary>Producers and how far they are.</summary>
@@ -107,7 +107,13 @@ internal enum LedgerSection
 
     /// <summary>Checkpoint: segment files.</summary>
     Segments = 18,
+
+    /// <summary>State of a shard's log: epoch, what is committed, whether a snapshot is being installed, first and last record.</summary>
+    Shard = 32,
+
+    /// <summary>State of a shard's log: which epoch has written which part.</summary>
+    Eras = 33,
 }
 
-/// <summary>Operations of a queue that this version cannot read: of a newer version, or not operations at all.</summary>
+/// <summary>Operations of a queue, or a state, that this version cannot read: of a newer version, or not operations at all.</summary>
 public sealed class LedgerFormatException(string message) : Exception(message);

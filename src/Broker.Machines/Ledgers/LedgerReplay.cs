@@ -19,6 +19,9 @@ public sealed class LedgerReplay
     /// <summary>Whether the queue's beginning was lost: neither its first record nor a checkpoint is there.</summary>
     public bool HasLostBase => !IsDeleted && _ledger is null;
 
+    /// <summary>Number of the last record that was taken in; <c>null</c> while the queue's beginning, or a checkpoint, was not seen.</summary>
+    public ulong? LastIndex => _ledger?.LastIndex;
+
     /// <summary>From where on the log is needed: its oldest record that is not covered by a checkpoint, or still holds messages.</summary>
     public long NeededFrom { get; private set; } = long.MaxValue;
 

@@ -2,13 +2,13 @@ using Broker.Storage.Records;
 
 namespace Broker.Storage.Log;
 
-/// <summary>A record on its way into the log. Whoever appends it does not change it any more; the log sets where it went.</summary>
+/// <summary>A record on its way into the log. Once it is appended nobody changes it any more; the log sets where it went.</summary>
 public abstract class LogRecord
 {
     private long _position = -1;
 
     /// <summary>Hears when the record is on the disk.</summary>
-    public required LogClient Client { get; init; }
+    public required LogClient Client { get; set; }
 
     /// <inheritdoc cref="RecordHeader.Kind"/>
     public required RecordKind Kind { get; init; }
@@ -23,10 +23,13 @@ public abstract class LogRecord
     public ushort Shard { get; init; }
 
     /// <inheritdoc cref="RecordHeader.Epoch"/>
-    public uint Epoch { get; init; }
+    public uint Epoch { get; set; }
 
     /// <inheritdoc cref="RecordHeader.ShardIndex"/>
-    public ulong ShardIndex { get; init; }
+    public ulong ShardIndex { get; set; }
+
+    /// <inheritdoc cref="RecordHeader.CommittedDistance"/>
+    public uint CommittedDistance { get; set; }
 
     /// <inheritdoc cref="RecordHeader.FirstPosition"/>
     public ulong FirstPosition { get; init; }
@@ -35,7 +38,7 @@ public abstract class LogRecord
     public ReadOnlyMemory<byte> Operations { get; init; }
 
     /// <summary>For a checkpoint: the lowest log position whose records are still needed beside it; <see cref="long.MaxValue"/> if none are.</summary>
-    public long NeededFrom { get; init; } = long.MaxValue;
+    public long NeededFrom { get; set; } = long.MaxValue;
 
     /// <summary>How many messages it brings in.</summary>
     public virtual int MessageCount => 0;
@@ -45,6 +48,22 @@ public abstract class LogRecord
 
     /// <summary>Its length in the log, in bytes. Known with <see cref="Position"/>.</summary>
     public int Length { get; private set; }
+
+    /// <summary>Whether the record is one of a shard's replicated log.</summary>
+    internal bool IsReplicated => ShardIndex > 0 && (Kind is RecordKind.Operations or RecordKind.Deleted);
+
+    /// <summary>Gives the record its number in a shard's replicated log.</summary>
+    /// <param name="shardIndex">The number; at least 1.</param>
+    /// <param name="epoch">The epoch whose leader has made it.</param>
+    /// <param name="committed">Number of the last record of the shard that is known to be committed. One that is not before this record says no more than that all before this record are.</param>
+    public void SetReplicated(ulong shardIndex, long epoch, ulong committed)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(shardIndex);
+        ShardIndex = shardIndex;
+        Epoch = checked((uint)epoch);
+        committed = Math.Min(committed, shardIndex - 1);
+        CommittedDistance = committed == 0 ? 0 : (uint)Math.Min(shardIndex - committed, RecordHeader.UnknownDistance);
+    }
 
     /// <summary>One of its messages.</summary>
     /// <param name="index">From 0.</param>

@@ -96,6 +96,7 @@ public sealed partial class WriteAheadLog
         Index = record.Index,
         ShardIndex = record.ShardIndex,
         Epoch = record.Epoch,
+        CommittedDistance = record.CommittedDistance,
         TimeMs = now,
         FirstPosition = record.FirstPosition,
     };

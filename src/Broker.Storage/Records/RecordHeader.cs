@@ -47,11 +47,16 @@ public readonly record struct RecordHeader
     /// <summary>Number of the record among those of its entity: 1, 2, 3 and so on, so that a gap shows.</summary>
     public ulong Index { get; init; }
 
-    /// <summary>Number of the record among those of its shard; 0 where shards are not replicated.</summary>
+    /// <summary>Number of the record among those of its shard; of a checkpoint, that of the last record that it contains. 0 where shards are not replicated.</summary>
     public ulong ShardIndex { get; init; }
 
     /// <summary>The leader's epoch under which it was written; 0 where shards are not replicated.</summary>
     public uint Epoch { get; init; }
+
+    /// <summary>
+    /// How far before <see cref="ShardIndex"/> the shard was known to be committed when this was written; 0 or <see cref="UnknownDistance"/> if that was not known, or further. Only of replicated records.
+    /// </summary>
+    public uint CommittedDistance { get; init; }
 
     /// <summary>When it was written, in milliseconds since the Unix epoch.</summary>
     public long TimeMs { get; init; }
@@ -80,6 +85,12 @@ public readonly record struct RecordHeader
     /// <summary>Up to where the log was on the disk when this was written; -1 if that is not known.</summary>
     public long SyncedPosition => SyncedDistance == UnknownDistance ? -1 : Position - SyncedDistance;
 
+    /// <summary>Number of the last record of the shard that was known to be committed when this was written; 0 if none was.</summary>
+    public ulong CommittedIndex => CommittedDistance is 0 or UnknownDistance || CommittedDistance > ShardIndex ? 0 : ShardIndex - CommittedDistance;
+
+    /// <summary>Whether the record is one of a shard's replicated log, which other nodes have as well.</summary>
+    public bool IsReplicated => ShardIndex > 0 && (Kind is RecordKind.Operations or RecordKind.Deleted);
+
     /// <summary>Writes the header with its checksum.</summary>
     /// <param name="destination">At least <see cref="Size"/> bytes.</param>
     /// <param name="key">Key of the store that it is written in.</param>
@@ -102,7 +113,7 @@ public readonly record struct RecordHeader
         destination[80] = (byte)Kind;
         destination[81] = Version;
         BinaryPrimitives.WriteUInt16LittleEndian(destination[82..], Shard);
-        BinaryPrimitives.WriteUInt32LittleEndian(destination[84..], 0);
+        BinaryPrimitives.WriteUInt32LittleEndian(destination[84..], CommittedDistance);
         BinaryPrimitives.WriteUInt32LittleEndian(destination, key.Checksum(destination[4..]));
     }
 
@@ -137,6 +148,7 @@ public readonly record struct RecordHeader
             TimeMs = BinaryPrimitives.ReadInt64LittleEndian(source[64..]),
             MessageCount = BinaryPrimitives.ReadInt32LittleEndian(source[72..]),
             Epoch = BinaryPrimitives.ReadUInt32LittleEndian(source[76..]),
+            CommittedDistance = BinaryPrimitives.ReadUInt32LittleEndian(source[84..]),
             ControlBytes = BinaryPrimitives.ReadInt32LittleEndian(source[4..]),
             ControlChecksum = BinaryPrimitives.ReadUInt32LittleEndian(source[8..]),
             BodyBytes = BinaryPrimitives.ReadInt32LittleEndian(source[12..]),

@@ -1,0 +1,99 @@
+using Broker.Machines.Replication;
+using Broker.Storage.Log;
+using Broker.Storage.Records;
+
+namespace Broker.Actors.Storage;
+
+/// <summary>
+/// The state of a shard's log on its way into the node's log. It replaces the one before, and makes void what came before it and is behind its last record. While it says that a snapshot is being
+/// installed, nothing of the shard counts; of the first such state in a row, everything that came before is dropped, of a further one the epoch is taken.
+/// </summary>
+/// <remarks>
+/// <see cref="LogRecord.NeededFrom"/> must be at or before the first record of the shard that is in the log and not known to be committed. Queues answer for the others: that of a queue's
+/// checkpoint must be at or before the queue's first record that the checkpoint does not contain.
+/// </remarks>
+internal sealed class ShardStateRecord : LogRecord
+{
+    [System.Diagnostics.CodeAnalysis.SetsRequiredMembers]
+    public ShardStateRecord(LogClient client, int shard, ShardState state)
+    {
+        Client = client;
+        Kind = RecordKind.Checkpoint;
+        Entity = ShardEntity.Of(shard);
+        Shard = (ushort)shard;
+        Index = state.Log.Last;
+        ShardIndex = state.Committed;
+        Epoch = checked((uint)state.Epoch);
+        Operations = ShardStateCodec.Encode(state);
+        State = state;
+    }
+
+    /// <summary>What it says.</summary>
+    public ShardState State { get; }
+}
+
+/// <summary>The record that begins an epoch. It changes no queue.</summary>
+internal sealed class EpochStartRecord : LogRecord
+{
+    [System.Diagnostics.CodeAnalysis.SetsRequiredMembers]
+    public EpochStartRecord(LogClient client, int shard, ulong shardIndex, long epoch, ulong committed)
+    {
+        Client = client;
+        Kind = RecordKind.Operations;
+        Entity = ShardEntity.Of(shard);
+        Shard = (ushort)shard;
+        Index = shardIndex;
+        SetReplicated(shardIndex, epoch, committed);
+    }
+}
+
+/// <summary>A record of a shard's log as another node has sent it. Its bytes are kept until they are on the disk.</summary>
+internal sealed class ReplicatedRecord : LogRecord
+{
+    private readonly IReadOnlyList<(ReadOnlyMemory<byte> Bytes, uint Meta)> _messages;
+
+    /// <summary>The record as it is to be written.</summary>
+    /// <param name="client">Hears when it is on the disk.</param>
+    /// <param name="shard">The shard.</param>
+    /// <param name="kind">Operations, also of the shard's own entity for one that begins an epoch, or Deleted.</param>
+    /// <param name="entity">The queue, or the shard's own.</param>
+    /// <param name="index">Its number among those of the entity.</param>
+    /// <param name="shardIndex">Its number in the shard.</param>
+    /// <param name="epoch">The epoch that has made it.</param>
+    /// <param name="committed">Number of the last record of the shard that is known to be committed.</param>
+    /// <param name="firstPosition">As its owner has given it.</param>
+    /// <param name="operations">Likewise.</param>
+    /// <param name="messages">The messages with what is kept beside them.</param>
+    [System.Diagnostics.CodeAnalysis.SetsRequiredMembers]
+    public ReplicatedRecord(
+        LogClient client,
+        int shard,
+        RecordKind kind,
+        ulong entity,
+        ulong index,
+        ulong shardIndex,
+        long epoch,
+        ulong committed,
+        ulong firstPosition,
+        ReadOnlyMemory<byte> operations,
+        IReadOnlyList<(ReadOnlyMemory<byte> Bytes, uint Meta)> messages)
+    {
+        Client = client;
+        Shard = (ushort)shard;
+        Kind = kind;
+        Entity = entity;
+        Index = index;
+        FirstPosition = firstPosition;
+        Operations = operations;
+        _messages = messages;
+        SetReplicated(shardIndex, epoch, committed);
+    }
+
+    public override int MessageCount => _messages.Count;
+
+    public override ReadOnlyMemory<byte> GetMessage(int index, out uint meta)
+    {
+        (var bytes, meta) = _messages[index];
+        return bytes;
+    }
+}

@@ -162,13 +162,7 @@ internal sealed class QueueRecovery(NodeStore store, bool isClustered = false) :
         var header = record.Header;
         if (ShardReplay.IsOfReplicated(header))
         {
-            if (!_shardReplays.TryGetValue(header.Shard, out var found))
-            {
-                found = new ShardReplay(header.Shard);
-                _shardReplays.Add(header.Shard, found);
-            }
-
-            found.OnRecord(record);
+            ReplayOfShard(header.Shard).OnRecord(record);
             return;
         }
 
@@ -219,10 +213,21 @@ internal sealed class QueueRecovery(NodeStore store, bool isClustered = false) :
     {
         if (ShardEntity.Is(entity))
         {
-            return _shardReplays.GetValueOrDefault(ShardEntity.ShardOf(entity));
+            return ReplayOfShard(ShardEntity.ShardOf(entity));
         }
 
         return _shardReplays.Values.FirstOrDefault(s => s.Knows(entity));
+    }
+
+    private ShardReplay ReplayOfShard(int shard)
+    {
+        if (!_shardReplays.TryGetValue(shard, out var replay))
+        {
+            replay = new ShardReplay(shard);
+            _shardReplays.Add(shard, replay);
+        }
+
+        return replay;
     }
 
     /// <summary>What is left of a queue whose beginning was lost: all messages in its segments, settled or not.</summary>

@@ -5,12 +5,14 @@ using Broker.Storage.Records;
 namespace Broker.Actors.Storage;
 
 /// <summary>
-/// The state of a shard's log on its way into the node's log. It replaces the one before, and makes void what came before it and is behind its last record. While it says that a snapshot is being
-/// installed, nothing of the shard counts; of the first such state in a row, everything that came before is dropped, of a further one the epoch is taken.
+/// The state of a shard's log on its way into the node's log. It replaces the one before, and makes void what came before it and is behind its last record.
 /// </summary>
 /// <remarks>
-/// <see cref="LogRecord.NeededFrom"/> must be at or before the first record of the shard that is in the log and not known to be committed. Queues answer for the others: that of a queue's
-/// checkpoint must be at or before the queue's first record that the checkpoint does not contain.
+/// <para><see cref="LogRecord.NeededFrom"/> must be at or before the first record of the shard that is in the log and not known to be committed. Queues answer for the others: that of a queue's
+/// checkpoint must be at or before the queue's first record that the checkpoint does not contain. A shard's entity is never forgotten: its last state stays in the log.</para>
+/// <para>To install a snapshot: a state that is installing, with the lineage that the snapshot stands for; then, when that is on the disk, nothing of the shard counts any more, and the queues' segments may
+/// go and come anew; then a checkpoint of each queue; then the same state, no longer installing. One that is installing and of another lineage, or of another run of the node, begins anew. To give up
+/// the copy altogether: a state that is installing, with an empty lineage.</para>
 /// </remarks>
 internal sealed class ShardStateRecord : LogRecord
 {

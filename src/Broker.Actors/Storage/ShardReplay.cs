@@ -21,7 +21,7 @@ internal sealed class ShardReplay(int shard)
     private ulong? _last; // unknown before the first record or state
     private ulong _committed;
     private long _epoch;
-    private bool _isInstalling;
+    private (uint Run, ulong Last, long Epoch)? _installing; // what the snapshot stands for, and in which run of the node it began
     private long _statePosition = -1;
     private string? _problem;
 
@@ -56,14 +56,16 @@ internal sealed class ShardReplay(int shard)
         }
         else if (header.Entity == _self)
         {
-            OnState(ShardStateCodec.Decode(record.Operations.Span), header.Position);
+            _statePosition = header.Position;
+            OnState(ShardStateCodec.Decode(record.Operations.Span), header.Run);
         }
         else if (header.Kind == RecordKind.Checkpoint)
         {
             OnCheckpoint(record);
         }
-        else if (_replays.Remove(header.Entity))
+        else
         {
+            _replays.Remove(header.Entity);
             _dropped.Add(header.Entity);
         }
     }
@@ -84,7 +86,7 @@ internal sealed class ShardReplay(int shard)
             held.TryAdd(record.Entity, record.Position);
         }
 
-        if (!_isInstalling)
+        if (_installing is null)
         {
             foreach (var (queue, replay) in _replays)
             {
@@ -103,10 +105,9 @@ internal sealed class ShardReplay(int shard)
     /// <summary>All records were seen.</summary>
     public RecoveredShard Complete(SegmentStore segments)
     {
-        if (_isInstalling)
+        if (_installing is not null)
         {
-            _dropped.UnionWith(_replays.Keys);
-            _replays.Clear();
+            DropAll();
         }
 
         if (_log is null)
@@ -129,7 +130,7 @@ internal sealed class ShardReplay(int shard)
             Epoch = _epoch,
             Log = log,
             Committed = _problem is null ? _committed : 0,
-            IsInstalling = _isInstalling,
+            IsInstalling = _installing is not null,
             Ledgers = ledgers,
             Held = _problem is null ? [.. _held] : [],
             Located = _problem is null ? [.. _located.SkipWhile(l => l.ShardIndex < log.First)] : [],
@@ -149,7 +150,13 @@ internal sealed class ShardReplay(int shard)
     {
         var header = record.Header;
         var (index, length) = (header.ShardIndex, (int)header.Length);
-        if (_isInstalling)
+        if (_installing is not null && index == 1)
+        {
+            DropAll(); // nothing came of the snapshot, and the log begins anew
+            _installing = null;
+        }
+
+        if (_installing is not null)
         {
             Fail($"there is record {index} while a snapshot is being installed");
             return;
@@ -180,7 +187,7 @@ internal sealed class ShardReplay(int shard)
         NoteCommitted(header.CommittedIndex);
     }
 
-    private void OnState(ShardState state, long position)
+    private void OnState(ShardState state, uint run)
     {
         if (state.Epoch < _epoch)
         {
@@ -189,18 +196,30 @@ internal sealed class ShardReplay(int shard)
         }
 
         _epoch = state.Epoch;
-        _statePosition = position;
+        var target = (run, state.Log.Last, state.Log.LastEpoch);
         if (state.IsInstalling)
         {
-            if (!_isInstalling)
+            if (_installing != target)
             {
-                DropAll();
+                DropAll(); // also what an attempt before has left
+                _installing = target;
             }
         }
-        else if (_isInstalling)
+        else if (_installing is { } installing)
         {
-            _isInstalling = false;
-            Take(state);
+            _installing = null;
+            if (installing == target)
+            {
+                Take(state);
+            }
+            else if (state.Log.Last == 0)
+            {
+                DropAll(); // nothing came of the snapshot
+            }
+            else
+            {
+                Fail($"it is to have records up to {state.Log.Last}, and a snapshot of those up to {installing.Last} was being installed");
+            }
         }
         else if (_last is { } last && state.Log.Last > last)
         {
@@ -239,7 +258,6 @@ internal sealed class ShardReplay(int shard)
 
     private void DropAll()
     {
-        _isInstalling = true;
         _dropped.UnionWith(_replays.Keys);
         _replays.Clear();
         _deletedAt.Clear();
@@ -253,7 +271,7 @@ internal sealed class ShardReplay(int shard)
     private void OnCheckpoint(StoredRecord record)
     {
         var header = record.Header;
-        if (_isInstalling)
+        if (_installing is not null)
         {
             ReplayOf(header.Entity).OnCheckpoint(header.Index, record.Operations.Span, header.Position);
             return;

@@ -6,7 +6,8 @@ namespace Broker.Actors.Storage;
 /// <summary>Whether what a store holds is for the node that opens it: one by itself, or one of a cluster.</summary>
 internal static class StoreMode
 {
-    private const string StartAnew = "move its folders 'log' and 'queues' away and start again";
+    // With its number: what is on an emptied disk must not be taken for the replica that was there.
+    private const string StartAnew = "move the whole store away, that is the folder with 'identity.json', 'log' and 'queues', and start again";
 
     /// <summary>Refuses a store that the node must not go on with.</summary>
     /// <exception cref="StoreException">What is wrong, and what to do.</exception>

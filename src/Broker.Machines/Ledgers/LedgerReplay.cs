@@ -54,10 +54,19 @@ public sealed class LedgerReplay
         }
     }
 
-    /// <summary>A checkpoint: all that came before is in it, but for where messages lie in the log.</summary>
+    /// <summary>A checkpoint: all that came before is in it, but for where messages lie in the log, and for records with higher numbers.</summary>
+    /// <param name="index">Number of the last record that it contains.</param>
+    /// <param name="checkpoint">What <see cref="QueueLedger.Checkpoint"/> gave.</param>
+    /// <param name="logPosition">Where it is in the log.</param>
     public void OnCheckpoint(ulong index, ReadOnlySpan<byte> checkpoint, long logPosition)
     {
         var restored = QueueLedger.Restore(checkpoint, index);
+        if (_ledger is not null && _ledger.LastIndex > index)
+        {
+            _ledger.Relocate(restored); // its records are known, and later ones: what it has to say is where messages lie
+            return;
+        }
+
         var lastInSegment = restored.Index.Segments.Count > 0 ? restored.Index.Segments[^1].Last : 0;
         NeededFrom = logPosition;
         var runs = _ledger is null
@@ -72,9 +81,14 @@ public sealed class LedgerReplay
             }
         }
 
-        _early.Clear();
         _ledger = restored;
         _recordsLost = false; // what they said is in it
+        foreach (var record in _early)
+        {
+            Apply(restored, record);
+        }
+
+        _early.Clear();
     }
 
     /// <summary>The queue is gone.</summary>
@@ -108,7 +122,6 @@ public sealed class LedgerReplay
             _recordsLost = true;
             foreach (var record in _early)
             {
-                NeededFrom = Math.Min(NeededFrom, record.LogPosition);
                 Apply(_ledger, record);
             }
 
@@ -124,12 +137,14 @@ public sealed class LedgerReplay
         return _ledger;
     }
 
-    private static void Apply(QueueLedger ledger, in EarlyRecord found)
+    private void Apply(QueueLedger ledger, in EarlyRecord found)
     {
         if (found.Index <= ledger.LastIndex)
         {
             return; // a checkpoint that was made of it has come already
         }
+
+        NeededFrom = Math.Min(NeededFrom, found.LogPosition);
 
         if (found.MessageCount > 0 && found.Record.FirstPosition < ledger.NextPosition)
         {

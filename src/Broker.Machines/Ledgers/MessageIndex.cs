@@ -129,6 +129,19 @@ public sealed class MessageIndex
         }
     }
 
+    /// <summary>Puts segments into the place of all, and of the records whose messages are in them.</summary>
+    public void Relocate(IReadOnlyList<SegmentEntry> segments)
+    {
+        _segments.Clear();
+        _segments.AddRange(segments);
+        while (segments.Count > 0 && _firstRun < _runs.Count && _runs[_firstRun].First <= segments[^1].Last)
+        {
+            _firstRun++;
+        }
+
+        Compact();
+    }
+
     /// <summary>Puts other segments into the place of some. Those may have left meanwhile.</summary>
     public void Replace(IReadOnlyList<uint> old, IReadOnlyList<SegmentEntry> segments)
     {

@@ -117,6 +117,16 @@ public sealed class QueueLedger
         _dropped.AddRange(onDisk.Where(number => number <= LastSegment && !listed.Contains(number) && !_dropped.Contains(number)).ToList());
     }
 
+    /// <summary>Messages lie where a ledger of the same queue says that has fewer records: they were copied there since, and others deleted.</summary>
+    internal void Relocate(QueueLedger earlier)
+    {
+        Index.Relocate([.. earlier.Index.Segments.Select(s => s with { Live = CountLive(s.First, s.Last) })]);
+        OpenSegment = earlier.OpenSegment;
+        LastSegment = Math.Max(LastSegment, earlier.LastSegment);
+        _dropped.Clear();
+        DropEmptySegments();
+    }
+
     /// <summary>Takes over the list of segments to delete, when a checkpoint without them is on the disk.</summary>
     public IReadOnlyList<uint> TakeDropped(int count)
     {
@@ -206,13 +216,18 @@ public sealed class QueueLedger
     private SegmentEntry WithLive(SegmentEntry segment)
     {
         var first = Index.Segments is [.., var known] && known.Number == segment.Number ? known.Last + 1 : segment.First;
+        return segment with { Live = CountLive(first, segment.Last) };
+    }
+
+    private ulong CountLive(ulong first, ulong last)
+    {
         ulong live = 0;
-        foreach (var range in Live.Ranges(first, segment.Last))
+        foreach (var range in Live.Ranges(first, last))
         {
             live += range.Last - range.First + 1;
         }
 
-        return segment with { Live = live };
+        return live;
     }
 
     private void DropEmptySegments()

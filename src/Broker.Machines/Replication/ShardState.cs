@@ -5,12 +5,12 @@ namespace Broker.Machines.Replication;
 
 /// <summary>What a replica keeps on its disk of its shard's log, beside the records themselves.</summary>
 /// <param name="Epoch">The highest epoch that it acts under.</param>
-/// <param name="Log">Which records it has, and which epoch has written which. What it has behind the last of these is void.</param>
+/// <param name="Log">Which records it has, and which epoch has written which; while a snapshot is being installed, those that it stands for. What it has behind the last of these is void.</param>
 /// <param name="Committed">Number of the last record that it knows to be committed.</param>
 /// <param name="IsInstalling">Whether a snapshot is taking the place of everything and is not complete: then there is nothing but the epoch.</param>
 public sealed record ShardState(long Epoch, Lineage Log, ulong Committed, bool IsInstalling);
 
-/// <summary>The bytes of a <see cref="ShardState"/> (docs/storage.md, section 18): sections, as those of a queue's checkpoint.</summary>
+/// <summary>The bytes of a <see cref="ShardState"/> (docs/storage.md, "State of a shard"): sections, as those of a queue's checkpoint.</summary>
 public static class ShardStateCodec
 {
     /// <summary>Writes a state.</summary>

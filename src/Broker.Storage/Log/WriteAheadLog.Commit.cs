@@ -109,6 +109,19 @@ public sealed partial class WriteAheadLog
         }
 
         _isUnmarked = true;
+        if (record.IsReplicated || ShardEntity.Is(record.Entity))
+        {
+            // Marks follow the shard: what is cut off takes the numbers of its queues back, and a queue that is deleted may come back with that.
+            var shard = ShardEntity.Of(record.Shard);
+            _touched[shard] = new EntityTail(shard, record.IsReplicated ? record.ShardIndex : record.Index, NextPosition: 0);
+            if (record.Kind != RecordKind.Deleted)
+            {
+                _retention.Need(record.Entity, record.Position);
+            }
+
+            return;
+        }
+
         if (record.Kind == RecordKind.Deleted)
         {
             _touched.Remove(record.Entity); // its records may be gone before the next mark is
@@ -116,6 +129,11 @@ public sealed partial class WriteAheadLog
         }
 
         _retention.Need(record.Entity, record.Position);
+        if (record.ShardIndex > 0)
+        {
+            return; // a checkpoint of this node alone has no number of its own
+        }
+
         var next = record.FirstPosition + (ulong)record.MessageCount;
         _touched[record.Entity] = new EntityTail(record.Entity, record.Index, Math.Max(next, _touched.GetValueOrDefault(record.Entity).NextPosition));
     }
@@ -191,7 +209,7 @@ public sealed partial class WriteAheadLog
             {
                 _retention.Advance(record.Entity, Math.Min(record.NeededFrom, record.Position));
             }
-            else if (record.Kind == RecordKind.Deleted)
+            else if (record.Kind == RecordKind.Deleted && !record.IsReplicated)
             {
                 _retention.Advance(record.Entity, record.Position);
             }

@@ -1,6 +1,6 @@
 namespace Broker.Storage.Records;
 
-/// <summary>A shard whose log is replicated is an entity of the node's log of its own, beside its queues (docs/storage.md, section 18).</summary>
+/// <summary>A shard whose log is replicated is an entity of the node's log of its own, beside its queues (docs/storage.md, "Replicated shards").</summary>
 public static class ShardEntity
 {
     private const ulong Bit = 1UL << 63; // no queue's number has it: those are revisions

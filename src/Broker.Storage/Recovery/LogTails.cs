@@ -3,7 +3,10 @@ using Broker.Storage.Records;
 
 namespace Broker.Storage.Recovery;
 
-/// <summary>Follows the numbers of each entity's records, and reports those that are missing.</summary>
+/// <summary>
+/// Follows the numbers of each entity's records, and reports those that are missing. In a replicated shard it is the shard that is followed, whose numbers have no gaps either and go back where its state
+/// says so.
+/// </summary>
 internal sealed class LogTails(ILogRecoveryHandler handler)
 {
     private readonly Dictionary<ulong, EntityTail> _tails = [];
@@ -12,14 +15,23 @@ internal sealed class LogTails(ILogRecoveryHandler handler)
     /// <summary>The next record that could be read.</summary>
     public void Follow(in RecordHeader header)
     {
-        // What came before an entity's first record here was retired with its file.
-        if (_tails.TryGetValue(header.Entity, out var tail) && header.Index > tail.Index + 1)
+        if (header.IsReplicated)
         {
-            handler.OnLost(new LostRecords(header.Entity, tail.Index + 1, header.Index - 1, tail.NextPosition, Math.Max(tail.NextPosition, header.FirstPosition)));
+            Follow(ShardEntity.Of(header.Shard), header.ShardIndex, firstPosition: 0, messageCount: 0);
         }
-
-        _unseen.Remove(header.Entity);
-        _tails[header.Entity] = new EntityTail(header.Entity, header.Index, Math.Max(header.FirstPosition + (ulong)header.MessageCount, tail.NextPosition));
+        else if (header.Kind == RecordKind.Checkpoint && ShardEntity.Is(header.Entity))
+        {
+            _unseen.Remove(header.Entity);
+            _tails[header.Entity] = new EntityTail(header.Entity, header.Index, NextPosition: 0);
+        }
+        else if (header.Kind != RecordKind.Checkpoint || header.ShardIndex == 0)
+        {
+            Follow(header.Entity, header.Index, header.FirstPosition, header.MessageCount);
+            if (header.Kind == RecordKind.Deleted)
+            {
+                _tails.Remove(header.Entity); // a node of a cluster may get the queue back, at another record
+            }
+        }
     }
 
     /// <summary>A mark says how far entities must be.</summary>
@@ -45,6 +57,18 @@ internal sealed class LogTails(ILogRecoveryHandler handler)
         {
             Lose(default, expected);
         }
+    }
+
+    private void Follow(ulong entity, ulong index, ulong firstPosition, int messageCount)
+    {
+        // What came before an entity's first record here was retired with its file.
+        if (_tails.TryGetValue(entity, out var tail) && index > tail.Index + 1)
+        {
+            handler.OnLost(new LostRecords(entity, tail.Index + 1, index - 1, tail.NextPosition, Math.Max(tail.NextPosition, firstPosition)));
+        }
+
+        _unseen.Remove(entity);
+        _tails[entity] = new EntityTail(entity, index, Math.Max(firstPosition + (ulong)messageCount, tail.NextPosition));
     }
 
     private void Lose(EntityTail known, EntityTail expected)

@@ -261,7 +261,8 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, QueueJo
         }
     }
 
-    private static List<SegmentEntry> EntriesOf(MessageCopyResult result)
+    /// <summary>The segments, or the parts of them, that a copy has written.</summary>
+    internal static List<SegmentEntry> EntriesOf(MessageCopyResult result)
     {
         var entries = new List<SegmentEntry>();
         foreach (var block in result.Blocks)

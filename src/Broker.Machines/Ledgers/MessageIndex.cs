@@ -129,6 +129,14 @@ public sealed class MessageIndex
         }
     }
 
+    /// <summary>Drops everything.</summary>
+    public void Clear()
+    {
+        _segments.Clear();
+        _runs.Clear();
+        _firstRun = 0;
+    }
+
     /// <summary>Puts segments into the place of all, and of the records whose messages are in them.</summary>
     public void Relocate(IReadOnlyList<SegmentEntry> segments)
     {

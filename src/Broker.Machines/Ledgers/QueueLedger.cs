@@ -117,6 +117,15 @@ public sealed class QueueLedger
         _dropped.AddRange(onDisk.Where(number => number <= LastSegment && !listed.Contains(number) && !_dropped.Contains(number)).ToList());
     }
 
+    /// <summary>The ledger comes from another node: where its messages lie there says nothing here. They lie nowhere, until <see cref="Moved"/> says where.</summary>
+    public void ForgetPlaces()
+    {
+        Index.Clear();
+        OpenSegment = default;
+        LastSegment = 0;
+        _dropped.Clear();
+    }
+
     /// <summary>Messages lie where a ledger of the same queue says that has fewer records: they were copied there since, and others deleted.</summary>
     internal void Relocate(QueueLedger earlier)
     {

@@ -18,7 +18,9 @@ internal abstract record ReplicaCommand
     public sealed record NewLife(NodeLife Life) : ReplicaCommand;
 
     /// <summary>A <see cref="ClusterCommand.Propose"/> did not take place, and nothing else changed the assignment because of it.</summary>
-    public sealed record ProposalFailed(long Revision) : ReplicaCommand;
+    /// <param name="Revision">Revision of the assignment that was to be changed.</param>
+    /// <param name="NothingChanged">Whether it is certain that it did not take place and never will.</param>
+    public sealed record ProposalFailed(long Revision, bool NothingChanged = true) : ReplicaCommand;
 
     /// <summary>By the keeper of the store: it wants the log before a position back, and this entity of the shard still needs it. Answer: <see cref="Storage.StoreMessage.CheckpointDone"/>.</summary>
     public sealed record Checkpoint(ulong Entity, long Goal) : ReplicaCommand;
@@ -39,6 +41,9 @@ internal abstract record ClusterCommand
     /// <param name="To">What it is to be.</param>
     /// <param name="Added">A life that must still be its node's; <c>null</c> if no member is added.</param>
     public sealed record Propose(long Revision, ShardAssignment To, NodeLife? Added) : ClusterCommand;
+
+    /// <summary>By a shard's replica: the node's log has failed, so that it can lead nothing and follow nothing: others are to take over at once, and the node ends its part in the cluster.</summary>
+    public sealed record Resign(string Reason) : ClusterCommand;
 
     /// <summary>By an operator: this is asked of a node. Answer: <see cref="ClusterReply.Done"/>, once it stands in the metadata store.</summary>
     public sealed record SetState(string Node, NodeState State) : ClusterCommand;

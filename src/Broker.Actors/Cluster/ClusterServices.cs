@@ -1,4 +1,5 @@
 using Broker.Actors.Links;
+using Broker.Actors.Replication;
 using Broker.Actors.Runtime;
 using Broker.Machines.Links;
 
@@ -22,6 +23,9 @@ internal sealed class ClusterServices(BrokerClusterOptions options, int shardCou
 
     /// <summary>The replica of each shard, by its number: a <c>ReplicaActor</c>.</summary>
     public ActorRef[] Replicas { get; } = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
+
+    /// <summary>Where queues get their ledgers, by shard.</summary>
+    public ShardHost[] Hosts { get; } = [.. Enumerable.Range(0, shardCount).Select(_ => new ShardHost())];
 
     /// <summary>The cluster's actor on this node.</summary>
     public ActorRef Cluster { get; set; } = ActorRef.NoSender;

@@ -28,7 +28,7 @@ internal sealed partial class QueueActor
         var shard = (ushort)StableHash.ShardOf(_name, _node.Options.ShardCount);
         var ledger = storage.TakeLedger(definition.Id);
         _hasFailedBefore = ledger is null;
-        _journal = new QueueJournal(storage, definition.Id, shard, ledger ?? new QueueLedger(), Self);
+        _journal = new LocalQueueJournal(storage, definition.Id, shard, ledger ?? new QueueLedger(), Self);
         _checkpoints = new QueueCheckpoints(storage, definition.Id, _journal);
         _loads = new QueueLoads(storage, new QueueDefinitionName(definition.Id, definition.Name), _journal);
         var machine = new QueueMachine(_node.Limits.Queue, _journal.Ledger);

@@ -13,6 +13,7 @@ namespace Broker.Actors.Storage;
 internal sealed class NodeStorage(BrokerStorageOptions options)
 {
     private readonly HashSet<ulong> _taken = []; // queues whose ledgers were
+    private readonly Dictionary<ulong, Task> _jobs = []; // the last one under way of each queue
     private volatile string? _blockedBy;
     private QueueRecovery? _recovery;
     private volatile RecoveryProgress? _progress;
@@ -179,6 +180,38 @@ internal sealed class NodeStorage(BrokerStorageOptions options)
             }
         });
         return new ValueTask<T>(done.Task);
+    }
+
+    /// <summary>Runs a job that writes files of a queue, after those that were begun before: an actor that took over from another one does not know of the other's.</summary>
+    public Task<T> RunOnQueueAsync<T>(ulong queue, Func<T> job)
+    {
+        lock (_jobs)
+        {
+            var before = _jobs.GetValueOrDefault(queue, Task.CompletedTask);
+            var task = before.IsCompleted ? RunAsync(job).AsTask() : AfterAsync(before);
+            _jobs[queue] = task;
+            task.ContinueWith(
+                ended =>
+                {
+                    lock (_jobs)
+                    {
+                        if (_jobs.TryGetValue(queue, out var last) && last == ended)
+                        {
+                            _jobs.Remove(queue);
+                        }
+                    }
+                },
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+            return task;
+        }
+
+        async Task<T> AfterAsync(Task earlier)
+        {
+            await earlier.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default); // however it ended
+            return await RunAsync(job);
+        }
     }
 
     public void Notice(StoreNoticeSeverity severity, string text) => Notice(new StoreNotice(severity, text));

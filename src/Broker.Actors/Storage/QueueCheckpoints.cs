@@ -10,12 +10,16 @@ namespace Broker.Actors.Storage;
 /// When a durable queue writes a checkpoint, and what it has to copy before: messages out of log files that are to go, and out of segments that have become mostly empty. Belongs
 /// to the queue's actor; at most one copy and one checkpoint are under way.
 /// </summary>
-internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, QueueJournal journal)
+/// <param name="storage">The node's store.</param>
+/// <param name="queue">The queue's number.</param>
+/// <param name="journal">Its ledger, and where checkpoints go.</param>
+/// <param name="address">Makes of a message for this queue one that its owner can be told.</param>
+internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, CheckpointLog journal, Func<QueueMessage, object>? address = null)
 {
     private long _goal = -1; // log before it is to be given up
     private bool _copying;
     private bool _due;
-    private ulong _inFlight; // number of the checkpoint under way; 0: none
+    private bool _inFlight; // a checkpoint is under way
     private bool _answers; // that checkpoint answers the keeper
     private bool _hadNoSpace;
     private int _droppedWithIt;
@@ -67,28 +71,56 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, QueueJo
     /// <summary>Once per batch of the mailbox, after what has happened was appended.</summary>
     public void AfterBatch(IActorContext context)
     {
-        if (_inFlight > 0 && journal.CertainIndex >= _inFlight)
+        if (_inFlight && journal.IsCheckpointCertain)
         {
             Finish(context.Self);
         }
 
-        if (_copying || _inFlight > 0)
+        if (_copying || _inFlight)
         {
             return;
         }
 
-        if (_due || Ledger.DroppedSegments.Count > 0)
-        {
-            _due = false;
-            _answers = _goal >= 0;
-            _goal = -1;
-            _droppedWithIt = Ledger.DroppedSegments.Count;
-            _inFlight = journal.AppendCheckpoint(NeededFrom());
-        }
-        else
+        if (!IsDue)
         {
             CompactIfWorthIt(context);
         }
+        else if (journal.CanCheckpoint)
+        {
+            Append();
+        }
+    }
+
+    /// <summary>
+    /// For a queue whose checkpoints must not have what is not certain: appends one that is due if that can be, before the next record.
+    /// </summary>
+    /// <returns>Whether records have to wait, because a checkpoint does.</returns>
+    public bool HoldsRecords()
+    {
+        if (_copying || _inFlight || !IsDue)
+        {
+            return false;
+        }
+
+        if (!journal.CanCheckpoint)
+        {
+            return true;
+        }
+
+        Append();
+        return false;
+    }
+
+    private bool IsDue => _due || Ledger.DroppedSegments.Count > 0;
+
+    private void Append()
+    {
+        _due = false;
+        _answers = _goal >= 0;
+        _goal = -1;
+        _droppedWithIt = Ledger.DroppedSegments.Count;
+        _inFlight = true;
+        journal.AppendCheckpoint(NeededFrom());
     }
 
     private void CopyOutOfLog(IActorContext context)
@@ -193,13 +225,15 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, QueueJo
     {
         _copying = true;
         var (copy, id, goal) = (storage.Copy, queue, _goal);
-        var copying = storage.RunAsync(() => copy.Run(id, sources(), needed, cursor)).AsTask();
+        var copying = storage.RunOnQueueAsync(id, () => copy.Run(id, sources(), needed, cursor));
         CopyUnderWay = copying;
         context.PipeTo(
             new ValueTask<MessageCopyResult>(copying),
-            result => new QueueMessage.Copied(goal, lastIndex, result, compacted),
-            failure => new QueueMessage.Copied(goal, lastIndex, null, compacted, failure));
+            result => Address(new QueueMessage.Copied(goal, lastIndex, result, compacted)),
+            failure => Address(new QueueMessage.Copied(goal, lastIndex, null, compacted, failure)));
     }
+
+    private object Address(QueueMessage message) => address is null ? message : address(message);
 
     private void HandleFailure(Exception failure)
     {
@@ -228,7 +262,7 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, QueueJo
 
     private void Finish(ActorRef self)
     {
-        _inFlight = 0;
+        _inFlight = false;
         storage.Counters.CountCheckpoint();
         var dropped = Ledger.TakeDropped(_droppedWithIt);
         _droppedWithIt = 0;

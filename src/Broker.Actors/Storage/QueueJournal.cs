@@ -6,60 +6,39 @@ using Broker.Storage.Records;
 
 namespace Broker.Actors.Storage;
 
-/// <summary>What a durable queue appends to the log, and how much of it is on the disk. Belongs to the queue's actor.</summary>
-internal sealed class QueueJournal(NodeStorage storage, ulong queue, ushort shard, QueueLedger ledger, ActorRef self)
+/// <summary>What a durable queue has logged, and how much of it is certain: on the disk and, where shards are replicated, on those of all who are in sync. Belongs to the queue's actor.</summary>
+internal abstract class QueueJournal(NodeStorage storage, QueueLedger ledger, ActorRef self) : CheckpointLog
 {
     private readonly Queue<LogRecord> _inFlight = new();
-    private readonly Client _client = new(self, ledger.LastIndex);
+    private readonly QueueLogClient _client = new(self, ledger.LastIndex);
+    private long _certainPosition = storage.Log.SyncedPosition;
 
-    public QueueLedger Ledger => ledger;
+    public override QueueLedger Ledger => ledger;
 
-    /// <summary>Number of the last record that is on the disk, as far as <see cref="Advance"/> has looked.</summary>
+    public override long CertainPosition => _certainPosition;
+
+    /// <summary>Number of the last record that is certain, as far as <see cref="Advance"/> has looked.</summary>
     public ulong CertainIndex { get; private set; } = ledger.LastIndex;
 
-    /// <summary>Every record of the queue after <see cref="CertainIndex"/> is, or will be, at or after this position of the log.</summary>
-    public long CertainPosition { get; private set; } = storage.Log.SyncedPosition;
+    /// <summary>Whether everything that was appended is certain.</summary>
+    public bool IsQuiet => _inFlight.Count == 0;
+
+    protected NodeStorage Storage => storage;
+
+    /// <summary>Who hears that the queue's records are certain.</summary>
+    protected QueueLogClient Client => _client;
 
     /// <summary>Appends what the queue's machine says has happened. The ledger has it already.</summary>
-    public void Append(QueueRecord record) => Append(new QueueLogRecord(record.Messages)
-    {
-        Client = _client,
-        Kind = RecordKind.Operations,
-        Entity = queue,
-        Shard = shard,
-        Index = ledger.LastIndex,
-        FirstPosition = record.FirstPosition,
-        Operations = QueueRecordCodec.Encode(record),
-    });
-
-    /// <summary>Appends the ledger as it is now.</summary>
-    /// <returns>The record's number.</returns>
-    public ulong AppendCheckpoint(long neededFrom)
-    {
-        var checkpoint = ledger.Checkpoint();
-        ledger.CountCheckpoint();
-        Append(new QueueLogRecord(default)
-        {
-            Client = _client,
-            Kind = RecordKind.Checkpoint,
-            Entity = queue,
-            Shard = shard,
-            Index = ledger.LastIndex,
-            FirstPosition = ledger.NextPosition,
-            Operations = checkpoint,
-            NeededFrom = neededFrom,
-        });
-        return ledger.LastIndex;
-    }
+    public void Append(QueueRecord record) => Append(RecordKind.Operations, record.Messages, record.FirstPosition, QueueRecordCodec.Encode(record), neededFrom: long.MaxValue);
 
     /// <summary>Appends that the queue is gone.</summary>
     public void AppendDeleted()
     {
         ledger.CountCheckpoint();
-        Append(new QueueLogRecord(default) { Client = _client, Kind = RecordKind.Deleted, Entity = queue, Shard = shard, Index = ledger.LastIndex });
+        Append(RecordKind.Deleted, default, firstPosition: 0, operations: default, neededFrom: long.MaxValue);
     }
 
-    /// <summary>Takes in what has reached the disk since the last call.</summary>
+    /// <summary>Takes in what has become certain since the last call.</summary>
     /// <returns>Whether anything has.</returns>
     public bool Advance(QueueMachine machine)
     {
@@ -72,11 +51,13 @@ internal sealed class QueueJournal(NodeStorage storage, ulong queue, ushort shar
         while (_inFlight.TryPeek(out var record) && record.Index <= certain)
         {
             _inFlight.Dequeue();
-            CertainPosition = record.Position;
+            _certainPosition = record.Position;
             if (record.MessageCount > 0)
             {
                 ledger.Index.Locate(record.Index, record.Position, record.Length);
             }
+
+            HandleCertain(record);
         }
 
         CertainIndex = certain;
@@ -84,24 +65,39 @@ internal sealed class QueueJournal(NodeStorage storage, ulong queue, ushort shar
         return true;
     }
 
-    private void Append(LogRecord record)
+    /// <summary>Appends a record under the ledger's last number.</summary>
+    protected void Append(RecordKind kind, ReadOnlyMemory<Machines.Messages.StoredMessage> messages, ulong firstPosition, ReadOnlyMemory<byte> operations, long neededFrom)
     {
+        var record = Make(kind, messages, firstPosition, operations, neededFrom);
         _inFlight.Enqueue(record);
-        storage.Log.Append(record);
+        Send(record);
     }
 
-    private sealed class Client(ActorRef self, ulong certain) : LogClient
+    /// <summary>Makes the record.</summary>
+    protected abstract LogRecord Make(
+        RecordKind kind, ReadOnlyMemory<Machines.Messages.StoredMessage> messages, ulong firstPosition, ReadOnlyMemory<byte> operations, long neededFrom);
+
+    /// <summary>Has it logged.</summary>
+    protected abstract void Send(LogRecord record);
+
+    /// <summary>A record has become certain.</summary>
+    protected virtual void HandleCertain(LogRecord record)
     {
-        private ulong _certain = certain;
-
-        public ulong Certain => Volatile.Read(ref _certain);
-
-        public override void OnCommitted(LogRecord last)
-        {
-            Volatile.Write(ref _certain, last.Index); // what counts; the message only sees to it that it is looked at
-            self.Tell(LogSignal.Committed.Instance);
-        }
-
-        public override void OnFailed(LogFailure failure) => self.Tell(new LogSignal.Failed(failure.Reason));
     }
+}
+
+/// <summary>Tells a queue's actor how far its records are certain.</summary>
+internal sealed class QueueLogClient(ActorRef self, ulong certain) : LogClient
+{
+    private ulong _certain = certain;
+
+    public ulong Certain => Volatile.Read(ref _certain);
+
+    public override void OnCommitted(LogRecord last)
+    {
+        Volatile.Write(ref _certain, last.Index); // what counts; the message only sees to it that it is looked at
+        self.Tell(LogSignal.Committed.Instance);
+    }
+
+    public override void OnFailed(LogFailure failure) => self.Tell(new LogSignal.Failed(failure.Reason));
 }

@@ -26,6 +26,9 @@ public sealed partial class QueueMachine
     /// <summary>What is certain, or about to be; <c>null</c> if the queue is not durable.</summary>
     public QueueLedger? Ledger => _ledger;
 
+    /// <summary>Whether something has happened since the last <see cref="TakeRecord"/> that is to be logged.</summary>
+    public bool HasRecord => _ledger is not null && (_joinedCount > 0 || _producers.Count > 0 || _handedOut.Count > 0 || _settled.Count > 0);
+
     private long LoadedBudget => _isMemoryShort ? _limits.MinLoadedBytes : _limits.MaxLoadedBytes;
 
     /// <summary>
@@ -38,7 +41,7 @@ public sealed partial class QueueMachine
     /// <returns><c>null</c> if nothing has that is to be logged.</returns>
     public QueueRecord? TakeRecord()
     {
-        if (_ledger is null || (_joinedCount == 0 && _producers.Count == 0 && _handedOut.Count == 0 && _settled.Count == 0))
+        if (_ledger is null || !HasRecord)
         {
             return null;
         }

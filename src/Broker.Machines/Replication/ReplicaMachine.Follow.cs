@@ -38,6 +38,21 @@ public sealed partial class ReplicaMachine
         }
     }
 
+    /// <summary>The state that was to come with a snapshot did not come as a whole: this replica is empty now, and begins anew.</summary>
+    /// <param name="now">Time since some moment.</param>
+    public void HandleInstallFailed(TimeSpan now)
+    {
+        Invariant.That(_isInstalling, "what fails is under way");
+        _now = now;
+        _log = new Lineage();
+        CertainIndex = CommittedIndex = 0; // it is not in sync: what it has seen as committed others have
+        _isInstalling = false;
+        if (CurrentRole == Role.Following)
+        {
+            Follow();
+        }
+    }
+
     /// <summary>Begins to follow, or begins again: whatever was on its way counts no more.</summary>
     private void Follow()
     {

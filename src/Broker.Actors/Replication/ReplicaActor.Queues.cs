@@ -1,0 +1,201 @@
+using Broker.Actors.Cluster;
+using Broker.Actors.Queues;
+using Broker.Actors.Storage;
+using Broker.Machines;
+using Broker.Machines.Ledgers;
+using Broker.Storage.Disks;
+using Broker.Storage.Records;
+
+namespace Broker.Actors.Replication;
+
+/// <summary>The ledgers of the shard's queues, while no actor of a queue has them.</summary>
+internal sealed partial class ReplicaActor
+{
+    private readonly Dictionary<ulong, FollowedQueue> _followed = [];
+    private readonly HashSet<FollowedQueue> _touched = [];
+    private readonly List<Task> _deletions = []; // of segments, under way
+    private ulong _applied; // index up to which records are carried out
+
+    /// <summary>A queue whose records are applied as they are committed.</summary>
+    internal sealed class FollowedQueue : CheckpointLog
+    {
+        private readonly ReplicaActor _replica;
+        private readonly ulong _queue;
+        private readonly LocalRecordClient _checkpointClient;
+        private QueueCheckpoints? _checkpoints;
+
+        public FollowedQueue(ReplicaActor replica, ulong queue, QueueLedger ledger)
+        {
+            _replica = replica;
+            _queue = queue;
+            Ledger = ledger;
+            _checkpointClient = new LocalRecordClient(replica.Self, new ReplicaMessages.ForQueue(this, null));
+        }
+
+        public override QueueLedger Ledger { get; }
+
+        public override long CertainPosition => _replica._storage.Log.SyncedPosition; // all its records are certain
+
+        public override bool CanCheckpoint => true;
+
+        public override bool IsCheckpointCertain => _checkpointClient.IsIdle;
+
+        /// <summary>Made when it is needed: most queues have nothing to look after.</summary>
+        public QueueCheckpoints Checkpoints => _checkpoints ??= new QueueCheckpoints(_replica._storage, _queue, this, m => new ReplicaMessages.ForQueue(this, m));
+
+        public ulong Queue => _queue;
+
+        /// <summary>What is committed since may hold records of this queue that the checkpoint does not have.</summary>
+        public override void AppendCheckpoint(long neededFrom) => _replica._storage.Log.Append(ReplicatedCheckpoint.Of(
+            _checkpointClient, _queue, (ushort)_replica._shard, Ledger, _replica._applied, Math.Min(neededFrom, _replica.PositionBehind(_replica._applied))));
+
+        public void Tend()
+        {
+            if (_checkpoints is not null || Ledger.DroppedSegments.Count > 0 || Ledger.Index.Segments.Count > 1)
+            {
+                Checkpoints.AfterBatch(_replica.Context);
+            }
+        }
+    }
+
+    private void Apply(in ShardRecord record, ulong index)
+    {
+        var operation = record.InMemory is { } inMemory ? ShardOperation.Of(inMemory) : ShardOperation.Of(record.Held!);
+        if (ShardEntity.Is(operation.Entity))
+        {
+            return;
+        }
+
+        if (operation.Kind == RecordKind.Deleted)
+        {
+            _followed.Remove(operation.Entity);
+            DeleteQueue(operation.Entity);
+            return;
+        }
+
+        if (!_followed.TryGetValue(operation.Entity, out var queue))
+        {
+            queue = new FollowedQueue(this, operation.Entity, new QueueLedger());
+            _followed.Add(operation.Entity, queue);
+        }
+
+        if (operation.Index <= queue.Ledger.LastIndex)
+        {
+            return; // a checkpoint has it
+        }
+
+        Invariant.That(operation.Index == queue.Ledger.LastIndex + 1, $"record {index} of shard {_shard} is the next one of its queue");
+        queue.Ledger.Apply(operation.Operations!, operation.MessageCount);
+        if (operation.MessageCount > 0)
+        {
+            var (position, length) = record.Place;
+            queue.Ledger.Index.Locate(operation.Index, position, length);
+        }
+
+        foreach (var mark in operation.Operations!.Producers)
+        {
+            _node.Producers.Note(mark);
+        }
+
+        _touched.Add(queue);
+    }
+
+    private void DeleteQueue(ulong queue)
+    {
+        var storage = _storage;
+        _deletions.RemoveAll(d => d.IsCompleted);
+        _deletions.Add(storage.RunOnQueueAsync(queue, () =>
+        {
+            try
+            {
+                storage.Segments.DeleteAll(queue);
+            }
+            catch (DiskException e)
+            {
+                storage.Notice(StoreNoticeSeverity.Warning, $"segments of a deleted queue could not be deleted: {e.Message}");
+            }
+
+            storage.Log.Forget(queue);
+            return true;
+        }));
+    }
+
+    private Dictionary<ulong, QueueLedger> TakeLedgers()
+    {
+        var ledgers = _followed.ToDictionary(f => f.Key, f => f.Value.Ledger);
+        _followed.Clear();
+        _touched.Clear();
+        return ledgers;
+    }
+
+    private void TendQueues()
+    {
+        foreach (var queue in _touched)
+        {
+            queue.Tend();
+        }
+
+        _touched.Clear();
+    }
+
+    private void HandleForQueue(ReplicaMessages.ForQueue message)
+    {
+        var queue = message.Queue;
+        if (!_followed.TryGetValue(queue.Queue, out var current) || current != queue)
+        {
+            if (_borrowed.Remove(queue))
+            {
+                if (message.Message is QueueMessage.Copied lent)
+                {
+                    _borrowed.Add(queue);
+                    queue.Checkpoints.HandleCopied(lent, Context);
+                    queue.Tend();
+                }
+                else
+                {
+                    queue.Tend();
+                    Host.Return(queue.Queue, queue.Ledger, _servingEpoch);
+                }
+            }
+
+            return; // else of an earlier time
+        }
+
+        if (message.Message is QueueMessage.Copied copied)
+        {
+            queue.Checkpoints.HandleCopied(copied, Context);
+            if (copied.Result is { Unreadable.Count: > 0 } result)
+            {
+                _storage.Log.Fail($"{result.Unreadable.Count} message(s) of queue number {queue.Queue} cannot be read: this node's copy of shard {_shard} is damaged");
+            }
+        }
+
+        _touched.Add(queue);
+    }
+
+    private readonly HashSet<FollowedQueue> _borrowed = [];
+
+    private void HandleCheckpoint(ReplicaCommand.Checkpoint message)
+    {
+        if (ShardEntity.Is(message.Entity) && _machine is not null)
+        {
+            WriteState(new DiskNote(Answers: true));
+        }
+        else if (_followed.TryGetValue(message.Entity, out var queue) && !_mustRebuild && _install is null)
+        {
+            queue.Checkpoints.Begin(message.Goal, Context);
+            _touched.Add(queue);
+        }
+        else if (IsServing && Host.Borrow(message.Entity) is { } ledger)
+        {
+            var borrowed = new FollowedQueue(this, message.Entity, ledger); // that nobody wants: it is not declared, or not yet
+            _borrowed.Add(borrowed);
+            borrowed.Checkpoints.Begin(message.Goal, Context);
+            borrowed.Tend();
+        }
+        else
+        {
+            _storage.Keeper.Tell(new StoreMessage.CheckpointDone(message.Entity), Self); // nothing can be done about it now; it will be asked again
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using Broker.Actors.Runtime;
+using Broker.Machines.Ledgers;
+
+namespace Broker.Actors.Replication;
+
+/// <summary>A queue's ledger in the hands of the queue's actor.</summary>
+/// <param name="Ledger">The ledger, with all that was committed and nothing else.</param>
+/// <param name="Epoch">The epoch in which it may be added to.</param>
+/// <param name="Committed">Index in the shard up to which it is.</param>
+/// <param name="Replica">Takes the queue's records.</param>
+internal sealed record TakenLedger(QueueLedger Ledger, long Epoch, ulong Committed, ActorRef Replica);
+
+/// <summary>
+/// Where the actors of a shard's queues get their ledgers while this node serves the shard. Thread-safe. Who has taken a ledger has it until the epoch ends; what it has become by then is
+/// of no use, as it may have what was never committed.
+/// </summary>
+internal sealed class ShardHost
+{
+    private readonly Lock _lock = new();
+    private readonly HashSet<ulong> _taken = [];
+    private Dictionary<ulong, QueueLedger> _ledgers = [];
+    private ActorRef _replica = ActorRef.NoSender;
+    private long _epoch;
+    private ulong _committed;
+
+    /// <summary>The shard is served from now on.</summary>
+    public void Open(long epoch, ulong committed, Dictionary<ulong, QueueLedger> ledgers, ActorRef replica)
+    {
+        lock (_lock)
+        {
+            _epoch = epoch;
+            _committed = committed;
+            _ledgers = ledgers;
+            _replica = replica;
+            _taken.Clear();
+        }
+    }
+
+    /// <summary>The shard is served no longer.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _epoch = 0;
+            _ledgers = [];
+        }
+    }
+
+    /// <summary>The ledger of a queue; an empty one if it has none yet.</summary>
+    /// <returns><c>null</c> if the shard is not served here, or the ledger was taken in this epoch: it has gone on since, and what it has become ended with the actor that had it.</returns>
+    public TakenLedger? Take(ulong queue)
+    {
+        lock (_lock)
+        {
+            return _epoch == 0 || !_taken.Add(queue)
+                ? null
+                : new TakenLedger(_ledgers.Remove(queue, out var ledger) ? ledger : new QueueLedger(), _epoch, _committed, _replica);
+        }
+    }
+
+    /// <summary>Takes a ledger that no queue's actor wants, for a checkpoint; to be given back with <see cref="Return"/>.</summary>
+    /// <returns><c>null</c> if somebody has it, or nobody ever had.</returns>
+    public QueueLedger? Borrow(ulong queue)
+    {
+        lock (_lock)
+        {
+            return _epoch != 0 && _ledgers.Remove(queue, out var ledger) && _taken.Add(queue) ? ledger : null;
+        }
+    }
+
+    /// <summary>Gives a ledger back.</summary>
+    public void Return(ulong queue, QueueLedger ledger, long epoch)
+    {
+        lock (_lock)
+        {
+            if (epoch == _epoch)
+            {
+                _taken.Remove(queue);
+                _ledgers[queue] = ledger;
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using Broker.Actors.Runtime;
+using Broker.Machines.Ledgers;
+using Broker.Machines.Messages;
+using Broker.Storage.Log;
+using Broker.Storage.Records;
+
+namespace Broker.Actors.Storage;
+
+/// <summary>The journal of a queue that is kept on this node alone: certain is what is on the disk.</summary>
+internal sealed class LocalQueueJournal(NodeStorage storage, ulong queue, ushort shard, QueueLedger ledger, ActorRef self) : QueueJournal(storage, ledger, self)
+{
+    private ulong _checkpoint;
+
+    /// <summary>What is in the log before it stays there, so it may have what is still on its way.</summary>
+    public override bool CanCheckpoint => true;
+
+    public override bool IsCheckpointCertain => CertainIndex >= _checkpoint;
+
+    public override void AppendCheckpoint(long neededFrom)
+    {
+        var checkpoint = Ledger.Checkpoint();
+        Ledger.CountCheckpoint();
+        _checkpoint = Ledger.LastIndex;
+        Append(RecordKind.Checkpoint, default, Ledger.NextPosition, checkpoint, neededFrom);
+    }
+
+    protected override LogRecord Make(RecordKind kind, ReadOnlyMemory<StoredMessage> messages, ulong firstPosition, ReadOnlyMemory<byte> operations, long neededFrom) =>
+        new QueueLogRecord(messages)
+        {
+            Client = Client,
+            Kind = kind,
+            Entity = queue,
+            Shard = shard,
+            Index = Ledger.LastIndex,
+            FirstPosition = firstPosition,
+            Operations = operations,
+            NeededFrom = neededFrom,
+        };
+
+    protected override void Send(LogRecord record) => Storage.Log.Append(record);
+}

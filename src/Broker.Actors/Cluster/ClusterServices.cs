@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using Broker.Actors.Links;
 using Broker.Actors.Replication;
 using Broker.Actors.Runtime;
 using Broker.Machines.Links;
+using Broker.Storage.Records;
 
 namespace Broker.Actors.Cluster;
 
@@ -26,6 +28,12 @@ internal sealed class ClusterServices(BrokerClusterOptions options, int shardCou
 
     /// <summary>Where queues get their ledgers, by shard.</summary>
     public ShardHost[] Hosts { get; } = [.. Enumerable.Range(0, shardCount).Select(_ => new ShardHost())];
+
+    /// <summary>The shards of the queues that this node has records of, by the queue's number.</summary>
+    public ConcurrentDictionary<ulong, int> ShardOfQueue { get; } = new();
+
+    /// <summary>The shard that an entity of the log belongs to; <c>null</c> if that is not known here.</summary>
+    public int? ShardOf(ulong entity) => ShardEntity.Is(entity) ? ShardEntity.ShardOf(entity) : ShardOfQueue.TryGetValue(entity, out var shard) ? shard : null;
 
     /// <summary>The cluster's actor on this node.</summary>
     public ActorRef Cluster { get; set; } = ActorRef.NoSender;

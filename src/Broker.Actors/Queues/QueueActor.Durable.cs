@@ -1,3 +1,5 @@
+using Broker.Actors.Cluster;
+using Broker.Actors.Replication;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
@@ -26,9 +28,7 @@ internal sealed partial class QueueActor
     {
         var storage = _node.Storage ?? throw new InvalidOperationException("a durable queue was declared on a node without a store");
         var shard = (ushort)StableHash.ShardOf(_name, _node.Options.ShardCount);
-        var ledger = storage.TakeLedger(definition.Id);
-        _hasFailedBefore = ledger is null;
-        _journal = new LocalQueueJournal(storage, definition.Id, shard, ledger ?? new QueueLedger(), Self);
+        _journal = _node.Cluster is { } cluster ? Replicated(cluster, storage, definition.Id, shard) : Local(storage, definition.Id, shard);
         _checkpoints = new QueueCheckpoints(storage, definition.Id, _journal);
         _loads = new QueueLoads(storage, new QueueDefinitionName(definition.Id, definition.Name), _journal);
         var machine = new QueueMachine(_node.Limits.Queue, _journal.Ledger);
@@ -36,14 +36,34 @@ internal sealed partial class QueueActor
         return machine;
     }
 
+    private LocalQueueJournal Local(NodeStorage storage, ulong id, ushort shard)
+    {
+        var ledger = storage.TakeLedger(id);
+        _hasFailedBefore = ledger is null;
+        return new LocalQueueJournal(storage, id, shard, ledger ?? new QueueLedger(), Self);
+    }
+
+    private ReplicatedQueueJournal Replicated(ClusterServices cluster, NodeStorage storage, ulong id, ushort shard)
+    {
+        cluster.ShardOfQueue[id] = shard;
+        var taken = cluster.Hosts[shard].Take(id);
+        _hasFailedBefore = taken is null; // or this node does not serve the shard any more
+        return new ReplicatedQueueJournal(storage, id, shard, taken ?? new TakenLedger(new QueueLedger(), Epoch: 0, Committed: 0, ActorRef.NoSender), Self);
+    }
+
     /// <summary>Appends what has happened in this batch.</summary>
-    /// <returns>The number of the queue's last record.</returns>
+    /// <returns>The number of the record that what follows from it depends on.</returns>
     private ulong Log(QueueJournal journal)
     {
         journal.Advance(Machine);
         if (_deleted)
         {
             return journal.Ledger.LastIndex; // a record after the last one would bring the queue back
+        }
+
+        if (!_deleting && _checkpoints!.HoldsRecords())
+        {
+            return journal.Ledger.LastIndex + (Machine.HasRecord ? 1UL : 0);
         }
 
         if (Machine.TakeRecord() is { } record)

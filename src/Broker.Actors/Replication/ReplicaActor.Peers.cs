@@ -3,7 +3,6 @@ using Broker.Actors.Links;
 using Broker.Actors.Runtime;
 using Broker.Actors.Storage;
 using Broker.Machines.Replication;
-using Broker.Protocol;
 using Broker.Storage.Log;
 
 namespace Broker.Actors.Replication;
@@ -26,7 +25,7 @@ internal sealed partial class ReplicaActor
     private readonly Dictionary<string, ReplicaPeer> _peers = new(StringComparer.Ordinal);
     private readonly Dictionary<ActorRef, string> _nodeOfLink = [];
     private readonly Queue<(ActorRef Stream, int Bytes)> _untaken = new(); // messages whose senders wait to hear that there is room for more
-    private IReadOnlyList<WireRecord> _arrived = []; // with the message that is being handled
+    private List<WireRecord> _arrived = []; // with the message that is being handled
     private string _sender = ""; // of the message that is being handled
     private long _untakenBytes;
     private long _reads;
@@ -208,7 +207,7 @@ internal sealed partial class ReplicaActor
         return SendRecords(peer, records, writer, end);
     }
 
-    private bool SendRecords(ReplicaPeer peer, ReplicaPeer.Outgoing.Records records, ReplicaWriter writer, ulong end)
+    private static bool SendRecords(ReplicaPeer peer, ReplicaPeer.Outgoing.Records records, ReplicaWriter writer, ulong end)
     {
         records.Next = end;
         var message = new ReplicaPeer.Outgoing.Bytes(writer.Written);

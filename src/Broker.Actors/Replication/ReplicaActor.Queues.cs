@@ -29,6 +29,7 @@ internal sealed partial class ReplicaActor
             _replica = replica;
             _queue = queue;
             Ledger = ledger;
+            replica._cluster.ShardOfQueue[queue] = replica._shard;
             _checkpointClient = new LocalRecordClient(replica.Self, new ReplicaMessages.ForQueue(this, null));
         }
 
@@ -102,6 +103,7 @@ internal sealed partial class ReplicaActor
 
     private void DeleteQueue(ulong queue)
     {
+        _cluster.ShardOfQueue.TryRemove(queue, out _);
         var storage = _storage;
         _deletions.RemoveAll(d => d.IsCompleted);
         _deletions.Add(storage.RunOnQueueAsync(queue, () =>

@@ -1,7 +1,6 @@
 using Broker.Actors.Runtime;
 using Broker.Actors.Storage;
 using Broker.Machines.Replication;
-using Broker.Storage.Disks;
 
 namespace Broker.Actors.Replication;
 

@@ -6,7 +6,6 @@ using Broker.Actors.Storage;
 using Broker.Machines.Cluster;
 using Broker.Machines.Replication;
 using Broker.Storage.Log;
-using Broker.Storage.Records;
 
 namespace Broker.Actors.Replication;
 
@@ -403,6 +402,25 @@ internal sealed partial class ReplicaActor : Actor
         RebuildIfNeeded();
         BeginNextLife();
         _machine.HandleTick(Now);
+    }
+
+    private ReplicaStatus Status()
+    {
+        if (_machine is not { } machine || _assignment is not { } assignment)
+        {
+            return new ReplicaStatus(_shard, "none", 0, 0, 0, 0, []);
+        }
+
+        var leads = assignment.Leader == _cluster.Identity.Life;
+        var followers = leads
+            ? machine.Followers.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => new FollowerStatus(
+                f.Key, f.Value, assignment.InSync.Any(r => r.Node == f.Key), _peers.TryGetValue(f.Key, out var peer) && peer.IsUp))
+            : [];
+        var role = leads ? IsServing ? "leader" : "candidate"
+            : _install is not null ? "installing"
+            : assignment.Replicas.Contains(_node.Options.NodeId) || assignment.InSync.Any(r => r.Node == _node.Options.NodeId) ? "follower"
+            : "none";
+        return new ReplicaStatus(_shard, role, machine.Epoch, machine.Log.Last, machine.CertainIndex, machine.CommittedIndex, [.. followers]);
     }
 
     private string _description = "not assigned";

@@ -10,6 +10,9 @@ internal abstract class CheckpointLog
     /// <summary>Every record of the queue that is not certain yet is, or will be, at or after this position of the log.</summary>
     public abstract long CertainPosition { get; }
 
+    /// <summary>Whether a checkpoint may have records that are not certain: what is in the log before it stays there.</summary>
+    public virtual bool MayHaveUncertain => false;
+
     /// <summary>Whether a checkpoint of the ledger as it is now may be written: it has nothing that may be undone.</summary>
     public abstract bool CanCheckpoint { get; }
 

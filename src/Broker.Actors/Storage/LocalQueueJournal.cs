@@ -11,7 +11,8 @@ internal sealed class LocalQueueJournal(NodeStorage storage, ulong queue, ushort
 {
     private ulong _checkpoint;
 
-    /// <summary>What is in the log before it stays there, so it may have what is still on its way.</summary>
+    public override bool MayHaveUncertain => true;
+
     public override bool CanCheckpoint => true;
 
     public override bool IsCheckpointCertain => CertainIndex >= _checkpoint;

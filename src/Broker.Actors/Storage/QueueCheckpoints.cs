@@ -92,12 +92,12 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, Checkpo
     }
 
     /// <summary>
-    /// For a queue whose checkpoints must not have what is not certain: appends one that is due if that can be, before the next record.
+    /// For a queue whose checkpoints must not have what is not certain (<see cref="CheckpointLog.MayHaveUncertain"/>): appends one that is due if that can be, before the next record.
     /// </summary>
     /// <returns>Whether records have to wait, because a checkpoint does.</returns>
     public bool HoldsRecords()
     {
-        if (_copying || _inFlight || !IsDue)
+        if (_copying || _inFlight || !IsDue || journal.MayHaveUncertain)
         {
             return false;
         }

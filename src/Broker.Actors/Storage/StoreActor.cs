@@ -1,3 +1,4 @@
+using Broker.Actors.Cluster;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
@@ -11,8 +12,11 @@ namespace Broker.Actors.Storage;
 /// </summary>
 internal sealed class StoreActor(NodeServices node, NodeStorage storage) : Actor
 {
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(30);
+
     private readonly HashSet<ulong> _awaited = []; // queues whose checkpoints are to come
     private long _goal = -1; // up to where the log is being given up; -1: nothing is under way
+    private long _askedAt; // for the checkpoints of that
     private bool _retiring;
     private bool _preparing;
     private bool _saidFailed;
@@ -81,7 +85,7 @@ internal sealed class StoreActor(NodeServices node, NodeStorage storage) : Actor
         CheckSpace();
         CheckMemory();
         PrepareSpare();
-        _awaited.RemoveWhere(queue => !node.Queues.TryGet(queue, out _));
+        GiveUpAwaited();
         if (_goal < 0)
         {
             BeginRetirement();
@@ -89,6 +93,21 @@ internal sealed class StoreActor(NodeServices node, NodeStorage storage) : Actor
         else
         {
             RetireIfReady();
+        }
+    }
+
+    /// <summary>
+    /// An actor that has ended answers no more. In a cluster its queue may have another one at once, which was not asked, so there it is a matter of time; what is still needed then is asked for again.
+    /// </summary>
+    private void GiveUpAwaited()
+    {
+        if (node.Cluster is null)
+        {
+            _awaited.RemoveWhere(queue => !node.Queues.TryGet(queue, out _));
+        }
+        else if (_goal >= 0 && node.Options.TimeProvider.GetElapsedTime(_askedAt) > MaxWait)
+        {
+            _awaited.Clear();
         }
     }
 
@@ -177,12 +196,18 @@ internal sealed class StoreActor(NodeServices node, NodeStorage storage) : Actor
         }
 
         _goal = goal;
+        _askedAt = node.Options.TimeProvider.GetTimestamp();
         foreach (var entity in storage.Log.EntitiesNeeding(goal))
         {
             if (node.Queues.TryGet(entity, out var queue))
             {
                 _awaited.Add(entity);
                 queue.Actor.Tell(new QueueMessage.Checkpoint(goal), Self);
+            }
+            else if (node.Cluster is { } cluster && cluster.ShardOf(entity) is { } shard)
+            {
+                _awaited.Add(entity);
+                cluster.Replicas[shard].Tell(new ReplicaCommand.Checkpoint(entity, goal), Self);
             }
         }
 

@@ -13,6 +13,9 @@ public sealed partial class ReplicaMachine
     private ulong _endAtTick;
     private bool _isProposing; // the outcome of the last one is still to come
 
+    /// <summary>Of a leader: the nodes that follow it, with the index up to which each has records on its disk.</summary>
+    public IEnumerable<KeyValuePair<string, ulong>> Followers => _followers.Select(f => KeyValuePair.Create(f.Key, f.Value.Certain));
+
     /// <summary>Appends records, which the owner puts on the disk under these indexes and this epoch. Only while <see cref="IsServing"/>.</summary>
     /// <param name="count">How many; at least 1.</param>
     /// <returns>Index of the first.</returns>

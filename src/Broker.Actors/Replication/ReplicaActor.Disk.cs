@@ -131,7 +131,6 @@ internal sealed partial class ReplicaActor
         }
 
         Report(ref certain);
-        RebuildIfNeeded();
         BeginNextLife();
         TakeMore();
     }

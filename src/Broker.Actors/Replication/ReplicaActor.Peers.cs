@@ -45,6 +45,7 @@ internal sealed partial class ReplicaActor
                 if (_peers.TryGetValue(m.Node, out var removed) && removed.Link == m.Link)
                 {
                     removed.Link = null;
+                    removed.IsRequested = false; // who would tell of the end is gone
                     SetUp(removed, isUp: false);
                 }
 
@@ -57,20 +58,23 @@ internal sealed partial class ReplicaActor
                 break;
             case LinkUp or LinkDown:
                 break; // of a link that was removed
-            case ShardOpened m when _peers.TryGetValue(m.To.Node, out var peer) && peer.IsOpening:
-                peer.IsOpening = false;
-                peer.Sender = m.Sender;
-                break;
             case ShardOpened m:
-                m.Sender.Close();
-                break;
+                if (_peers.TryGetValue(m.To.Node, out var opened) && opened is { IsUp: true, IsRequested: true })
+                {
+                    opened.Sender = m.Sender;
+                }
+
+                break; // else its end is on the way
             case ShardRoom m:
                 m.Sender.HandleRoom(m);
                 break;
             case ShardClosed:
-                if (_nodeOfLink.TryGetValue(Sender, out var closed))
+                if (_nodeOfLink.TryGetValue(Sender, out var end))
                 {
-                    PeerOf(closed).Drop(); // it is opened again when there is something to say
+                    var closed = PeerOf(end);
+                    closed.IsRequested = false;
+                    closed.MustBegin = closed.IsUp;
+                    closed.Drop();
                 }
 
                 break;
@@ -102,8 +106,22 @@ internal sealed partial class ReplicaActor
     {
         AppendPending();
         peer.IsUp = isUp;
+        peer.MustBegin = false;
         peer.Drop();
         _machine?.HandleLink(peer.Node, isUp, Now);
+    }
+
+    /// <summary>Streams that have ended while their link is up are begun anew.</summary>
+    private void BeginStreams()
+    {
+        foreach (var peer in _peers.Values)
+        {
+            if (peer is { MustBegin: true, IsUp: true })
+            {
+                SetUp(peer, isUp: false);
+                SetUp(peer, isUp: true);
+            }
+        }
     }
 
     private void Send(string node, ReplicaMessage message)
@@ -130,9 +148,9 @@ internal sealed partial class ReplicaActor
                 break;
         }
 
-        if (peer is { Sender: null, IsOpening: false, Link: { } link })
+        if (peer is { IsRequested: false, Link: { } link })
         {
-            peer.IsOpening = true;
+            peer.IsRequested = true;
             link.Tell(new LinkMessage.OpenShard(_shard, Self), Self);
         }
     }

@@ -129,6 +129,7 @@ internal sealed partial class ReplicaActor : Actor
         }
 
         TendQueues();
+        RebuildIfNeeded();
         Describe();
     }
 
@@ -375,7 +376,6 @@ internal sealed partial class ReplicaActor : Actor
         _borrowed.Clear();
         _mustRebuild = true;
         _rebuildAfter = _writing.Count > 0 ? _writing.Last().Record : null;
-        RebuildIfNeeded();
     }
 
     private void HandleTick()
@@ -398,8 +398,8 @@ internal sealed partial class ReplicaActor : Actor
             machine.HandleRetired(first);
         }
 
+        BeginStreams();
         CheckInstall();
-        RebuildIfNeeded();
         BeginNextLife();
         _machine.HandleTick(Now);
     }

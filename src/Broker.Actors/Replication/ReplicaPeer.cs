@@ -16,8 +16,11 @@ internal sealed class ReplicaPeer(string node)
     /// <summary>The stream; <c>null</c> while it is not open.</summary>
     public ShardSender? Sender { get; set; }
 
-    /// <summary>Whether the stream was asked for and there was no answer yet.</summary>
-    public bool IsOpening { get; set; }
+    /// <summary>Whether a stream was asked for and its end was not heard of. Until then there can be no other one.</summary>
+    public bool IsRequested { get; set; }
+
+    /// <summary>Whether a stream has ended although the link is up: what was on its way is lost, as if the link had broken.</summary>
+    public bool MustBegin { get; set; }
 
     /// <summary>What is to be sent, in order.</summary>
     public Queue<Outgoing> Queue { get; } = new();
@@ -33,7 +36,6 @@ internal sealed class ReplicaPeer(string node)
     {
         Queue.Clear();
         Sender = null;
-        IsOpening = false;
         Reading = 0;
     }
 

@@ -57,6 +57,12 @@ internal abstract record ClusterCommand
     /// <summary>By an operator: who is there? Answer: <see cref="ClusterReply.Members"/>.</summary>
     public sealed record ListMembers : ClusterCommand;
 
+    /// <summary>
+    /// By the server, which stops: hand over what this node leads, if somebody is there who can take it, and end its lease. Answer: <see cref="ClusterReply.Done"/>, after
+    /// <see cref="BrokerClusterOptions.DrainTimeout"/> at the latest. Nothing else can be asked for afterwards.
+    /// </summary>
+    public sealed record Leave : ClusterCommand;
+
     /// <summary>By an operator, once: tell me <see cref="ClusterReply.Event"/> from now on, until you end.</summary>
     public sealed record Tail(ActorRef Subscriber) : ClusterCommand;
 }

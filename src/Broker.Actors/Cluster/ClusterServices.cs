@@ -8,14 +8,22 @@ using Broker.Storage.Records;
 namespace Broker.Actors.Cluster;
 
 /// <summary>What the actors of a node of a cluster share beyond <see cref="Server.NodeServices"/>. Thread-safe.</summary>
-internal sealed class ClusterServices(BrokerClusterOptions options, int shardCount)
+internal sealed class ClusterServices
 {
     private volatile LinkIdentity? _identity;
 
-    public BrokerClusterOptions Options => options;
+    public ClusterServices(BrokerClusterOptions options, int shardCount)
+    {
+        Options = options;
+        Shards = new ShardTable(shardCount);
+        Replicas = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
+        LinkProtocol = new NodeLinkProtocol(() => _identity, options.Links, Replication);
+    }
+
+    public BrokerClusterOptions Options { get; }
 
     /// <summary>The shards as this node sees them.</summary>
-    public ShardTable Shards { get; } = new(shardCount);
+    public ShardTable Shards { get; }
 
     /// <summary>The links to other nodes.</summary>
     public NodeLinks Links { get; } = new();
@@ -23,8 +31,11 @@ internal sealed class ClusterServices(BrokerClusterOptions options, int shardCou
     /// <summary>Which actors take what other nodes send for a shard's log.</summary>
     public ShardReceivers Replication { get; } = new();
 
+    /// <summary>How other nodes' links are accepted.</summary>
+    public NodeLinkProtocol LinkProtocol { get; }
+
     /// <summary>The replica of each shard, by its number: a <c>ReplicaActor</c>.</summary>
-    public ActorRef[] Replicas { get; } = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
+    public ActorRef[] Replicas { get; }
 
     /// <summary>Where queues get their ledgers, by shard.</summary>
     public ShardHost[] Hosts { get; } = [.. Enumerable.Range(0, shardCount).Select(_ => new ShardHost())];

@@ -28,6 +28,18 @@ internal sealed class InboundLinks
         }
     }
 
+    /// <summary>By who knows that this node has begun another life: all connections end, so that who dials again hears of it.</summary>
+    public void EndAll()
+    {
+        lock (_gate)
+        {
+            foreach (var link in _links.Values.SelectMany(l => l))
+            {
+                link.Tell(IncomingLinkActor.LifeEnded.Instance);
+            }
+        }
+    }
+
     /// <summary>By a connection whose streams have all ended.</summary>
     public void Leave(string node, ActorRef link)
     {

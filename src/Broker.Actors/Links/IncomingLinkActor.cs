@@ -22,6 +22,7 @@ internal sealed class IncomingLinkActor(IQuicConnection connection, PeerIdentity
     private readonly ConcurrentDictionary<int, IncomingShardActor> _open = new();
     private ActorRef? _control;
     private LinkGreeting? _peer;
+    private LinkIdentity? _self; // the life that the other node has found
     private bool _refused;
     private bool _welcomed;
 
@@ -34,6 +35,12 @@ internal sealed class IncomingLinkActor(IQuicConnection connection, PeerIdentity
     private sealed class HelloTimeout
     {
         public static readonly HelloTimeout Instance = new();
+    }
+
+    /// <summary>By the cluster's actor: this node has begun another life.</summary>
+    public sealed class LifeEnded
+    {
+        public static readonly LifeEnded Instance = new();
     }
 
     /// <summary>By a newer connection of the same node.</summary>
@@ -111,6 +118,9 @@ internal sealed class IncomingLinkActor(IQuicConnection connection, PeerIdentity
             case Superseded:
                 Refuse(new FrameFault(ErrorCode.ResourceLocked, $"node '{Identity.User}' has dialled again"));
                 break;
+            case LifeEnded:
+                Refuse(new FrameFault(ErrorCode.Unavailable, "this node has begun another life"));
+                break;
             case HelloTimeout:
                 Refuse(new FrameFault(ErrorCode.HandshakeTimeout, $"no LINK_HELLO within {Node.Limits.OpeningTimeout.TotalSeconds:0.#} s"));
                 break;
@@ -124,11 +134,19 @@ internal sealed class IncomingLinkActor(IQuicConnection connection, PeerIdentity
 
     private void Greet(LinkGreeting greeting)
     {
-        if (protocol.Identity.RefusalOf(greeting, Identity.User) is { } refusal)
+        if (protocol.Identity is not { } self)
+        {
+            Refuse(new FrameFault(ErrorCode.Unavailable, "this node has not joined its cluster yet"));
+            return;
+        }
+
+        if (self.RefusalOf(greeting, Identity.User) is { } refusal)
         {
             Refuse(refusal);
             return;
         }
+
+        _self = self;
 
         _peer = greeting;
         Status.ClientName = greeting.Node;
@@ -148,7 +166,7 @@ internal sealed class IncomingLinkActor(IQuicConnection connection, PeerIdentity
         if (_predecessors.Count == 0 && !_refused)
         {
             _welcomed = true;
-            _control!.Tell(new IncomingControlActor.Accepted(new LinkWelcomeFrame(protocol.Identity.Greet(protocol.Options.MaxFrameBytes))), Self);
+            _control!.Tell(new IncomingControlActor.Accepted(new LinkWelcomeFrame(_self!.Greet(protocol.Options.MaxFrameBytes))), Self);
         }
     }
 

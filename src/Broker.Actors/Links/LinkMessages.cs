@@ -20,7 +20,7 @@ internal abstract record LinkMessage
     /// </summary>
     public sealed record OpenShard(int Shard, ActorRef Owner) : LinkMessage;
 
-    /// <summary>By who knows the members: the node is to be dialled there from the next attempt on.</summary>
+    /// <summary>By who knows the members: the node is to be dialled there from the next attempt on, which is now if none is under way.</summary>
     public sealed record Moved(IPEndPoint EndPoint) : LinkMessage;
 }
 

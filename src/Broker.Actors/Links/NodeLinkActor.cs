@@ -179,6 +179,12 @@ internal sealed class NodeLinkActor : Actor
                 break;
             case LinkMessage.Moved m:
                 _client = _client with { EndPoint = m.EndPoint };
+                if (_dial is null)
+                {
+                    Context.Timers.CancelAll();
+                    Dial();
+                }
+
                 break;
         }
     }

@@ -5,11 +5,11 @@ namespace Broker.Actors.Links;
 /// <summary>Times and bounds of a node's links. <see cref="Validate"/> checks how they relate.</summary>
 public sealed record NodeLinkOptions
 {
-    /// <summary>Time between two pings. Default 100 ms; more than zero.</summary>
-    public TimeSpan PingInterval { get; init; } = TimeSpan.FromMilliseconds(100);
+    /// <summary>Time between two pings. Default 50 ms; more than zero.</summary>
+    public TimeSpan PingInterval { get; init; } = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Silence after which a peer is taken for dead, also the time that it has for LINK_WELCOME. Default 1 s; at least three pings.</summary>
-    public TimeSpan SuspicionTimeout { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>Silence after which a peer is taken for dead, also the time that it has for LINK_WELCOME. Default 500 ms; at least three pings.</summary>
+    public TimeSpan SuspicionTimeout { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Time that a peer has for the QUIC handshake. Default 2 s: room for a lost first packet, which is sent again after 1 s (RFC 9002, section 6.2.2).</summary>
     public TimeSpan DialTimeout { get; init; } = TimeSpan.FromSeconds(2);

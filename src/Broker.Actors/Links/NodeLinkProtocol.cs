@@ -7,12 +7,15 @@ using Broker.Transport;
 
 namespace Broker.Actors.Links;
 
-/// <summary><c>broker-node/1</c>, what nodes of a cluster speak among themselves (docs/cluster.md, "Node links"); this is the side that accepts. No node serves it yet.</summary>
-internal sealed class NodeLinkProtocol(LinkIdentity identity, NodeLinkOptions options, ShardReceivers receivers) : IApplicationProtocol
+/// <summary><c>broker-node/1</c>, what nodes of a cluster speak among themselves (docs/cluster.md, "Node links"); this is the side that accepts.</summary>
+/// <param name="identity">Who this node is now; <c>null</c> before it has joined its cluster.</param>
+/// <param name="options">Times and bounds.</param>
+/// <param name="receivers">Who takes what comes for a shard.</param>
+internal sealed class NodeLinkProtocol(Func<LinkIdentity?> identity, NodeLinkOptions options, ShardReceivers receivers) : IApplicationProtocol
 {
     public string Alpn => LinkInfo.Alpn;
 
-    public LinkIdentity Identity => identity;
+    public LinkIdentity? Identity => identity();
 
     public NodeLinkOptions Options => options;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using Broker.Actors.Admin;
 using Broker.Actors.Bbq;
+using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Embedded;
@@ -25,7 +26,7 @@ public sealed class BrokerServer : IAsyncDisposable
         _node = node;
     }
 
-    /// <summary>The application protocols that a node serves, in order of preference; for <see cref="QuicConnectionOptions.ApplicationProtocols"/>.</summary>
+    /// <summary>The application protocols that a node serves its clients, in order of preference; for <see cref="QuicConnectionOptions.ApplicationProtocols"/>.</summary>
     public static IReadOnlyList<string> ApplicationProtocols { get; } = [.. Protocols.Select(p => p.Alpn)];
 
     /// <summary>Where the node listens.</summary>
@@ -36,6 +37,12 @@ public sealed class BrokerServer : IAsyncDisposable
 
     /// <summary>The listener's counters.</summary>
     public QuicListenerStatistics ListenerStatistics => _listener.Statistics;
+
+    /// <summary>For tests.</summary>
+    internal NodeServices Node => _node;
+
+    /// <summary>For tests.</summary>
+    internal ActorSystem System => _system;
 
     private static IReadOnlyList<IApplicationProtocol> Protocols => [new BrokerProtocol(), new BbqProtocol()];
 
@@ -58,16 +65,24 @@ public sealed class BrokerServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(transport);
         ArgumentNullException.ThrowIfNull(listener);
         options.Limits.Validate();
-        var system = EmbeddedActorSystem.Create("broker", new ActorSystemOptions { TimeProvider = options.TimeProvider, OnFault = options.OnFault });
+        options.Cluster?.Validate();
+        if (options is { Cluster: not null, Storage: null })
+        {
+            throw new ArgumentException("a node of a cluster needs Storage, for what it keeps and for what the cluster agrees in");
+        }
+
+        var system = EmbeddedActorSystem.Create("broker", new ActorSystemOptions { TimeProvider = options.TimeProvider, Dispatcher = options.Dispatcher, OnFault = options.OnFault });
         IQuicListener? bound = null;
         try
         {
             var node = new NodeServices(options);
             await node.Users.LoadAsync(cancellationToken);
+            IReadOnlyList<IApplicationProtocol> protocols = node.Cluster is { } cluster ? [.. Protocols, cluster.LinkProtocol] : Protocols;
+            listener = listener with { MaxInboundStreams = Math.Max(listener.MaxInboundStreams, StreamsOfLink(options)) };
             bound = await transport.ListenAsync(
                 listener with
                 {
-                    ApplicationProtocols = ApplicationProtocols,
+                    ApplicationProtocols = [.. protocols.Select(p => p.Alpn)],
                     ConnectionReceiveWindow = WindowOfAllStreams(listener),
                     InlineContinuations = true, // every continuation here posts a message and returns
                     DefaultStreamErrorCode = (long)ErrorCode.InternalError,
@@ -75,9 +90,9 @@ public sealed class BrokerServer : IAsyncDisposable
                 },
                 cancellationToken);
             node.Commands = BuiltInCommands.Create(system, node, transport, bound);
-            system.ActorOf(Props.Create(() => new ListenerActor(bound, Protocols.ToDictionary(p => p.Alpn), node)), "listener");
+            system.ActorOf(Props.Create(() => new ListenerActor(bound, protocols.ToDictionary(p => p.Alpn), node)), "listener");
             options.OnListening?.Invoke(bound.LocalEndPoint);
-            await NodeStart.RunAsync(system, node, cancellationToken);
+            await NodeStart.RunAsync(system, node, transport, bound.LocalEndPoint, cancellationToken);
             return new BrokerServer(system, bound, node);
         }
         catch
@@ -99,13 +114,20 @@ public sealed class BrokerServer : IAsyncDisposable
     private static int WindowOfAllStreams(QuicListenerOptions listener) =>
         (int)Math.Min(int.MaxValue, Math.Max(listener.ConnectionReceiveWindow, (long)listener.MaxInboundStreams * listener.StreamReceiveWindow));
 
+    /// <summary>Another node's connection has a control stream and, for each shard, one for its log and one for its queues; as many again while those of the past end.</summary>
+    private static int StreamsOfLink(BrokerServerOptions options) => options.Cluster is null ? 0 : 1 + (4 * options.ShardCount);
+
     /// <summary>Uses another certificate for connections from now on; those that exist stay.</summary>
     /// <exception cref="QuicTransportException">It does not parse; the old one stays in use.</exception>
     public void UpdateTls(QuicTlsOptions tls) => _listener.UpdateTls(tls);
 
-    /// <summary>Accepts no more, tells every client that the node is stopping, and stops all actors. Idempotent.</summary>
+    /// <summary>
+    /// Hands over to other nodes of the cluster what this one leads, for <see cref="Cluster.BrokerClusterOptions.DrainTimeout"/> at most; accepts no more, tells every client that the node is
+    /// stopping, and stops all actors. Idempotent.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
+        await LeaveClusterAsync();
         foreach (var connection in _node.Connections.Connections)
         {
             await connection.Connection.CloseAsync((long)ErrorCode.ShuttingDown, "the node is stopping");
@@ -113,5 +135,22 @@ public sealed class BrokerServer : IAsyncDisposable
 
         await _listener.DisposeAsync();
         await _system.TerminateAsync(StopTimeout);
+    }
+
+    private async Task LeaveClusterAsync()
+    {
+        if (_node.Cluster is not { } cluster)
+        {
+            return;
+        }
+
+        try
+        {
+            await cluster.Cluster.AskAsync<ClusterReply.Done>(new ClusterCommand.Leave(), cluster.Options.DrainTimeout + StopTimeout);
+        }
+        catch (Exception e) when (e is AskTimeoutException or AskUndeliveredException)
+        {
+            // The node stops nevertheless; its lease ends by itself.
+        }
     }
 }

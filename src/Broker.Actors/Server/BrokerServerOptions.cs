@@ -1,6 +1,7 @@
 using System.Net;
 using Broker.Actors.Cluster;
 using Broker.Actors.Runtime;
+using Broker.Actors.Runtime.Embedded;
 using Broker.Actors.Storage;
 
 namespace Broker.Actors.Server;
@@ -31,6 +32,9 @@ public sealed record BrokerServerOptions
 
     /// <summary>Clock of all timers. Default: the system's.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Where actors run.</summary>
+    internal IActorDispatcher Dispatcher { get; init; } = ThreadPoolDispatcher.Instance;
 
     /// <summary>Told where the node listens as soon as it does, which is before what is on disk is recovered. Default: nobody.</summary>
     public Action<IPEndPoint>? OnListening { get; init; }

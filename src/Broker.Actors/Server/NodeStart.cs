@@ -1,3 +1,5 @@
+using System.Net;
+using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Queues;
@@ -5,6 +7,7 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
 using Broker.Actors.Topology;
+using Broker.Transport;
 
 namespace Broker.Actors.Server;
 
@@ -12,9 +15,10 @@ namespace Broker.Actors.Server;
 internal static class NodeStart
 {
     /// <summary>Brings the node to serve.</summary>
-    /// <exception cref="IOException">What is on disk cannot be used as it is.</exception>
-    public static async Task RunAsync(ActorSystem system, NodeServices node, CancellationToken cancellationToken)
+    /// <exception cref="IOException">What is on disk cannot be used as it is, or the cluster does not take the node.</exception>
+    public static async Task RunAsync(ActorSystem system, NodeServices node, IQuicTransport transport, IPEndPoint listening, CancellationToken cancellationToken)
     {
+        var membership = node.Cluster is null ? null : await ClusterJoin.CheckAsync(system, node, listening, cancellationToken);
         var store = await RecoverAsync(node, cancellationToken);
         StartRegions(system, node);
         if (node.Storage is { } storage)
@@ -24,10 +28,20 @@ internal static class NodeStart
             storage.Log.Changed = () => storage.Keeper.Tell(StoreMessage.Check.Instance);
         }
 
+        if (membership is not null)
+        {
+            ReplicaActors.Start(system, node);
+        }
+
         var restored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var giveUp = cancellationToken.Register(() => restored.TrySetCanceled(cancellationToken));
         node.Topology = system.ActorOf(Props.Create(() => new TopologyActor(node, store, () => restored.TrySetResult())), "topology");
         await restored.Task;
+        if (membership is not null)
+        {
+            await ClusterJoin.RunAsync(system, node, transport, membership, cancellationToken);
+        }
+
         node.Storage?.Report(node.Queues);
         node.IsServing = true;
         foreach (var connection in node.Connections.Connections)

@@ -7,8 +7,7 @@ namespace Broker.Machines.Cluster;
 /// <param name="Zone">What it may have in common with others that fail together with it; may be empty.</param>
 /// <param name="Addresses">Where other nodes reach it, as <c>host:port</c>, best first; 1 to <see cref="MaxAddresses"/>. IPv6 addresses stand in brackets.</param>
 /// <param name="Version">The version of the broker that it runs.</param>
-/// <param name="State">What is asked of it.</param>
-public sealed record NodeRegistration(string Name, long Incarnation, Guid Store, string Zone, IReadOnlyList<string> Addresses, string Version, NodeState State)
+public sealed record NodeRegistration(string Name, long Incarnation, Guid Store, string Zone, IReadOnlyList<string> Addresses, string Version)
 {
     /// <summary>Characters of each text.</summary>
     public const int MaxTextLength = 256;
@@ -18,7 +17,7 @@ public sealed record NodeRegistration(string Name, long Incarnation, Guid Store,
 
     /// <summary>By content.</summary>
     public bool Equals(NodeRegistration? other) =>
-        other is not null && Name == other.Name && Incarnation == other.Incarnation && Store == other.Store && Zone == other.Zone && Version == other.Version && State == other.State
+        other is not null && Name == other.Name && Incarnation == other.Incarnation && Store == other.Store && Zone == other.Zone && Version == other.Version
         && Addresses.SequenceEqual(other.Addresses);
 
     /// <inheritdoc/>

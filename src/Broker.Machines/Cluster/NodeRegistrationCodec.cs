@@ -5,8 +5,6 @@ namespace Broker.Machines.Cluster;
 /// <summary>A <see cref="NodeRegistration"/> as it stands in the metadata store (docs/cluster.md, "Values").</summary>
 public static class NodeRegistrationCodec
 {
-    private static readonly string[] s_states = ["up", "draining", "leaving", "down"]; // in the order of NodeState
-
     private sealed class Parts
     {
         public string Name { get; set; } = "";
@@ -20,8 +18,6 @@ public static class NodeRegistrationCodec
         public List<string> Addresses { get; } = [];
 
         public string Version { get; set; } = "";
-
-        public NodeState State { get; set; }
     }
 
     /// <summary>The value of a registration.</summary>
@@ -42,7 +38,6 @@ public static class NodeRegistrationCodec
             json.WriteString("zone", registration.Zone);
             ClusterValueWriter.WriteTexts(json, "addresses", registration.Addresses);
             json.WriteString("version", registration.Version);
-            json.WriteString("state", s_states[(int)registration.State]);
         });
     }
 
@@ -52,7 +47,7 @@ public static class NodeRegistrationCodec
     {
         var parts = new Parts();
         ClusterValueReader.ReadValue(value, parts, ReadMember);
-        var registration = new NodeRegistration(parts.Name, parts.Incarnation, parts.Store, parts.Zone, parts.Addresses, parts.Version, parts.State);
+        var registration = new NodeRegistration(parts.Name, parts.Incarnation, parts.Store, parts.Zone, parts.Addresses, parts.Version);
         return FaultOf(registration) is { } fault ? throw new ClusterFormatException(fault) : registration;
     }
 
@@ -77,10 +72,6 @@ public static class NodeRegistrationCodec
                 return true;
             case "version":
                 into.Version = reader.Text();
-                return true;
-            case "state":
-                var state = reader.Text();
-                into.State = Array.IndexOf(s_states, state) is var number and >= 0 ? (NodeState)number : throw new ClusterFormatException($"its state '{state}' is unknown");
                 return true;
             default:
                 return false;

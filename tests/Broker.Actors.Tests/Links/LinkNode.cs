@@ -25,7 +25,7 @@ internal sealed class LinkNode
         Options = options;
         Listener = listener;
         Services = new NodeServices(new BrokerServerOptions { NodeId = identity.Life.Node, ClusterName = identity.Cluster }) { IsServing = true };
-        Protocol = new NodeLinkProtocol(identity, options, Receivers);
+        Protocol = new NodeLinkProtocol(() => identity, options, Receivers);
         IApplicationProtocol[] protocols = [Protocol, new BrokerProtocol()];
         _actor = system.ActorOf(Props.Create(() => new ListenerActor(listener, protocols.ToDictionary(p => p.Alpn), Services)), $"{identity.Life.Node}-{identity.Life.Incarnation}");
     }

@@ -1,0 +1,264 @@
+using Broker.Actors.Runtime;
+using Broker.Coordination;
+using Broker.Machines.Cluster;
+using Broker.Protocol;
+
+namespace Broker.Actors.Cluster;
+
+/// <summary>What replicas, operators and the server ask for.</summary>
+internal sealed partial class ClusterActor
+{
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
+    private ActorRef? _leaver; // who is told when this node has left
+    private bool _isDrainStored;
+    private bool _hasLeft; // nothing is asked of the cluster any more
+
+    private abstract record OperationMessage;
+
+    private sealed record Proposed(ActorRef Replica, ClusterCommand.Propose Proposal, MetadataCommit Commit) : OperationMessage;
+
+    private sealed record NotProposed(ActorRef Replica, ClusterCommand.Propose Proposal) : OperationMessage;
+
+    private sealed record Moved(ActorRef Asker, ShardAssignment To, MetadataCommit Commit) : OperationMessage;
+
+    private sealed record Answer(ActorRef Asker, FrameFault? Fault) : OperationMessage;
+
+    private sealed record DrainStored : OperationMessage;
+
+    private sealed record DrainTimeout : OperationMessage;
+
+    private sealed record Released : OperationMessage;
+
+    private void Handle(ClusterCommand command)
+    {
+        var asker = Sender;
+        switch (command)
+        {
+            case ClusterCommand.Propose m:
+                Propose(m, asker);
+                break;
+            case ClusterCommand.SetState m:
+                Context.PipeTo(SetStateAsync(m.Node, m.State, onlyIfUp: false), fault => new Answer(asker, fault), e => new Answer(asker, Unavailable(e)));
+                break;
+            case ClusterCommand.MoveLeader m:
+                MoveLeader(m, asker);
+                break;
+            case ClusterCommand.ListMembers:
+                asker.Tell(new ClusterReply.Members([.. _view.Names.Select(MemberOf)]), Self);
+                break;
+            case ClusterCommand.Tail m:
+                Context.Watch(m.Subscriber);
+                _subscribers.Add(m.Subscriber);
+                break;
+            case ClusterCommand.Leave:
+                Leave(asker);
+                break;
+        }
+    }
+
+    private void Handle(OperationMessage message)
+    {
+        switch (message)
+        {
+            case Proposed m when m.Commit.Succeeded:
+                Apply(m.Proposal.To, m.Commit.Revision);
+                break;
+            case Proposed m:
+                Apply(m.Commit.Current);
+                if (_cluster.Shards[m.Proposal.To.Shard].Revision == m.Proposal.Revision)
+                {
+                    m.Replica.Tell(new ReplicaCommand.ProposalFailed(m.Proposal.Revision), Self); // the life that was to be added is over
+                }
+
+                break;
+            case NotProposed m:
+                m.Replica.Tell(new ReplicaCommand.ProposalFailed(m.Proposal.Revision), Self);
+                break;
+            case Moved m when m.Commit.Succeeded:
+                Apply(m.To, m.Commit.Revision);
+                m.Asker.Tell(new ClusterReply.Done(null), Self);
+                break;
+            case Moved m:
+                Apply(m.Commit.Current);
+                var isDone = _view.Shards.TryGetValue(m.To.Shard, out var found) && found.Value == m.To; // by a transaction whose answer was lost
+                m.Asker.Tell(new ClusterReply.Done(isDone ? null : new FrameFault(ErrorCode.Unavailable, $"shard {m.To.Shard} has changed in this moment; try again")), Self);
+                break;
+            case Answer m:
+                m.Asker.Tell(new ClusterReply.Done(m.Fault), Self);
+                break;
+            case DrainStored:
+                _isDrainStored = true;
+                ConsiderLeaving();
+                break;
+            case DrainTimeout:
+                Release();
+                break;
+            case Released:
+                _leaver?.Tell(new ClusterReply.Done(null), Self);
+                break;
+        }
+    }
+
+    private void Propose(ClusterCommand.Propose proposal, ActorRef replica)
+    {
+        List<MetadataCondition> conditions = [new MetadataCondition(ClusterKeys.OfShard(proposal.To.Shard), proposal.Revision)];
+        if (proposal.Added is { } added)
+        {
+            if (!_view.IsRegistered(added))
+            {
+                replica.Tell(new ReplicaCommand.ProposalFailed(proposal.Revision), Self);
+                return;
+            }
+
+            conditions.Add(new MetadataCondition(ClusterKeys.OfNode(added.Node), _view.Nodes[added.Node].Revision));
+        }
+
+        var transaction = new MetadataTransaction
+        {
+            Conditions = conditions,
+            Operations = [MetadataOperation.Put(ClusterKeys.OfShard(proposal.To.Shard), ShardAssignmentCodec.Write(proposal.To))],
+        };
+        Context.PipeTo(CommitSurelyAsync(transaction), commit => new Proposed(replica, proposal, commit), _ => new NotProposed(replica, proposal));
+    }
+
+    /// <summary>
+    /// Fails only if nothing has changed, and never will. A transaction of unknown outcome is tried again: it compares the same revision, so it does not take place twice, and when it is refused the
+    /// answer says what is there instead.
+    /// </summary>
+    private async Task<MetadataCommit> CommitSurelyAsync(MetadataTransaction transaction)
+    {
+        while (true)
+        {
+            try
+            {
+                return await _metadata.CommitAsync(transaction, _stopped.Token);
+            }
+            catch (MetadataUnavailableException e) when (!e.NothingChanged)
+            {
+                await Task.Delay(s_pause, _time, _stopped.Token);
+            }
+        }
+    }
+
+    private async Task<FrameFault?> SetStateAsync(string node, NodeState state, bool onlyIfUp)
+    {
+        var key = ClusterKeys.OfStanding(node);
+        while (true)
+        {
+            if (await _membership.FindAsync(key, _stopped.Token) is not { } stored)
+            {
+                return new FrameFault(ErrorCode.NotFound, $"there is no node '{node}' in the cluster");
+            }
+
+            var before = ClusterValues.ReadStanding(stored.Value.Span);
+            if (before.State == state || (onlyIfUp && before.State != NodeState.Up))
+            {
+                return null;
+            }
+
+            var commit = await _metadata.CommitAsync(
+                new MetadataTransaction
+                {
+                    Conditions = [new MetadataCondition(key, stored.ModRevision)],
+                    Operations = [MetadataOperation.Put(key, ClusterValues.Write(before with { State = state }))],
+                },
+                _stopped.Token);
+            if (commit.Succeeded)
+            {
+                return null;
+            }
+        }
+    }
+
+    private void MoveLeader(ClusterCommand.MoveLeader command, ActorRef asker)
+    {
+        if (RefusalOf(command) is { } fault)
+        {
+            asker.Tell(new ClusterReply.Done(fault), Self);
+            return;
+        }
+
+        var stored = _view.Shards[command.Shard];
+        var to = stored.Value with
+        {
+            Epoch = stored.Value.Epoch + 1,
+            Leader = new NodeLife(command.Node, _view.Nodes[command.Node].Value.Incarnation),
+            Replicas = [command.Node, .. stored.Value.Replicas.Where(r => r != command.Node)], // or a rebalance would undo it
+        };
+        var transaction = new MetadataTransaction
+        {
+            Conditions = [new MetadataCondition(ClusterKeys.OfShard(command.Shard), stored.Revision), new MetadataCondition(ClusterKeys.OfNode(command.Node), _view.Nodes[command.Node].Revision)],
+            Operations = [MetadataOperation.Put(ClusterKeys.OfShard(command.Shard), ShardAssignmentCodec.Write(to))],
+        };
+        Context.PipeTo(CommitSurelyAsync(transaction), commit => new Moved(asker, to, commit), e => new Answer(asker, Unavailable(e)));
+    }
+
+    private FrameFault? RefusalOf(ClusterCommand.MoveLeader command)
+    {
+        if (!_view.Shards.TryGetValue(command.Shard, out var stored))
+        {
+            return new FrameFault(ErrorCode.NotFound, $"shard {command.Shard} is not assigned");
+        }
+
+        if (!_view.Nodes.TryGetValue(command.Node, out var node) || _view.StateOf(command.Node) != NodeState.Up)
+        {
+            return new FrameFault(ErrorCode.PreconditionFailed, $"node '{command.Node}' is not up");
+        }
+
+        return stored.Value.InSync.Contains(new ReplicaId(command.Node, node.Value.Store))
+            ? null
+            : new FrameFault(ErrorCode.PreconditionFailed, $"node '{command.Node}' has no in-sync replica of shard {command.Shard}");
+    }
+
+    private ClusterMember MemberOf(string name) => new(
+        name,
+        _view.Nodes.GetValueOrDefault(name)?.Value,
+        _view.StateOf(name),
+        _view.ZoneOf(name),
+        _view.Coordinator is { Value: var life } && life.Node == name && _view.IsRegistered(life),
+        _view.Nodes.ContainsKey(name) && IsSuspected(name));
+
+    /// <summary>The server stops: others are to lead what this node leads before it is gone, as long as there are others and they do not take too long.</summary>
+    private void Leave(ActorRef asker)
+    {
+        if (_hasLeft)
+        {
+            asker.Tell(new ClusterReply.Done(null), Self);
+            return;
+        }
+
+        _leaver = asker;
+        Context.Timers.StartSingle(nameof(DrainTimeout), new DrainTimeout(), _options.DrainTimeout);
+        Context.PipeTo(SetStateAsync(Name, NodeState.Draining, onlyIfUp: true), _ => new DrainStored(), _ => new DrainStored());
+    }
+
+    private void ConsiderLeaving()
+    {
+        if (_isDrainStored && !_hasLeft && !_view.Shards.Values.Any(s => s.Value.Leader == _life.Life && HasSuccessor(s.Value)))
+        {
+            Release();
+        }
+    }
+
+    private bool HasSuccessor(ShardAssignment shard) => shard.InSync.Any(r =>
+        r.Node != Name && IsReachable(r.Node) && _view.StateOf(r.Node) == NodeState.Up && _view.Nodes.GetValueOrDefault(r.Node)?.Value.Store == r.Store);
+
+    private void Release()
+    {
+        if (_hasLeft && _isBeginning)
+        {
+            return; // what it is beginning is released when it is there
+        }
+
+        _hasLeft = true;
+        Context.Timers.Cancel(nameof(DrainTimeout));
+        Publish("left", Name, _view.Shards.Values.Count(s => s.Value.Leader == _life.Life) is var led and > 0 ? $"it still led {led} shards" : "it led nothing");
+        ConsiderOffice();
+        if (!_isBeginning)
+        {
+            Context.PipeTo(_life.Lease.DisposeAsync(), () => new Released(), _ => new Released());
+        }
+    }
+
+    private static FrameFault Unavailable(Exception reason) => new(ErrorCode.Unavailable, $"it could not be stored: {reason.Message}");
+}

@@ -17,6 +17,7 @@ internal sealed class ClusterServices
         Options = options;
         Shards = new ShardTable(shardCount);
         Replicas = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
+        Hosts = [.. Enumerable.Range(0, shardCount).Select(_ => new ShardHost())];
         LinkProtocol = new NodeLinkProtocol(() => _identity, options.Links, Replication);
     }
 
@@ -38,7 +39,7 @@ internal sealed class ClusterServices
     public ActorRef[] Replicas { get; }
 
     /// <summary>Where queues get their ledgers, by shard.</summary>
-    public ShardHost[] Hosts { get; } = [.. Enumerable.Range(0, shardCount).Select(_ => new ShardHost())];
+    public ShardHost[] Hosts { get; }
 
     /// <summary>The shards of the queues that this node has records of, by the queue's number.</summary>
     public ConcurrentDictionary<ulong, int> ShardOfQueue { get; } = new();

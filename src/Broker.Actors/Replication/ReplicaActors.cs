@@ -35,8 +35,8 @@ internal sealed class ReplicaActors(NodeServices node, NodeStorage storage, Clus
         {
             var shard = number;
             storage.Recovery.Shards.TryGetValue(shard, out var recovered);
-            var replica = Context.ActorOf(
-                Props.Create(() => new ReplicaActor(node, storage, cluster, shard, recovered)).WithMailbox(mailbox), shard.ToString(CultureInfo.InvariantCulture));
+            var props = cluster.Options.Replica?.Invoke(node, shard) ?? Props.Create(() => new ReplicaActor(node, storage, cluster, shard, recovered));
+            var replica = Context.ActorOf(props.WithMailbox(mailbox), shard.ToString(CultureInfo.InvariantCulture));
             Context.Watch(replica);
             cluster.Replicas[shard] = replica;
         }

@@ -3,6 +3,7 @@ using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Queues;
+using Broker.Actors.Replication;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
@@ -30,7 +31,7 @@ internal static class NodeStart
 
         if (membership is not null)
         {
-            ReplicaActors.Start(system, node);
+            await ReplicaActors.StartAsync(system, node);
         }
 
         var restored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -36,6 +36,9 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Whether leaders take replicas that are not in sync into the in-sync set, as they do when those have caught up.</summary>
     public bool CatchesUp { get; init; } = true;
 
+    /// <summary>Whether nodes have real replicas, and not what stands in for them.</summary>
+    public bool HasReplicas { get; init; }
+
     /// <summary>Changes the options of nodes that start.</summary>
     public Func<string, BrokerClusterOptions, BrokerClusterOptions> Configure { get; set; } = (_, options) => options;
 

@@ -86,7 +86,7 @@ internal sealed class TestNode : IAsyncDisposable
             Cluster = cluster.OptionsOf(name, new BrokerClusterOptions
             {
                 Dial = new QuicClientOptions { EndPoint = endPoint, ServerName = "", Tls = LinkCertificates.Dialler(name), ApplicationProtocols = [], SendBufferSize = 128 << 10 },
-                Replica = (services, shard) => node.Replicas[shard].Props(services, shard, cluster.CatchesUp ? cluster.LifeOf : null),
+                Replica = cluster.HasReplicas ? null : (services, shard) => node.Replicas[shard].Props(services, shard, cluster.CatchesUp ? cluster.LifeOf : null),
                 OnEvent = node.Events.Enqueue,
             }),
             OnFault = node._faults.Enqueue,

@@ -1,0 +1,107 @@
+using Broker.Actors.Queues;
+using Broker.Actors.Runtime;
+using Broker.Actors.Runtime.Sharding;
+using Broker.Actors.Tests.Links;
+using Broker.Actors.Tests.Nodes;
+using Broker.Machines.Topology;
+using Broker.Protocol;
+using Broker.Transport;
+
+namespace Broker.Actors.Tests.Cluster;
+
+/// <summary>Durable queues whose shards are replicated: on whole nodes, with everything but the topology, which is told to the leaders by the test.</summary>
+public sealed class ReplicatedQueueTests
+{
+    private const string Queue = "orders";
+    private const int Shards = 4;
+    private static int Shard => StableHash.ShardOf(Queue, Shards);
+
+    [Fact]
+    public async Task What_was_confirmed_is_there_when_its_leader_is_gone()
+    {
+        await using var cluster = await StartAsync(3);
+        var first = await ServingAsync(cluster);
+        await PublishAsync(first, 1, 500);
+
+        await first.KillAsync();
+        var second = await ServingAsync(cluster, not: first);
+
+        Assert.Equal(Bodies(1, 500), await ConsumeAsync(second, 500));
+    }
+
+    [Fact]
+    public async Task A_node_that_comes_back_has_what_it_missed()
+    {
+        await using var cluster = await StartAsync(3);
+        var first = await ServingAsync(cluster);
+        var follower = cluster.There.First(n => n != first);
+        await PublishAsync(first, 1, 100);
+        await follower.KillAsync();
+        await PublishAsync(first, 101, 300);
+
+        await cluster.StartAsync(follower.Name);
+        await InSyncAsync(cluster, 3);
+        foreach (var other in cluster.There.Where(n => n.Name != follower.Name).ToList())
+        {
+            if (other != first)
+            {
+                await other.KillAsync();
+            }
+        }
+
+        await InSyncAsync(cluster, 2);
+        await first.KillAsync();
+        await cluster.StartAsync(first.Name);
+        var last = await ServingAsync(cluster);
+        Assert.Equal(Bodies(1, 400), await ConsumeAsync(last, 400));
+    }
+
+    private static async Task<TestCluster> StartAsync(int nodes)
+    {
+        var cluster = new TestCluster { ShardCount = Shards, HasReplicas = true };
+        await cluster.StartAllAsync([.. Enumerable.Range(1, nodes).Select(n => $"node-{n}")]);
+        return cluster;
+    }
+
+    private static IEnumerable<string> Bodies(int first, int count) => Enumerable.Range(first, count).Select(i => $"message {i}");
+
+    /// <summary>The node that serves the queue, with the queue.</summary>
+    private static async Task<TestNode> ServingAsync(TestCluster cluster, TestNode? not = null)
+    {
+        TestNode? found = null;
+        await cluster.UntilAsync(() => (found = cluster.There.FirstOrDefault(n => n != not && n.Cluster.Shards[Shard].IsServing)) is not null, "a node serves the queue");
+        await found!.Services.QueueRegion.AskAsync<QueueReply.Started>(
+            new ShardEnvelope(Queue, new QueueMessage.Start(1, new QueueDefinition(Queue, Durable: true, 1000))), TestCluster.Patience);
+        return found;
+    }
+
+    private static Task<TimeSpan> InSyncAsync(TestCluster cluster, int count) =>
+        cluster.UntilAsync(async () => (await cluster.ShardAsync(Shard)).InSync.Count == count, $"{count} replicas are in sync");
+
+    private static async Task<WireConnection> ConnectAsync(TestNode node)
+    {
+        var client = new QuicClientOptions { EndPoint = node.EndPoint, ServerName = "localhost", Tls = LinkCertificates.Dialler("client"), ApplicationProtocols = [ProtocolInfo.Alpn] };
+        var connection = new WireConnection(await node.Transport.ConnectAsync(client));
+        await connection.HelloAsync();
+        return connection;
+    }
+
+    private static async Task PublishAsync(TestNode node, int first, int count)
+    {
+        await using var connection = await ConnectAsync(node);
+        var publisher = await connection.OpenPublisherAsync();
+        for (var i = 0; i < count; i++)
+        {
+            await publisher.PublishAsync((ulong)i + 1, "", Queue, $"message {first + i}", PublishFlags.Durable);
+        }
+
+        await publisher.ExpectConfirmsAsync(count);
+    }
+
+    private static async Task<List<string>> ConsumeAsync(TestNode node, int count)
+    {
+        await using var connection = await ConnectAsync(node);
+        var consumer = await connection.SubscribeAsync(Queue);
+        return await consumer.ExpectBodiesAsync(count);
+    }
+}

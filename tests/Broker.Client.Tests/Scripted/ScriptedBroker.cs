@@ -112,6 +112,9 @@ internal sealed class ScriptedBroker : IAsyncDisposable
         return stream;
     }
 
+    /// <summary>Takes no more connections.</summary>
+    public ValueTask StopListeningAsync() => _listener.DisposeAsync();
+
     public bool HasNoStream(StreamKind kind) => Streams(kind).Reader.Count == 0;
 
     /// <summary>How the client ended the connection.</summary>

@@ -156,7 +156,8 @@ public sealed partial class BrokerClient
                 var stream = await RequestsAsync(cancellationToken).ConfigureAwait(false);
                 return await stream.AskAsync(request, write, cancellationToken).ConfigureAwait(false);
             }
-            catch (BrokerException e) when (_options.RecoverConnection && Recovery.IsWorthwhile(e) && (isRepeatable || request.Id == 0))
+            catch (BrokerException e)
+                when (_options.RecoverConnection && !_keeper.IsOver && Recovery.IsWorthwhile(e) && (isRepeatable || request.Id == 0))
             {
                 if (!await pacer.WaitAsync(cancellationToken).ConfigureAwait(false))
                 {

@@ -15,7 +15,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
     private readonly TaskCompletionSource<BrokerConnectionException?> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Func<BrokerConnection, CancellationToken, Task<IReadOnlyList<BrokerException>>>? _restore;
-    private BrokerConnectionException? _end;
+    private volatile BrokerConnectionException? _end;
     private bool _disposed;
 
     private ConnectionKeeper(BrokerClientOptions options, BrokerConnection connection, BrokerEndpoint endpoint)
@@ -33,6 +33,9 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
 
     /// <summary>Completes when there is no connection and will be none; with <c>null</c> if this side ended it.</summary>
     public Task<BrokerConnectionException?> Closed => _closed.Task;
+
+    /// <summary>There is no connection and will be none: whatever fails now fails for good.</summary>
+    public bool IsOver => _end is not null;
 
     /// <summary>Connects to the first endpoint that answers.</summary>
     public static async Task<ConnectionKeeper> ConnectAsync(BrokerClientOptions options, CancellationToken cancellationToken)
@@ -95,36 +98,44 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
 
     private async Task RunAsync()
     {
-        BrokerConnectionException? reason;
+        try
+        {
+            End(await KeepAsync().ConfigureAwait(false));
+        }
+        catch (Exception e)
+        {
+            // A callback threw, or the transport is gone. Nobody may wait for a connection that nobody makes.
+            End(new BrokerConnectionException("connect again", ErrorCode.InternalError, e.Message, retryable: false, innerException: e));
+        }
+    }
+
+    /// <summary>Makes one connection after the other.</summary>
+    /// <returns>Why there are no more; <c>null</c> if this side ended it.</returns>
+    private async Task<BrokerConnectionException?> KeepAsync()
+    {
+        if (!_options.RecoverConnection)
+        {
+            return await Latest.Closed.ConfigureAwait(false);
+        }
+
         while (true)
         {
             var (connection, endpoint) = (Latest, Endpoint);
-            if (_options.RecoverConnection)
+            await Task.WhenAny((Task)connection.Closed, connection.GoingAway).ConfigureAwait(false);
+            var leaves = !connection.Closed.IsCompleted;
+            var reason = leaves ? await connection.GoingAway.ConfigureAwait(false) : await connection.Closed.ConfigureAwait(false);
+            _ = LetGoAsync(connection);
+            if (reason is not { IsRetryable: true })
             {
-                await Task.WhenAny((Task)connection.Closed, connection.GoingAway).ConfigureAwait(false);
-            }
-
-            var leaves = _options.RecoverConnection && !connection.Closed.IsCompleted;
-            reason = leaves ? await connection.GoingAway.ConfigureAwait(false) : await connection.Closed.ConfigureAwait(false);
-            if (_options.RecoverConnection)
-            {
-                _ = LetGoAsync(connection);
-            }
-
-            if (reason is not { IsRetryable: true } || !_options.RecoverConnection)
-            {
-                break;
+                return reason;
             }
 
             _options.OnConnectionLost?.Invoke(new ConnectionLost(endpoint, reason, leaves));
             if (await RecoverAsync(endpoint).ConfigureAwait(false) is { } failure)
             {
-                reason = failure;
-                break;
+                return failure;
             }
         }
-
-        End(reason);
     }
 
     private void End(BrokerConnectionException? reason)

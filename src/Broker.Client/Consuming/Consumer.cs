@@ -134,7 +134,7 @@ public sealed class Consumer : IAsyncDisposable
                 var connection = await keeper.GetAsync(cancellationToken).ConfigureAwait(false);
                 return await Subscription.SubscribeAsync(connection, clientOptions, queue, options, cancellationToken).ConfigureAwait(false);
             }
-            catch (BrokerException e) when (clientOptions.RecoverConnection && MayTryAgain(e, again && options.Exclusive))
+            catch (BrokerException e) when (clientOptions.RecoverConnection && !keeper.IsOver && MayTryAgain(e, again && options.Exclusive))
             {
                 if (!await pacer.WaitAsync(cancellationToken).ConfigureAwait(false))
                 {

@@ -115,6 +115,7 @@ internal sealed partial class PublishChannel
     /// <summary>Under the gate: whether another stream follows. One that ended in order had been left, or was ended by a server that says no more.</summary>
     private bool MayGoOn(BrokerException reason) => _recovers
         && !_abandon.IsCancellationRequested
+        && !_keeper.IsOver
         && !(_ending && _window.IsEmpty)
         && (Recovery.IsWorthwhile(reason) || reason is BrokerStreamException { ErrorCode: ErrorCode.NoError });
 

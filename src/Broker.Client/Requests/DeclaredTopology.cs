@@ -46,11 +46,8 @@ internal sealed class DeclaredTopology
     {
         lock (_gate)
         {
-            if (_queues.Any(q => q.Name == binding.Queue) || _exchanges.Any(e => e.Name == binding.Exchange))
-            {
-                _bindings.Remove(binding);
-                _bindings.Add(binding);
-            }
+            _bindings.Remove(binding);
+            _bindings.Add(binding);
         }
     }
 
@@ -80,6 +77,9 @@ internal sealed class DeclaredTopology
         }
     }
 
+    private bool MayBeGone(BindingDeclaration binding) =>
+        _queues.Any(q => q.Name == binding.Queue) || _exchanges.Any(e => e.Name == binding.Exchange);
+
     /// <summary>Declares everything on a new connection.</summary>
     /// <returns>Why some of it could not be.</returns>
     /// <exception cref="BrokerConnectionException">The new connection is lost already.</exception>
@@ -92,7 +92,7 @@ internal sealed class DeclaredTopology
             [
                 .. _exchanges.Select(e => Ask(e.Create, e.Write)),
                 .. _queues.Select(q => Ask(q.Create, q.Write)),
-                .. _bindings.Select(b => Ask(b.Create, b.Write)),
+                .. _bindings.Where(MayBeGone).Select(b => Ask(b.Create, b.Write)),
             ];
         }
 

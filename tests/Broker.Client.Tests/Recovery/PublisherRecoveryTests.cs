@@ -134,7 +134,7 @@ public sealed class PublisherRecoveryTests
     }
 
     [Fact]
-    public async Task Queue_that_stays_unavailable_is_reported_when_patience_is_over_and_the_publisher_goes_on()
+    public async Task Stream_that_is_never_answered_for_ends_the_publisher_when_patience_is_over()
     {
         var (broker, _, publisher, stream, _) = await OpenAsync(patience: TimeSpan.Zero);
         await using var disposal = broker;

@@ -1,7 +1,7 @@
 using System.Net;
 using Broker.Actors.Server;
 using Broker.Actors.Storage;
-using Broker.Protocol;
+using Broker.Storage;
 using Broker.Storage.Disks;
 using Broker.Transport;
 using Broker.Transport.InMemory;

@@ -244,11 +244,13 @@ public sealed class PublisherTests
         await Within.TimeAsync(publisher.FlushAsync(), "the flush");
     }
 
-    [Fact]
-    public async Task Publishing_allocates_nothing_for_each_message_while_there_is_room()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Publishing_allocates_nothing_for_each_message_while_there_is_room(bool keepsMessages)
     {
         const int Count = 1000;
-        var (broker, client) = await ScriptedBroker.ConnectAsync();
+        var (broker, client) = await ScriptedBroker.ConnectAsync(o => o with { RecoverConnection = keepsMessages });
         await using var disposal = broker;
         var (publisher, stream) = await OpenAsync(broker, client, new PublisherOptions());
         var allocated = long.MaxValue;

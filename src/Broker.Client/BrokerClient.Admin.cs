@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Broker.Client.Admin;
+using Broker.Client.Connections;
 using Broker.Client.Streams;
 using Broker.Protocol;
 using Broker.Transport;
@@ -27,13 +28,14 @@ public sealed partial class BrokerClient
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         var request = new AdminRequestFrame(RequestId, command, Encoding.UTF8.GetBytes((arguments ?? []).ToJsonString()));
         var answer = new AdminAnswer(RequestId, command);
-        var stream = await OpenAsync(StreamKind.Admin, request.Write, command, cancellationToken).ConfigureAwait(false);
+        var connection = await _keeper.GetAsync(cancellationToken).ConfigureAwait(false);
+        var stream = await OpenAsync(connection, StreamKind.Admin, request.Write, command, cancellationToken).ConfigureAwait(false);
         await using (stream.ConfigureAwait(false))
         {
             using var input = new FrameInput(stream.Input, ProtocolLimits.MaxControlFrameBytes, command);
             while (answer.End is null)
             {
-                if (!await ReadAsync(input, answer, command, cancellationToken).ConfigureAwait(false) && answer.End is null)
+                if (!await ReadAsync(connection, input, answer, command, cancellationToken).ConfigureAwait(false) && answer.End is null)
                 {
                     throw new BrokerStreamException(command, ErrorCode.InternalError, "the stream ended before the answer did");
                 }
@@ -53,11 +55,12 @@ public sealed partial class BrokerClient
         }
     }
 
-    private async Task<IQuicStream> OpenAsync(StreamKind kind, Action<System.IO.Pipelines.PipeWriter>? write, string what, CancellationToken cancellationToken)
+    private static async Task<IQuicStream> OpenAsync(
+        BrokerConnection connection, StreamKind kind, Action<System.IO.Pipelines.PipeWriter>? write, string what, CancellationToken cancellationToken)
     {
         try
         {
-            var stream = await _connection.OpenStreamAsync(cancellationToken).ConfigureAwait(false);
+            var stream = await connection.OpenStreamAsync(cancellationToken).ConfigureAwait(false);
             StreamHeader.Write(stream.Output, kind);
             write?.Invoke(stream.Output);
             await stream.Output.FlushAsync(CancellationToken.None).ConfigureAwait(false);
@@ -65,11 +68,12 @@ public sealed partial class BrokerClient
         }
         catch (Exception e) when (e is IOException or FrameFaultException or BrokerException)
         {
-            throw await _connection.ExplainAsync(e, what).ConfigureAwait(false);
+            throw await connection.ExplainAsync(e, what).ConfigureAwait(false);
         }
     }
 
-    private async ValueTask<bool> ReadAsync(FrameInput input, IFrameHandler handler, string what, CancellationToken cancellationToken)
+    private static async ValueTask<bool> ReadAsync(
+        BrokerConnection connection, FrameInput input, IFrameHandler handler, string what, CancellationToken cancellationToken)
     {
         try
         {
@@ -77,7 +81,7 @@ public sealed partial class BrokerClient
         }
         catch (Exception e) when (e is IOException or FrameFaultException or BrokerException)
         {
-            throw await _connection.ExplainAsync(e, what).ConfigureAwait(false);
+            throw await connection.ExplainAsync(e, what).ConfigureAwait(false);
         }
     }
 }

@@ -5,7 +5,8 @@ namespace Broker.Client;
 public sealed partial class BrokerClient
 {
     /// <summary>
-    /// Consumes a queue until the loop is left or cancelled. Leaving the loop sends what is settled and returns everything else to the queue.
+    /// Consumes a queue until the loop is left or cancelled. Leaving the loop sends what is settled and returns everything else to the queue. The loop goes on
+    /// after the loss of a connection or of the queue's leader; what was delivered and not settled comes again.
     /// </summary>
     /// <param name="queue">The queue.</param>
     /// <param name="options">How to consume. <c>null</c>: defaults.</param>
@@ -19,7 +20,8 @@ public sealed partial class BrokerClient
     /// </code></example>
     /// <exception cref="ConsumerCancelledException">The server has ended the subscription, usually because the queue was deleted.</exception>
     /// <exception cref="BrokerStreamException">The server refused the subscription or has ended the stream.</exception>
-    /// <exception cref="BrokerConnectionException">The connection has ended; unsettled messages have gone back to the queue.</exception>
+    /// <exception cref="BrokerConnectionException">The connection has ended, and could not be made again; unsettled messages have gone back to the
+    /// queue.</exception>
     public async IAsyncEnumerable<Delivery> ConsumeAsync(
         string queue, ConsumerOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
@@ -43,13 +45,14 @@ public sealed partial class BrokerClient
     {
         ArgumentNullException.ThrowIfNull(queue);
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        var consumer = await Consumer.SubscribeAsync(this, _connection, _options, queue, options ?? new ConsumerOptions(), cancellationToken)
+        var consumer = await Consumer.SubscribeAsync(this, _keeper, _options, queue, options ?? new ConsumerOptions(), cancellationToken)
             .ConfigureAwait(false);
         _children[consumer] = true;
         return consumer;
     }
 
     /// <summary>Takes one message of a queue without a subscription. For a look or a script; <see cref="ConsumeAsync"/> is faster by far.</summary>
+    /// <remarks>Not repeated after the loss of a connection: with <paramref name="noAck"/> the message may have been on its way.</remarks>
     /// <param name="queue">The queue.</param>
     /// <param name="noAck">Settled by taking it. Default <c>false</c>: settle it, or it goes back to the queue with the connection.</param>
     /// <param name="cancellationToken">Ends the wait. A message that comes later goes back to the queue, unless <paramref name="noAck"/> is set: it is lost
@@ -57,6 +60,6 @@ public sealed partial class BrokerClient
     /// <returns>The message, or <c>null</c> if none is ready. The body may be kept.</returns>
     /// <exception cref="BrokerRequestException">The broker refused, or there is no such queue.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
-    public Task<Delivery?> GetAsync(string queue, bool noAck = false, CancellationToken cancellationToken = default) =>
-        Requests().GetAsync(queue, noAck, cancellationToken);
+    public async Task<Delivery?> GetAsync(string queue, bool noAck = false, CancellationToken cancellationToken = default) =>
+        await (await RequestsAsync(cancellationToken).ConfigureAwait(false)).GetAsync(queue, noAck, cancellationToken).ConfigureAwait(false);
 }

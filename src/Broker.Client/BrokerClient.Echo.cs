@@ -26,7 +26,8 @@ public sealed partial class BrokerClient
     {
         const string What = "echo";
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        var stream = await OpenAsync(StreamKind.Echo, null, What, cancellationToken).ConfigureAwait(false);
+        var connection = await _keeper.GetAsync(cancellationToken).ConfigureAwait(false);
+        var stream = await OpenAsync(connection, StreamKind.Echo, null, What, cancellationToken).ConfigureAwait(false);
         await using (stream.ConfigureAwait(false))
         {
             using var registration = cancellationToken.UnsafeRegister(static state => Abandon((IQuicStream)state!), stream);
@@ -40,7 +41,7 @@ public sealed partial class BrokerClient
             catch (IOException e)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                throw await _connection.ExplainAsync(e, What).ConfigureAwait(false);
+                throw await connection.ExplainAsync(e, What).ConfigureAwait(false);
             }
         }
     }

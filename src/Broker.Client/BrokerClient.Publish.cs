@@ -18,7 +18,7 @@ public sealed partial class BrokerClient
     /// <exception cref="PublishReturnedException">It was mandatory and no queue took it.</exception>
     /// <exception cref="PublishRejectedException">The broker refused it.</exception>
     /// <exception cref="BrokerStreamException">The server ended the stream; what became of the message is unknown. The next call opens another.</exception>
-    /// <exception cref="BrokerConnectionException">The connection has ended; what became of the message is unknown.</exception>
+    /// <exception cref="BrokerConnectionException">The connection has ended and could not be made again; what became of the message is unknown.</exception>
     public async Task PublishAsync(
         string exchange, string routingKey, ReadOnlyMemory<byte> body, PublishOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -37,31 +37,31 @@ public sealed partial class BrokerClient
         options ??= new PublisherOptions();
         options.Validate();
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        var stream = new PublishStream(_connection, options);
-        stream.Start();
+        var channel = new PublishChannel(_keeper, _options, options);
+        channel.Start();
         try
         {
-            await stream.Ready.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await channel.Ready.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
-            stream.Abandon();
+            channel.Abandon();
             throw;
         }
 
-        var publisher = new Publisher(this, stream);
+        var publisher = new Publisher(this, channel);
         _children[publisher] = true;
         return publisher;
     }
 
-    private PublishStream SharedPublisher()
+    private PublishChannel SharedPublisher()
     {
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed != 0, this);
             if (_sharedPublisher is null or { End: BrokerStreamException })
             {
-                _sharedPublisher = new PublishStream(_connection, _options.SharedPublisher);
+                _sharedPublisher = new PublishChannel(_keeper, _options, _options.SharedPublisher);
                 _sharedPublisher.Start();
             }
 

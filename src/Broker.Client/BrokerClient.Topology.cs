@@ -1,3 +1,5 @@
+using System.Buffers;
+using Broker.Client.Connections;
 using Broker.Client.Requests;
 using Broker.Protocol;
 
@@ -11,13 +13,12 @@ public sealed partial class BrokerClient
     /// <param name="cancellationToken">Ends the wait; the queue may have been made.</param>
     /// <exception cref="BrokerRequestException">The broker refused: it exists and is different, or the permission is missing.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
-    public Task<QueueInfo> DeclareQueueAsync(string name, QueueOptions? options = null, CancellationToken cancellationToken = default)
+    public async Task<QueueInfo> DeclareQueueAsync(string name, QueueOptions? options = null, CancellationToken cancellationToken = default)
     {
-        options ??= new QueueOptions();
-        return Requests().AskAsync(
-            new QueueRequest($"declare queue '{name}'"),
-            (id, writer) => new DeclareQueueFrame { RequestId = id, Name = name, Flags = options.Flags, Arguments = options.Arguments }.Write(writer),
-            cancellationToken);
+        var declaration = new QueueDeclaration(name, options ?? new QueueOptions());
+        var queue = await AskAsync(declaration.Create, declaration.Write, isRepeatable: name.Length > 0, cancellationToken).ConfigureAwait(false);
+        _declared.Add(declaration);
+        return queue;
     }
 
     /// <summary>Deletes a queue with its messages and bindings. A queue that does not exist is deleted already.</summary>
@@ -25,22 +26,34 @@ public sealed partial class BrokerClient
     /// <param name="ifUnused">Refuse while it has consumers.</param>
     /// <param name="ifEmpty">Refuse while it has messages.</param>
     /// <param name="cancellationToken">Ends the wait; the queue may have been deleted.</param>
-    /// <returns>How many messages were deleted with it.</returns>
+    /// <returns>How many messages were deleted with it; 0 if the answer was lost with a connection and the request was repeated.</returns>
     /// <exception cref="BrokerRequestException">The broker refused.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
-    public Task<long> DeleteQueueAsync(string name, bool ifUnused = false, bool ifEmpty = false, CancellationToken cancellationToken = default)
+    public async Task<long> DeleteQueueAsync(string name, bool ifUnused = false, bool ifEmpty = false, CancellationToken cancellationToken = default)
     {
         var flags = (ifUnused ? DeleteQueueFlags.IfUnused : 0) | (ifEmpty ? DeleteQueueFlags.IfEmpty : 0);
-        return Requests().AskAsync(
-            new CountRequest($"delete queue '{name}'"), (id, writer) => new DeleteQueueFrame(id, name, flags).Write(writer), cancellationToken);
+        var count = await AskAsync(
+            () => new CountRequest($"delete queue '{name}'"),
+            (id, writer) => new DeleteQueueFrame(id, name, flags).Write(writer),
+            isRepeatable: true,
+            cancellationToken).ConfigureAwait(false);
+        _declared.RemoveQueue(name);
+        return count;
     }
 
-    /// <summary>Drops the messages that wait in a queue; those that consumers hold stay.</summary>
+    /// <summary>
+    /// Drops the messages that wait in a queue; those that consumers hold stay. Not repeated after the loss of a connection: messages that came meanwhile would be
+    /// dropped too.
+    /// </summary>
     /// <returns>How many were dropped.</returns>
     /// <exception cref="BrokerRequestException">The broker refused, or there is no such queue.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
     public Task<long> PurgeQueueAsync(string name, CancellationToken cancellationToken = default) =>
-        Requests().AskAsync(new CountRequest($"purge queue '{name}'"), (id, writer) => new PurgeQueueFrame(id, name).Write(writer), cancellationToken);
+        AskAsync(
+            () => new CountRequest($"purge queue '{name}'"),
+            (id, writer) => new PurgeQueueFrame(id, name).Write(writer),
+            isRepeatable: false,
+            cancellationToken);
 
     /// <summary>Makes an exchange, or checks that it is as described.</summary>
     /// <param name="name">1 to 255 bytes of UTF-8.</param>
@@ -49,16 +62,11 @@ public sealed partial class BrokerClient
     /// <param name="cancellationToken">Ends the wait; the exchange may have been made.</param>
     /// <exception cref="BrokerRequestException">The broker refused: it exists and is different, or the permission is missing.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
-    public Task DeclareExchangeAsync(string name, string type, ExchangeOptions? options = null, CancellationToken cancellationToken = default)
+    public async Task DeclareExchangeAsync(string name, string type, ExchangeOptions? options = null, CancellationToken cancellationToken = default)
     {
-        options ??= new ExchangeOptions();
-        return Requests().AskAsync(
-            new OkRequest($"declare exchange '{name}'"),
-            (id, writer) => new DeclareExchangeFrame
-            {
-                RequestId = id, Name = name, Type = type, Flags = options.Flags, Arguments = options.Arguments,
-            }.Write(writer),
-            cancellationToken);
+        var declaration = new ExchangeDeclaration(name, type, options ?? new ExchangeOptions());
+        await AskAsync(declaration.Create, declaration.Write, isRepeatable: true, cancellationToken).ConfigureAwait(false);
+        _declared.Add(declaration);
     }
 
     /// <summary>Deletes an exchange with its bindings. An exchange that does not exist is deleted already.</summary>
@@ -67,10 +75,16 @@ public sealed partial class BrokerClient
     /// <param name="cancellationToken">Ends the wait; the exchange may have been deleted.</param>
     /// <exception cref="BrokerRequestException">The broker refused.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
-    public Task DeleteExchangeAsync(string name, bool ifUnused = false, CancellationToken cancellationToken = default) => Requests().AskAsync(
-        new OkRequest($"delete exchange '{name}'"),
-        (id, writer) => new DeleteExchangeFrame(id, name, ifUnused ? DeleteExchangeFlags.IfUnused : DeleteExchangeFlags.None).Write(writer),
-        cancellationToken);
+    public async Task DeleteExchangeAsync(string name, bool ifUnused = false, CancellationToken cancellationToken = default)
+    {
+        var flags = ifUnused ? DeleteExchangeFlags.IfUnused : DeleteExchangeFlags.None;
+        await AskAsync(
+            () => new OkRequest($"delete exchange '{name}'"),
+            (id, writer) => new DeleteExchangeFrame(id, name, flags).Write(writer),
+            isRepeatable: true,
+            cancellationToken).ConfigureAwait(false);
+        _declared.RemoveExchange(name);
+    }
 
     /// <summary>Routes messages from an exchange to a queue. A binding that exists stays as it is.</summary>
     /// <param name="exchange">Where messages come from.</param>
@@ -80,41 +94,76 @@ public sealed partial class BrokerClient
     /// <param name="cancellationToken">Ends the wait; the binding may have been made.</param>
     /// <exception cref="BrokerRequestException">The broker refused, or exchange or queue do not exist.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
-    public Task BindAsync(
-        string exchange, string queue, string routingKey = "", FieldTable? arguments = null, CancellationToken cancellationToken = default) =>
-        Requests().AskAsync(
-            new OkRequest($"bind queue '{queue}' to exchange '{exchange}'"),
-            (id, writer) => new BindFrame
-            {
-                RequestId = id, Exchange = exchange, Destination = queue, RoutingKey = routingKey, Arguments = arguments ?? FieldTable.Empty,
-            }.Write(writer),
-            cancellationToken);
+    public async Task BindAsync(
+        string exchange, string queue, string routingKey = "", FieldTable? arguments = null, CancellationToken cancellationToken = default)
+    {
+        var binding = new BindingDeclaration(exchange, queue, routingKey, arguments ?? FieldTable.Empty);
+        await AskAsync(binding.Create, binding.Write, isRepeatable: true, cancellationToken).ConfigureAwait(false);
+        _declared.Add(binding);
+    }
 
     /// <summary>Removes a binding, named by all that <see cref="BindAsync"/> was given. One that does not exist is removed already.</summary>
     /// <exception cref="BrokerRequestException">The broker refused, or exchange or queue do not exist.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
-    public Task UnbindAsync(
-        string exchange, string queue, string routingKey = "", FieldTable? arguments = null, CancellationToken cancellationToken = default) =>
-        Requests().AskAsync(
-            new OkRequest($"unbind queue '{queue}' from exchange '{exchange}'"),
+    public async Task UnbindAsync(
+        string exchange, string queue, string routingKey = "", FieldTable? arguments = null, CancellationToken cancellationToken = default)
+    {
+        var binding = new BindingDeclaration(exchange, queue, routingKey, arguments ?? FieldTable.Empty);
+        await AskAsync(
+            () => new OkRequest($"unbind queue '{queue}' from exchange '{exchange}'"),
             (id, writer) => new UnbindFrame
             {
-                RequestId = id, Exchange = exchange, Destination = queue, RoutingKey = routingKey, Arguments = arguments ?? FieldTable.Empty,
+                RequestId = id, Exchange = exchange, Destination = queue, RoutingKey = routingKey, Arguments = binding.Arguments,
             }.Write(writer),
-            cancellationToken);
+            isRepeatable: true,
+            cancellationToken).ConfigureAwait(false);
+        _declared.Remove(binding);
+    }
 
-    private RequestStream Requests()
+    /// <summary>The stream that requests share: one for each connection.</summary>
+    private async ValueTask<RequestStream> RequestsAsync(CancellationToken cancellationToken)
     {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        var connection = await _keeper.GetAsync(cancellationToken).ConfigureAwait(false);
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed != 0, this);
-            if (_requests is null or { End: BrokerStreamException })
+            if (_requests is null or { End: BrokerStreamException } || _requestsConnection != connection)
             {
-                _requests = new RequestStream(_connection);
+                _requestsConnection = connection;
+                _requests = new RequestStream(connection, _options.RecoverConnection);
                 _requests.Start();
             }
 
             return _requests;
+        }
+    }
+
+    /// <summary>Asks, and asks again when the connection or a leader is lost, if that does no harm.</summary>
+    /// <param name="create">Makes what waits for the answer; each attempt has its own.</param>
+    /// <param name="write">Writes the request.</param>
+    /// <param name="isRepeatable">Whether it may be carried out twice. Else it is repeated only if it was not sent.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    private async Task<T> AskAsync<T>(
+        Func<PendingRequest<T>> create, Action<ulong, IBufferWriter<byte>> write, bool isRepeatable, CancellationToken cancellationToken)
+    {
+        var pacer = new RecoveryPacer(_options);
+        while (true)
+        {
+            var request = create();
+            try
+            {
+                var stream = await RequestsAsync(cancellationToken).ConfigureAwait(false);
+                return await stream.AskAsync(request, write, cancellationToken).ConfigureAwait(false);
+            }
+            catch (BrokerException e)
+                when (_options.RecoverConnection && !_keeper.IsOver && Recovery.IsWorthwhile(e) && (isRepeatable || request.Id == 0))
+            {
+                if (!await pacer.WaitAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    throw;
+                }
+            }
         }
     }
 }

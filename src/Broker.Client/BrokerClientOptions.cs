@@ -6,8 +6,44 @@ namespace Broker.Client;
 /// <summary>How to connect. Immutable; change a copy with <c>with</c>.</summary>
 public sealed record BrokerClientOptions
 {
-    /// <summary>Nodes, tried in this order until one answers. Default: 127.0.0.1:7400.</summary>
+    /// <summary>
+    /// Nodes of one cluster, tried until one answers; any of them serves everything. One is enough, more let the client outlive a node. Default:
+    /// 127.0.0.1:7400.
+    /// </summary>
     public IReadOnlyList<BrokerEndpoint> Endpoints { get; init; } = [new BrokerEndpoint("127.0.0.1")];
+
+    /// <summary>
+    /// Try <see cref="Endpoints"/> as they are listed. Default <c>false</c>: in random order, so that many clients spread over the nodes. After a loss the
+    /// endpoint that was lost is tried last either way.
+    /// </summary>
+    public bool KeepEndpointOrder { get; init; }
+
+    /// <summary>
+    /// Connect again when the connection is lost or the node goes away, and take up what was under way: publishers send again what has no outcome, consumers
+    /// subscribe again, requests that may be repeated are. Default <c>true</c>; <c>false</c>: everything under way fails, and the client stays closed.
+    /// </summary>
+    public bool RecoverConnection { get; init; } = true;
+
+    /// <summary>The pause before the second attempt to recover; doubled after each, and a random part of up to half of it left out. Default 50 ms; above 0.</summary>
+    public TimeSpan RecoveryMinDelay { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>The longest pause between two attempts to recover. Default 2 s; at least <see cref="RecoveryMinDelay"/>.</summary>
+    public TimeSpan RecoveryMaxDelay { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// How long recovery is tried before whoever waits for it gets the exception: of the connection, after which the client stays closed, and of a queue
+    /// that is unavailable. Default 30 s; zero tries each endpoint once.
+    /// </summary>
+    public TimeSpan RecoveryPatience { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// Called when the connection is lost or the node has said that it goes away, before another one is tried. Return quickly and do not throw. Not called
+    /// when the client is disposed. Default: none.
+    /// </summary>
+    public Action<ConnectionLost>? OnConnectionLost { get; init; }
+
+    /// <summary>Called when there is a connection again, before it is used. Return quickly and do not throw. Default: none.</summary>
+    public Action<ConnectionRecovered>? OnConnectionRecovered { get; init; }
 
     /// <summary>The client's certificate chain, PEM file, leaf first. Read at each connect. Not used if <see cref="Tls"/> is set.</summary>
     public string? CertificateFile { get; init; }
@@ -84,6 +120,9 @@ public sealed record BrokerClientOptions
         Require(Endpoints.Count > 0, nameof(Endpoints), "name at least one");
         Require(ConnectTimeout > TimeSpan.Zero, nameof(ConnectTimeout), "must be positive");
         Require(CloseTimeout >= TimeSpan.Zero, nameof(CloseTimeout), "must not be negative");
+        Require(RecoveryMinDelay > TimeSpan.Zero, nameof(RecoveryMinDelay), "must be positive");
+        Require(RecoveryMaxDelay >= RecoveryMinDelay, nameof(RecoveryMaxDelay), "must not be below RecoveryMinDelay");
+        Require(RecoveryPatience >= TimeSpan.Zero, nameof(RecoveryPatience), "must not be negative");
         Require(
             MaxMessageBytes is >= ProtocolLimits.MinMaxMessageBytes and <= ProtocolLimits.MaxMaxMessageBytes,
             nameof(MaxMessageBytes),

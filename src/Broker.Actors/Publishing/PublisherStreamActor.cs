@@ -183,6 +183,11 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     protected override void AfterBatch()
     {
         SendBatches();
+        if (_machine.IsBrokenOff)
+        {
+            Fail(_machine.Broken!.Value); // the client opens another stream, and sends again what it has no outcome for
+        }
+
         if (_producer is not null)
         {
             Node.Producers.Note(new ProducerMark(_producer, _machine.LastSequence));

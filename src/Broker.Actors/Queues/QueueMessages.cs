@@ -106,7 +106,10 @@ internal abstract record PublisherSignal
     {
     }
 
-    /// <summary>The batch is in the queue, for good if the queue is durable; or why not.</summary>
+    /// <summary>
+    /// The batch is in the queue, for good if the queue is durable; or why not. Whoever has answered a stream UNAVAILABLE answers so to everything that the stream has
+    /// sent after it: a producer sends all of it again, and what came later must not be there before.
+    /// </summary>
     public sealed record Answered(PublishBatch Batch, FrameFault? Fault, bool WasParked) : PublisherSignal;
 
     /// <summary>The batch waits, for a reason that follows the queue's name.</summary>

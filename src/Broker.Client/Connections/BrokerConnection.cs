@@ -13,7 +13,7 @@ internal sealed class BrokerConnection : IFrameHandler, IAsyncDisposable
     private readonly IQuicStream _control;
     private readonly FrameInput _controlInput;
     private readonly IAsyncDisposable? _transport;
-    private volatile BrokerConnectionException? _goingAway;
+    private readonly TaskCompletionSource<BrokerConnectionException> _goingAway = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private BrokerConnectionException? _ownReason;
     private int _closing;
 
@@ -35,16 +35,19 @@ internal sealed class BrokerConnection : IFrameHandler, IAsyncDisposable
     public HelloFrame Hello { get; }
 
     /// <summary>The server has said that it will close the connection soon.</summary>
-    public bool IsGoingAway => _goingAway is not null;
+    public bool IsGoingAway => _goingAway.Task.IsCompleted;
+
+    /// <summary>Completes when the server has said so; never if it does not.</summary>
+    public Task<BrokerConnectionException> GoingAway => _goingAway.Task;
 
     /// <summary>Completes when the connection has ended; with <c>null</c> if this side closed it in order.</summary>
     public Task<BrokerConnectionException?> Closed { get; }
 
     public async ValueTask<IQuicStream> OpenStreamAsync(CancellationToken cancellationToken)
     {
-        if (_goingAway is { } goingAway)
+        if (IsGoingAway)
         {
-            throw goingAway;
+            throw await GoingAway.ConfigureAwait(false);
         }
 
         return await _quic.OpenStreamAsync(cancellationToken).ConfigureAwait(false);
@@ -108,7 +111,7 @@ internal sealed class BrokerConnection : IFrameHandler, IAsyncDisposable
             return FrameVerdict.Fault;
         }
 
-        _goingAway = new BrokerConnectionException("the node is going away", notice.Code, notice.Reason, retryable: true);
+        _goingAway.TrySetResult(new BrokerConnectionException("the node is going away", notice.Code, notice.Reason, retryable: true));
         return FrameVerdict.Continue;
     }
 

@@ -2,65 +2,60 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Broker.Client.Connections;
 using Broker.Client.Consuming;
-using Broker.Client.Streams;
-using Broker.Protocol;
-using Broker.Transport;
 
 namespace Broker.Client;
 
 /// <summary>
 /// A subscription to one queue, on a stream of its own. Messages wait in the transport until they are read, so a consumer that does not read costs no more
-/// than its
-/// stream's window and slows nobody else down. One reader at a time; settling is thread-safe.
+/// than its stream's window and slows nobody else down. One reader at a time; settling is thread-safe.
 /// </summary>
-[SuppressMessage("Reliability", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
-public sealed partial class Consumer : IAsyncDisposable
+/// <remarks>
+/// When the connection or the queue's leader is lost, the consumer subscribes again as soon as somebody reads, and reading goes on. Messages that were delivered
+/// and not settled are delivered again, marked as redelivered; settling what was delivered before has no effect then, except with
+/// <see cref="ConsumerOptions.ConfirmSettles"/>, which fails.
+/// </remarks>
+[SuppressMessage("Reliability", "CA1001", Justification = "A source that no timer cancels holds nothing to dispose.")]
+public sealed class Consumer : IAsyncDisposable
 {
     private readonly BrokerClient _client;
-    private readonly BrokerConnection _connection;
+    private readonly ConnectionKeeper _keeper;
+    private readonly BrokerClientOptions _clientOptions;
     private readonly ConsumerOptions _options;
-    private readonly TimeSpan _closeTimeout;
-    private readonly string _what;
     private readonly Lock _gate = new();
-    private readonly SemaphoreSlim _reader = new(1);
-    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private IQuicStream? _stream;
-    private FrameInput? _input;
-    private volatile BrokerException? _end;
-    private volatile bool _disposing;
+    private readonly CancellationTokenSource _disposal = new();
+    private readonly List<Subscription> _left = []; // whose deliveries may still be settled
+    private Subscription _subscription;
+    private bool _isLost; // the subscription is over, and another one is needed before anything is read
+    private bool _cancelled;
+    private int _reads;
 
-    private Consumer(BrokerClient client, BrokerConnection connection, BrokerClientOptions clientOptions, string queue, ConsumerOptions options)
+    private Consumer(
+        BrokerClient client, ConnectionKeeper keeper, BrokerClientOptions clientOptions, string queue, ConsumerOptions options, Subscription subscription)
     {
         _client = client;
-        _connection = connection;
+        _keeper = keeper;
+        _clientOptions = clientOptions;
         _options = options;
-        _closeTimeout = clientOptions.CloseTimeout;
-        _what = $"consumer of '{queue}'";
+        _subscription = subscription;
         Queue = queue;
-        if (options.ConfirmSettles)
-        {
-            _awaited = new AwaitedSettlements();
-            _kept = new KeptDeliveries(this, options.PrefetchMessages, options.PrefetchBytes);
-        }
-
-        _sender = new FrameSender(_gate, beforeSend: WriteSettlements);
-        _settleTimer = clientOptions.TimeProvider.CreateTimer(
-            static state => ((Consumer)state!).OnSettleDelay(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        MoveWhenNodeGoes(subscription);
     }
 
     /// <summary>The queue.</summary>
     public string Queue { get; }
 
-    /// <summary>The consumer's name in the broker's lists.</summary>
-    public string ConsumerTag { get; private set; } = "";
+    /// <summary>The consumer's name in the broker's lists. One that the broker has made up changes when the consumer subscribes again.</summary>
+    public string ConsumerTag => _subscription.ConsumerTag;
 
     /// <summary>Waits for messages and takes those that are there, about 256 KiB of them at most.</summary>
     /// <param name="cancellationToken">Ends the wait; no message is lost.</param>
     /// <returns>At least one message, to be disposed; or <c>null</c> when <see cref="Cancel"/> has taken effect and everything that was delivered has been
     /// read.</returns>
     /// <exception cref="ConsumerCancelledException">The server has ended the subscription.</exception>
-    /// <exception cref="BrokerStreamException">The server has ended the stream; unsettled messages have gone back to the queue.</exception>
-    /// <exception cref="BrokerConnectionException">The connection has ended; unsettled messages have gone back to the queue.</exception>
+    /// <exception cref="BrokerStreamException">The server has ended the stream, or refused to subscribe again; unsettled messages have gone back to the
+    /// queue.</exception>
+    /// <exception cref="BrokerConnectionException">The connection has ended, and could not be made again within
+    /// <see cref="BrokerClientOptions.RecoveryPatience"/>; unsettled messages have gone back to the queue.</exception>
     /// <exception cref="InvalidOperationException">Another read is under way.</exception>
     public ValueTask<DeliveryBatch?> ReadBatchAsync(CancellationToken cancellationToken = default) => ReadBatchAsync(pooled: true, cancellationToken);
 
@@ -81,20 +76,21 @@ public sealed partial class Consumer : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends what is settled now, without waiting for <see cref="ConsumerOptions.SettleDelay"/>.</summary>
+    public void FlushSettlements() => _subscription.FlushSettlements();
+
     /// <summary>Asks the server to send no more. Go on reading until the end: what was on its way still comes.</summary>
     /// <remarks>No effect if the consumer is cancelled or over.</remarks>
     public void Cancel()
     {
+        Subscription subscription;
         lock (_gate)
         {
-            if (_end is null && !_cancelSent && !_disposing)
-            {
-                _settlements.WriteTo(_sender.Buffer, withCredit: false);
-                _cancelSent = true;
-                new CancelFrame().Write(_sender.Buffer);
-                _sender.Signal();
-            }
+            _cancelled = true;
+            subscription = _subscription;
         }
+
+        subscription.Cancel();
     }
 
     /// <summary>
@@ -103,154 +99,181 @@ public sealed partial class Consumer : IAsyncDisposable
     /// </summary>
     public async ValueTask DisposeAsync()
     {
-        bool first;
+        _client.Forget(this);
+        Subscription[] subscriptions;
         lock (_gate)
         {
-            first = !_disposing;
-            _disposing = true;
-            if (first && _end is null)
-            {
-                _sender.Complete();
-            }
+            _disposal.Cancel();
+            subscriptions = [_subscription, .. _left];
         }
 
-        if (!first)
-        {
-            await _closed.Task.ConfigureAwait(false);
-            return;
-        }
-
-        _client.Forget(this);
-        using var timeout = new CancellationTokenSource(_closeTimeout);
-        try
-        {
-            // Whoever reads leaves; then somebody has to read up to the end, which says that everything sent has been carried out.
-            _input?.CancelPendingRead();
-            await _reader.WaitAsync(timeout.Token).ConfigureAwait(false);
-            await TakeInputAsync(timeout.Token).ConfigureAwait(false);
-            await DrainAsync(timeout.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            _stream?.Reset((long)ErrorCode.Cancelled);
-            _stream?.StopSending((long)ErrorCode.Cancelled);
-        }
-        catch (BrokerException)
-        {
-            // Whoever reads or settles learns of it.
-        }
-
-        await CloseAsync(new BrokerStreamException(_what, ErrorCode.NoError, "the consumer was disposed")).ConfigureAwait(false);
+        await Task.WhenAll(subscriptions.Select(static subscription => subscription.DisposeAsync().AsTask())).ConfigureAwait(false);
     }
 
     internal static async Task<Consumer> SubscribeAsync(
         BrokerClient client,
-        BrokerConnection connection,
+        ConnectionKeeper keeper,
         BrokerClientOptions clientOptions,
         string queue,
         ConsumerOptions options,
         CancellationToken cancellationToken)
     {
         options.Validate();
-        var consumer = new Consumer(client, connection, clientOptions, queue, options);
+        var subscription = await SubscribeAsync(keeper, clientOptions, queue, options, again: false, cancellationToken).ConfigureAwait(false);
+        return new Consumer(client, keeper, clientOptions, queue, options, subscription);
+    }
+
+    private static async Task<Subscription> SubscribeAsync(
+        ConnectionKeeper keeper, BrokerClientOptions clientOptions, string queue, ConsumerOptions options, bool again, CancellationToken cancellationToken)
+    {
+        var pacer = new RecoveryPacer(clientOptions);
+        while (true)
+        {
+            try
+            {
+                var connection = await keeper.GetAsync(cancellationToken).ConfigureAwait(false);
+                return await Subscription.SubscribeAsync(connection, clientOptions, queue, options, cancellationToken).ConfigureAwait(false);
+            }
+            catch (BrokerException e) when (clientOptions.RecoverConnection && !keeper.IsOver && MayTryAgain(e, again && options.Exclusive))
+            {
+                if (!await pacer.WaitAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    throw;
+                }
+            }
+        }
+    }
+
+    /// <summary>The node that was lost may not have noticed yet that this consumer, which had the queue to itself, is gone from there.</summary>
+    private static bool MayTryAgain(BrokerException reason, bool hadItAlone) =>
+        Recovery.IsWorthwhile(reason) || (hadItAlone && reason.ErrorCode == Protocol.ErrorCode.ResourceLocked);
+
+    private async ValueTask<DeliveryBatch?> ReadBatchAsync(bool pooled, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Increment(ref _reads) > 1)
+        {
+            Interlocked.Decrement(ref _reads);
+            ObjectDisposedException.ThrowIf(_disposal.IsCancellationRequested, this);
+            throw new InvalidOperationException("another read is under way");
+        }
+
         try
         {
-            await consumer.OpenAsync(cancellationToken).ConfigureAwait(false);
-            return consumer;
+            while (true)
+            {
+                if (!_isLost && await TryReadAsync(pooled, cancellationToken).ConfigureAwait(false) is { } batch)
+                {
+                    return batch;
+                }
+
+                if (_cancelled || !_clientOptions.RecoverConnection || !await SubscribeAgainAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    return null;
+                }
+            }
         }
-        catch (OperationCanceledException)
+        finally
         {
-            consumer._stream?.Reset((long)ErrorCode.Cancelled);
-            consumer._stream?.StopSending((long)ErrorCode.Cancelled);
-            await consumer.CloseAsync(new BrokerStreamException(consumer._what, ErrorCode.Cancelled, "the subscription was cancelled")).ConfigureAwait(false);
+            Interlocked.Decrement(ref _reads);
+        }
+    }
+
+    /// <summary>Reads from the subscription.</summary>
+    /// <returns><c>null</c> if it is over and the consumer may go on with another one.</returns>
+    private async ValueTask<DeliveryBatch?> TryReadAsync(bool pooled, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _subscription.ReadBatchAsync(pooled, cancellationToken).ConfigureAwait(false);
+        }
+        catch (BrokerException e) when (_clientOptions.RecoverConnection && Recovery.IsWorthwhile(e) && !_disposal.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (BrokerException)
+        {
+            _client.Forget(this);
             throw;
         }
     }
 
-    private async Task OpenAsync(CancellationToken cancellationToken)
+    /// <summary>Subscribes again in place of the subscription, which is over.</summary>
+    /// <returns><c>false</c> if the consumer was disposed meanwhile.</returns>
+    private async ValueTask<bool> SubscribeAgainAsync(CancellationToken cancellationToken)
     {
-        var subscribe = new SubscribeFrame
+        if (_disposal.IsCancellationRequested)
         {
-            Queue = Queue,
-            ConsumerTag = _options.ConsumerTag,
-            Flags = _options.Flags,
-            CreditMessages = (ulong)_options.PrefetchMessages,
-            CreditBytes = (ulong)_options.PrefetchBytes,
-            Arguments = _options.Arguments,
-        };
-        StreamHeader.Write(_sender.Buffer, StreamKind.Consume);
-        subscribe.Write(_sender.Buffer);
+            return false;
+        }
+
+        LeaveSubscription();
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(_disposal.Token, cancellationToken);
+        Subscription subscription;
         try
         {
-            _stream = await _connection.OpenStreamAsync(cancellationToken).ConfigureAwait(false);
-            _input = new FrameInput(_stream.Input, _connection.Hello.MaxFrameBytes, _what);
+            subscription = await SubscribeAsync(_keeper, _clientOptions, Queue, _options, again: true, linked.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw await EndAsync(e).ConfigureAwait(false);
+            return false;
         }
 
+        bool disposed, cancelled;
         lock (_gate)
         {
-            _sender.Attach(_stream.Output);
-        }
-
-        while (!_subscribed)
-        {
-            if (!await ReadFramesAsync(null, cancellationToken).ConfigureAwait(false) && !_subscribed)
+            disposed = _disposal.IsCancellationRequested;
+            cancelled = _cancelled;
+            if (!disposed)
             {
-                throw await EndAsync(new BrokerStreamException(_what, ErrorCode.InternalError, "the stream ended before SUBSCRIBED")).ConfigureAwait(false);
+                _subscription = subscription;
+                _isLost = false;
             }
         }
+
+        if (disposed)
+        {
+            await subscription.DisposeAsync().ConfigureAwait(false);
+            return false;
+        }
+
+        if (cancelled)
+        {
+            subscription.Cancel();
+        }
+
+        MoveWhenNodeGoes(subscription);
+        return true;
     }
 
-    /// <summary>Reads and drops what comes until the server ends the stream.</summary>
-    private async Task DrainAsync(CancellationToken cancellationToken)
+    private void LeaveSubscription()
     {
-        if (_input is null || _end is not null)
+        if (_isLost)
         {
             return;
         }
 
-        bool more;
-        do
-        {
-            using var dropped = new DeliveryBatch(null, pooled: true);
-            more = await ReadFramesAsync(dropped, cancellationToken).ConfigureAwait(false);
-        }
-        while (more);
-    }
-
-    /// <summary>The stream is over; this is why, from now on.</summary>
-    private async ValueTask<BrokerException> EndAsync(Exception exception)
-    {
-        var reason = await _connection.ExplainAsync(exception, _what).ConfigureAwait(false);
-        await CloseAsync(reason).ConfigureAwait(false);
-        return reason;
-    }
-
-    private async ValueTask CloseAsync(BrokerException reason)
-    {
+        _isLost = true;
         lock (_gate)
         {
-            if (_closed.Task.IsCompleted)
-            {
-                return;
-            }
-
-            _end ??= reason;
-            _sender.Stop();
-            _awaited?.Fail(_end);
-            _closed.TrySetResult();
+            _left.RemoveAll(static left => left.Ended.IsCompleted);
+            _left.Add(_subscription);
         }
 
-        _client.Forget(this);
-        await _settleTimer.DisposeAsync().ConfigureAwait(false);
-        if (_stream is not null)
+        _subscription.Leave();
+    }
+
+    /// <summary>When the node goes away, the old subscription gets no more, and reading goes on with another one.</summary>
+    private void MoveWhenNodeGoes(Subscription subscription)
+    {
+        if (_clientOptions.RecoverConnection)
         {
-            await _stream.DisposeAsync().ConfigureAwait(false);
+            _ = MoveAsync(subscription);
         }
 
-        _input?.Dispose();
+        static async Task MoveAsync(Subscription subscription)
+        {
+            await Task.WhenAny(subscription.Connection.GoingAway, subscription.Ended).ConfigureAwait(false);
+            subscription.Cancel();
+        }
     }
 }

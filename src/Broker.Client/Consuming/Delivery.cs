@@ -63,8 +63,11 @@ public readonly struct Delivery
     private MessageView View => MessageView.TryParse(_message.Span, out var view, out var fault) ? view : throw new FormatException(fault.Reason);
 
     /// <summary>Processed: the queue forgets the message.</summary>
-    /// <exception cref="BrokerException">The stream that it came on is over. The message has gone back to its queue; if the call was waiting for a confirmation,
-    /// the settlement may or may not have taken effect before.</exception>
+    /// <remarks>
+    /// No effect if the connection or the queue's leader was lost since and the client recovers: the message has gone back to its queue and comes again.
+    /// </remarks>
+    /// <exception cref="BrokerException">The stream that it came on is over, for good or with confirmed settlements. The message has gone back to its queue; if
+    /// the call was waiting for a confirmation, the settlement may or may not have taken effect before.</exception>
     /// <exception cref="InvalidOperationException">It was taken with no-ack, or is settled already.</exception>
     public ValueTask AckAsync() => SettleAsync(SettleOutcome.Ack);
 

@@ -1,13 +1,15 @@
+using System.Buffers;
 using System.Numerics;
 
 namespace Broker.Client.Publishing;
 
-/// <summary>The messages of one publish stream that wait for an outcome, by their consecutive sequences: a ring that is never longer than the window.</summary>
+/// <summary>The messages of one publisher that wait for an outcome, by their consecutive sequences: a ring that is never longer than the window.</summary>
 internal sealed class InFlightWindow
 {
     private readonly Slot[] _slots;
     private readonly int _maxMessages;
     private readonly long _maxBytes;
+    private readonly RetainedFrames _frames = new();
 
     public InFlightWindow(int maxMessages, long maxBytes, ulong firstSequence)
     {
@@ -27,6 +29,8 @@ internal sealed class InFlightWindow
     /// <summary>Bytes of messages without an outcome.</summary>
     public long Bytes { get; private set; }
 
+    public bool IsEmpty => Oldest == Next;
+
     public bool HasRoom => Next - Oldest < (ulong)_maxMessages && Bytes < _maxBytes;
 
     /// <summary>Whether a quarter of the window is free, so that waking somebody is worth it.</summary>
@@ -35,9 +39,13 @@ internal sealed class InFlightWindow
     /// <summary>Takes in the next message. Only with <see cref="HasRoom"/>.</summary>
     /// <param name="sizeBytes">Its encoded size.</param>
     /// <param name="waiter">Who waits for its outcome, if anybody.</param>
-    public void Add(int sizeBytes, TaskCompletionSource? waiter)
+    /// <param name="frame">Its PUBLISH, to be kept until it has an outcome; empty: it will not be sent again.</param>
+    public void Add(int sizeBytes, TaskCompletionSource? waiter, ReadOnlySpan<byte> frame = default)
     {
-        _slots[Index(Next)] = new Slot { Waiter = waiter, SizeBytes = sizeBytes, IsPending = true };
+        _slots[Index(Next)] = new Slot
+        {
+            Waiter = waiter, SizeBytes = sizeBytes, State = SlotState.Pending, Frame = frame.IsEmpty ? default : _frames.Add(frame),
+        };
         Next++;
         Bytes += sizeBytes;
     }
@@ -47,7 +55,7 @@ internal sealed class InFlightWindow
     public bool TryTake(ulong sequence, out TaskCompletionSource? waiter)
     {
         ref var slot = ref _slots[Index(sequence)];
-        if (sequence < Oldest || sequence >= Next || !slot.IsPending)
+        if (sequence < Oldest || sequence >= Next || slot.State != SlotState.Pending)
         {
             waiter = null;
             return false;
@@ -55,13 +63,46 @@ internal sealed class InFlightWindow
 
         waiter = slot.Waiter;
         Bytes -= slot.SizeBytes;
+        _frames.Remove(slot.Frame);
         slot = default;
-        while (Oldest < Next && !_slots[Index(Oldest)].IsPending)
+        while (Oldest < Next && _slots[Index(Oldest)].State == SlotState.Free)
         {
             Oldest++;
         }
 
         return true;
+    }
+
+    /// <summary>Whether the message waits for an outcome of the stream that it was sent on last.</summary>
+    /// <param name="sequence">Its sequence.</param>
+    /// <param name="deferredAt">When it was put off for the first time; 0 if it was not.</param>
+    public bool IsPending(ulong sequence, out long deferredAt)
+    {
+        ref var slot = ref _slots[Index(sequence)];
+        deferredAt = slot.DeferredAt;
+        return sequence >= Oldest && sequence < Next && slot.State == SlotState.Pending;
+    }
+
+    /// <summary>A message that <see cref="IsPending"/> is to be sent again: it has no outcome, and gets none on this stream.</summary>
+    public void Defer(ulong sequence, long now)
+    {
+        ref var slot = ref _slots[Index(sequence)];
+        slot.State = SlotState.Deferred;
+        slot.DeferredAt = slot.DeferredAt == 0 ? now : slot.DeferredAt;
+    }
+
+    /// <summary>Writes the PUBLISH of everything without an outcome, in order: it is sent on a new stream.</summary>
+    public void WriteAgain(IBufferWriter<byte> writer)
+    {
+        for (var sequence = Oldest; sequence < Next; sequence++)
+        {
+            ref var slot = ref _slots[Index(sequence)];
+            if (slot.State != SlotState.Free)
+            {
+                slot.State = SlotState.Pending;
+                writer.Write(slot.Frame.Bytes);
+            }
+        }
     }
 
     /// <summary>Takes everybody who still waits.</summary>
@@ -78,10 +119,19 @@ internal sealed class InFlightWindow
 
     private int Index(ulong sequence) => (int)(sequence & (ulong)(_slots.Length - 1));
 
+    private enum SlotState
+    {
+        Free,
+        Pending,
+        Deferred,
+    }
+
     private struct Slot
     {
         public TaskCompletionSource? Waiter;
+        public RetainedFrame Frame;
+        public long DeferredAt;
         public int SizeBytes;
-        public bool IsPending;
+        public SlotState State;
     }
 }

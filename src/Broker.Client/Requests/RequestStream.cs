@@ -14,16 +14,16 @@ internal sealed class RequestStream : FrameStream, ISettlementSink
     /// <summary>Requests under way; more wait. The server carries out one after the other, so more would only lie in its buffers.</summary>
     private const int MaxUnderWay = 256;
 
+    private readonly bool _recovers;
     private readonly SemaphoreSlim _places = new(MaxUnderWay);
     private readonly Queue<PendingRequest> _pending = new();
     private readonly SequenceRange[] _range = new SequenceRange[1];
     private ulong _lastId;
     private int _answered;
 
-    public RequestStream(BrokerConnection connection)
-        : base(connection, StreamKind.Request, Math.Max(connection.Hello.MaxFrameBytes, ProtocolLimits.MaxControlFrameBytes), "requests")
-    {
-    }
+    public RequestStream(BrokerConnection connection, bool recovers)
+        : base(connection, StreamKind.Request, Math.Max(connection.Hello.MaxFrameBytes, ProtocolLimits.MaxControlFrameBytes), "requests") =>
+        _recovers = recovers;
 
     /// <summary>Sends a request and waits for its answer.</summary>
     public async Task<T> AskAsync<T>(PendingRequest<T> request, Action<ulong, IBufferWriter<byte>> write, CancellationToken cancellationToken)
@@ -34,8 +34,8 @@ internal sealed class RequestStream : FrameStream, ISettlementSink
             try
             {
                 ThrowIfEnded();
+                write(_lastId + 1, Sender.Buffer);
                 request.Id = _lastId + 1;
-                write(request.Id, Sender.Buffer);
             }
             catch
             {
@@ -89,6 +89,11 @@ internal sealed class RequestStream : FrameStream, ISettlementSink
 
     ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome)
     {
+        if (_recovers && End is { } end && Recovery.IsWorthwhile(end))
+        {
+            return ValueTask.CompletedTask; // as with a consumer: the message has gone back to its queue
+        }
+
         Settle(new SequenceRange(first, last), outcome);
         return ValueTask.CompletedTask;
     }

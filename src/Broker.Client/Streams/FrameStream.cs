@@ -14,8 +14,14 @@ internal abstract class FrameStream : IFrameHandler
     private bool _ending;
     private bool _abandoned;
 
-    protected FrameStream(BrokerConnection connection, StreamKind kind, int maxPayload, string what)
+    /// <param name="connection">Where to open the stream.</param>
+    /// <param name="kind">Its kind.</param>
+    /// <param name="maxPayload">Longest payload that the server may send, in bytes.</param>
+    /// <param name="what">Its name in exceptions.</param>
+    /// <param name="gate">Guards the owner as well; <c>null</c>: the stream has one of its own.</param>
+    protected FrameStream(BrokerConnection connection, StreamKind kind, int maxPayload, string what, Lock? gate = null)
     {
+        Gate = gate ?? new Lock();
         _connection = connection;
         _what = what;
         MaxPayload = maxPayload;
@@ -29,7 +35,7 @@ internal abstract class FrameStream : IFrameHandler
     /// <summary>Why the stream is over; <c>null</c> while it is not.</summary>
     public BrokerException? End { get; private set; }
 
-    protected Lock Gate { get; } = new();
+    protected Lock Gate { get; }
 
     protected FrameSender Sender { get; }
 

@@ -30,6 +30,7 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     private int _blockUsed;
     private int _expectedBytes;
     private string? _producer;
+    private int _unansweredCount; // batches
     private byte[] _cachedExchange = []; // what the cached route is for
     private byte[] _cachedKey = [];
     private long _cachedVersion = -1;
@@ -54,8 +55,17 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     /// <summary>Batches that a full queue has parked.</summary>
     public int ParkedCount { get; private set; }
 
+    /// <summary>
+    /// Why a queue could not take a batch for now, if the publisher has a lasting name; <c>null</c> as long as none has said so. From then on no queue gets
+    /// anything of this stream: one that took a later message would take the earlier one for a repetition when it comes again, and it would be lost.
+    /// </summary>
+    public FrameFault? Broken { get; private set; }
+
+    /// <summary>Whether the stream is <see cref="Broken"/> and has the answers of all queues but those that are full: time to end it.</summary>
+    public bool IsBrokenOff => Broken is not null && _unansweredCount == ParkedCount;
+
     /// <summary>Whether more may be read from the stream.</summary>
-    public bool MayRead => OutstandingBytes < limits.MaxOutstandingBytes && _tracker.OutstandingCount < limits.MaxOutstandingMessages;
+    public bool MayRead => Broken is null && OutstandingBytes < limits.MaxOutstandingBytes && _tracker.OutstandingCount < limits.MaxOutstandingMessages;
 
     /// <summary>Whether everything that came has its outcome, and each outcome was taken.</summary>
     public bool IsSettled => OutstandingBytes == 0 && _tracker.OutstandingCount == 0 && !_tracker.HasOutcomes && _outcomes.Count == 0;
@@ -137,6 +147,12 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     public void HandleAnswered(PublishBatch batch, FrameFault? fault, bool wasParked)
     {
         OutstandingBytes -= batch.SizeBytes;
+        _unansweredCount--;
+        if (_producer is not null && fault is { Code: ErrorCode.Unavailable or ErrorCode.NotLeader })
+        {
+            Broken ??= fault;
+        }
+
         if (wasParked)
         {
             ParkedCount--;
@@ -148,10 +164,22 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         }
     }
 
-    /// <summary>Moves out the batches of this read. Each counts as outstanding until <see cref="HandleAnswered"/>.</summary>
+    /// <summary>
+    /// Moves out the batches of this read. Each counts as outstanding until <see cref="HandleAnswered"/>. If the stream is <see cref="Broken"/>, there are none:
+    /// their messages are refused.
+    /// </summary>
     public void TakeBatches(List<PublishBatch> batches)
     {
-        batches.AddRange(_batches);
+        _unansweredCount += _batches.Count;
+        if (Broken is { } fault)
+        {
+            _batches.ForEach(batch => HandleAnswered(batch, fault, wasParked: false));
+        }
+        else
+        {
+            batches.AddRange(_batches);
+        }
+
         _batches.Clear();
         _batchOfQueue.Clear();
         _batchesOfRoute.Clear();

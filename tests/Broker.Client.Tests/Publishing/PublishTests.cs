@@ -36,7 +36,7 @@ public sealed class PublishTests
     public async Task A_shared_publisher_with_a_producer_id_numbers_nothing_before_it_knows_where_to_go_on()
     {
         var (broker, client) = await ScriptedBroker.ConnectAsync(
-            static options => options with { SharedPublisher = new PublisherOptions { ProducerId = "billing-1" } });
+            static options => options with { SharedPublisher = new PublisherOptions { ProducerId = "billing-1", FirstSequence = 1 } });
         await using var disposal = broker;
         using var cancel = new CancellationTokenSource();
         var publishes = Enumerable.Range(1, 3).Select(i => client.PublishAsync("", "orders", BitConverter.GetBytes(i))).ToArray();

@@ -171,7 +171,7 @@ public sealed class PublisherTests
     {
         var (broker, client) = await ScriptedBroker.ConnectAsync();
         await using var disposal = broker;
-        var opening = client.CreatePublisherAsync(new PublisherOptions { ProducerId = "billing-1" });
+        var opening = client.CreatePublisherAsync(new PublisherOptions { ProducerId = "billing-1", FirstSequence = 1 });
         var stream = await broker.AcceptAsync(StreamKind.Publish);
         Assert.Equal("billing-1", (await stream.ReadAsync<PublisherOpenFrame>(FrameType.PublisherOpen, PublisherOpenFrame.TryRead)).ProducerId);
         await stream.SendAsync(new PublisherReadyFrame(41).Write);
@@ -187,7 +187,7 @@ public sealed class PublisherTests
     {
         var (broker, client) = await ScriptedBroker.ConnectAsync();
         await using var disposal = broker;
-        var (publisher, stream) = await OpenAsync(broker, client, new PublisherOptions { ProducerId = "billing-1" });
+        var (publisher, stream) = await OpenAsync(broker, client, new PublisherOptions { ProducerId = "billing-1", FirstSequence = 1 });
         await publisher.PublishAsync("", "orders", default);
         var flush = publisher.FlushAsync();
         await stream.FailAsync(ErrorCode.ResourceLocked, "another stream has opened with the same producer id");
@@ -201,7 +201,7 @@ public sealed class PublisherTests
     {
         var (broker, client) = await ScriptedBroker.ConnectAsync();
         await using var disposal = broker;
-        var (publisher, stream) = await OpenAsync(broker, client, new PublisherOptions { ProducerId = "billing-1" });
+        var (publisher, stream) = await OpenAsync(broker, client, new PublisherOptions { ProducerId = "billing-1", FirstSequence = 1 });
         await publisher.PublishAsync("", "orders", default);
         await stream.SendAsync(new RejectFrame(1, ErrorCode.ResourceExhausted, "disk").Write);
         await Assert.ThrowsAsync<PublishRejectedException>(() => Within.TimeAsync(publisher.FlushAsync(), "the rejection"));
@@ -244,11 +244,13 @@ public sealed class PublisherTests
         await Within.TimeAsync(publisher.FlushAsync(), "the flush");
     }
 
-    [Fact]
-    public async Task Publishing_allocates_nothing_for_each_message_while_there_is_room()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Publishing_allocates_nothing_for_each_message_while_there_is_room(bool keepsMessages)
     {
         const int Count = 1000;
-        var (broker, client) = await ScriptedBroker.ConnectAsync();
+        var (broker, client) = await ScriptedBroker.ConnectAsync(o => o with { RecoverConnection = keepsMessages });
         await using var disposal = broker;
         var (publisher, stream) = await OpenAsync(broker, client, new PublisherOptions());
         var allocated = long.MaxValue;

@@ -15,6 +15,9 @@ internal sealed class ScriptedBroker : IAsyncDisposable
     private readonly InMemoryTransport _transport;
     private readonly IQuicListener _listener;
 
+    /// <summary>As <see cref="Options"/>, with recovery that does not make a test wait.</summary>
+    public BrokerClientOptions RecoveringOptions => Recovering(Options);
+
     private ScriptedBroker(InMemoryTransport transport, IQuicListener listener)
     {
         _transport = transport;
@@ -35,11 +38,12 @@ internal sealed class ScriptedBroker : IAsyncDisposable
         Tls = TestCertificates.Client,
         Transport = _transport,
         ClientName = "tests",
+        RecoverConnection = false, // what recovers has tests of its own
     };
 
-    public static async Task<ScriptedBroker> StartAsync()
+    public static async Task<ScriptedBroker> StartAsync(InMemoryTransport? shared = null)
     {
-        var transport = new InMemoryTransport();
+        var transport = shared ?? new InMemoryTransport();
         var listener = await transport.ListenAsync(new QuicListenerOptions
         {
             EndPoint = new IPEndPoint(IPAddress.Loopback, 0),
@@ -58,6 +62,12 @@ internal sealed class ScriptedBroker : IAsyncDisposable
         await broker.AcceptAsync();
         return (broker, await Within.TimeAsync(connecting, "the client to connect"));
     }
+
+    /// <summary>Options with recovery that does not make a test wait.</summary>
+    public static BrokerClientOptions Recovering(BrokerClientOptions options) => options with
+    {
+        RecoverConnection = true, RecoveryMinDelay = TimeSpan.FromMilliseconds(1), RecoveryMaxDelay = TimeSpan.FromMilliseconds(20),
+    };
 
     /// <summary>Takes the connection, reads HELLO and answers WELCOME.</summary>
     public async Task AcceptAsync(WelcomeFrame? welcome = null)
@@ -101,6 +111,9 @@ internal sealed class ScriptedBroker : IAsyncDisposable
         await stream.SendAsync(new SubscribedFrame("c-1").Write);
         return stream;
     }
+
+    /// <summary>Takes no more connections.</summary>
+    public ValueTask StopListeningAsync() => _listener.DisposeAsync();
 
     public bool HasNoStream(StreamKind kind) => Streams(kind).Reader.Count == 0;
 

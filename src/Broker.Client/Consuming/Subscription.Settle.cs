@@ -1,17 +1,19 @@
 using System.Buffers;
-using Broker.Client.Consuming;
+using Broker.Client.Connections;
 using Broker.Client.Streams;
 using Broker.Protocol;
 
-namespace Broker.Client;
+namespace Broker.Client.Consuming;
 
-public sealed partial class Consumer : ISettlementSink
+internal sealed partial class Subscription : ISettlementSink
 {
     private readonly FrameSender _sender;
     private readonly SettlementBuffer _settlements = new();
     private readonly ITimer _settleTimer;
     private volatile bool _readerWaits;
     private bool _timerRuns;
+    private bool _left;
+    private ulong _settledTags;
 
     /// <summary>Sends what is settled now, without waiting for <see cref="ConsumerOptions.SettleDelay"/>.</summary>
     public void FlushSettlements()
@@ -33,15 +35,41 @@ public sealed partial class Consumer : ISettlementSink
             return new ValueTask(SettleAndWaitAsync(tags, bytes, outcome));
         }
 
+        bool over;
         lock (_gate)
         {
+            if (IsLost)
+            {
+                return ValueTask.CompletedTask;
+            }
+
             ThrowIfOver();
             _settlements.Add(tags, outcome);
             _settlements.AddCredit((long)tags.Count, bytes);
+            over = IsOverAfter(tags);
             SendSoon();
         }
 
+        if (over)
+        {
+            _ = DisposeAsync().AsTask();
+        }
+
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>
+    /// Under the gate: the stream is over for a reason after which the consumer goes on, so its queue delivers again what was not settled, and nothing is asked of
+    /// whoever settles now.
+    /// </summary>
+    private bool IsLost => _recovers && ((_end is { } end && Recovery.IsWorthwhile(end)) || (_left && (_end is not null || _disposing)));
+
+    /// <summary>Under the gate: tags are settled.</summary>
+    /// <returns>Whether nothing is left to be settled on a stream that was left.</returns>
+    private bool IsOverAfter(SequenceRange tags)
+    {
+        _settledTags += tags.Count;
+        return _left && _settledTags == _lastTag;
     }
 
     /// <summary>Under the gate: throws if nothing can be settled any more.</summary>
@@ -52,7 +80,7 @@ public sealed partial class Consumer : ISettlementSink
             throw end;
         }
 
-        ObjectDisposedException.ThrowIf(_disposing, this);
+        ObjectDisposedException.ThrowIf(_disposing, typeof(Consumer));
     }
 
     private void GiveCreditFor(DeliveryBatch batch)

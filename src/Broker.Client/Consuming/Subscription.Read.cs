@@ -1,9 +1,9 @@
 using Broker.Client.Streams;
 using Broker.Protocol;
 
-namespace Broker.Client;
+namespace Broker.Client.Consuming;
 
-public sealed partial class Consumer : IFrameHandler
+internal sealed partial class Subscription : IFrameHandler
 {
     private DeliveryBatch? _batch;
     private CancelledFrame? _cancelled;
@@ -31,11 +31,12 @@ public sealed partial class Consumer : IFrameHandler
         }
     }
 
-    private async ValueTask<DeliveryBatch?> ReadBatchAsync(bool pooled, CancellationToken cancellationToken)
+    /// <summary>See <see cref="Consumer.ReadBatchAsync(CancellationToken)"/>.</summary>
+    public async ValueTask<DeliveryBatch?> ReadBatchAsync(bool pooled, CancellationToken cancellationToken)
     {
         if (!_reader.Wait(0, CancellationToken.None))
         {
-            ObjectDisposedException.ThrowIf(_disposing, this);
+            ObjectDisposedException.ThrowIf(_disposing, typeof(Consumer));
             throw new InvalidOperationException("another read is under way");
         }
 

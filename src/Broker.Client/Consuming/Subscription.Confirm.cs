@@ -1,10 +1,9 @@
-using Broker.Client.Consuming;
 using Broker.Client.Streams;
 using Broker.Protocol;
 
-namespace Broker.Client;
+namespace Broker.Client.Consuming;
 
-public sealed partial class Consumer
+internal sealed partial class Subscription
 {
     // With ConsumerOptions.ConfirmSettles. A consumer's stream is read by whoever asks for messages. While nobody does and settlers wait for SETTLED, the settlers
     // read it: one loop for all of them, which ends when none waits or a reader comes.
@@ -17,11 +16,12 @@ public sealed partial class Consumer
     private Task SettleAndWaitAsync(SequenceRange tags, long bytes, SettleOutcome outcome)
     {
         Task settled;
-        bool read;
+        bool read, over;
         lock (_gate)
         {
             ThrowIfOver();
             settled = _awaited!.Add(tags);
+            over = IsOverAfter(tags);
             _settlements.Add(tags, outcome);
             _settlements.AddCredit((long)tags.Count, bytes);
             _sender.Signal();
@@ -31,6 +31,11 @@ public sealed partial class Consumer
         if (read)
         {
             _ = ReadForSettlersAsync();
+        }
+
+        if (over)
+        {
+            _ = DisposeAsync().AsTask(); // which waits until everything is answered
         }
 
         return settled;

@@ -1,0 +1,161 @@
+using Broker.Client.Connections;
+using Broker.Protocol;
+
+namespace Broker.Client.Publishing;
+
+/// <summary>One stream after the other.</summary>
+internal sealed partial class PublishChannel
+{
+    private async Task RunAsync()
+    {
+        var pacer = new RecoveryPacer(_clientOptions);
+        BrokerException reason;
+        bool over;
+        do
+        {
+            reason = await RunStreamAsync().ConfigureAwait(false);
+            lock (_gate)
+            {
+                _stream = null;
+                _writes = false;
+                over = !MayGoOn(reason);
+                if (over)
+                {
+                    OnEnded(reason);
+                }
+                else if (_hasProgressed)
+                {
+                    pacer.Reset();
+                    _hasProgressed = false;
+                }
+            }
+        }
+        while (!over && await WaitAsync(pacer).ConfigureAwait(false));
+
+        lock (_gate)
+        {
+            if (!over)
+            {
+                OnEnded(reason);
+            }
+
+            _scratch.Release();
+        }
+
+        _closed.TrySetResult();
+    }
+
+    /// <summary>Waits for a connection, opens a stream on it and waits for its end.</summary>
+    private async Task<BrokerException> RunStreamAsync()
+    {
+        BrokerConnection connection;
+        try
+        {
+            connection = await _keeper.GetAsync(_abandon.Token).ConfigureAwait(false);
+        }
+        catch (BrokerException e)
+        {
+            return e;
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            return new BrokerConnectionException("publisher: the client was disposed", ErrorCode.NoError, "", retryable: false, innerException: e);
+        }
+
+        var stream = new PublishStream(connection, _producerId, _gate, this);
+        lock (_gate)
+        {
+            Begin(stream, connection);
+        }
+
+        stream.Start();
+        if (_recovers)
+        {
+            await Task.WhenAny(stream.Closed, connection.GoingAway).ConfigureAwait(false);
+            if (!stream.Closed.IsCompleted)
+            {
+                LeaveStream(stream); // what was sent is answered, the rest follows on another connection
+            }
+        }
+
+        await stream.Closed.ConfigureAwait(false);
+        return stream.End!;
+    }
+
+    /// <summary>Under the gate: everything without an outcome goes out on the new stream before anything else.</summary>
+    private void Begin(PublishStream stream, BrokerConnection connection)
+    {
+        _stream = stream;
+        _maxMessageBytes = connection.Welcome.MaxMessageBytes;
+        _writes = true;
+        _window.WriteAgain(stream.Buffer);
+        if (_ending)
+        {
+            stream.Complete();
+        }
+        else if (HasRoom)
+        {
+            GiveTurn();
+        }
+    }
+
+    /// <summary>Sends nothing more on the stream, and waits for the outcomes of what was sent.</summary>
+    private void LeaveStream(PublishStream stream)
+    {
+        lock (_gate)
+        {
+            if (_stream == stream && _writes)
+            {
+                _writes = false;
+                stream.Complete();
+            }
+        }
+    }
+
+    /// <summary>Under the gate: whether another stream follows. One that ended in order had been left, or was ended by a server that says no more.</summary>
+    private bool MayGoOn(BrokerException reason) => _recovers
+        && !_abandon.IsCancellationRequested
+        && !_keeper.IsOver
+        && !(_ending && _window.IsEmpty)
+        && (Recovery.IsWorthwhile(reason) || reason is BrokerStreamException { ErrorCode: ErrorCode.NoError });
+
+    /// <summary>Waits before the next stream, unless it needs another connection, for which the keeper waits.</summary>
+    private async ValueTask<bool> WaitAsync(RecoveryPacer pacer)
+    {
+        if (_keeper.Latest is not { Closed.IsCompleted: false, IsGoingAway: false })
+        {
+            return true;
+        }
+
+        try
+        {
+            return await pacer.WaitAsync(_abandon.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Under the gate: nothing will have an outcome any more.</summary>
+    private void OnEnded(BrokerException reason)
+    {
+        End = reason;
+        Fail(_ready, reason);
+        foreach (var waiter in _window.TakeWaiters())
+        {
+            Fail(waiter, reason);
+        }
+
+        foreach (var (_, waiter) in _flushes)
+        {
+            Fail(waiter, reason);
+        }
+
+        _flushes.Clear();
+        foreach (var turn in _turns)
+        {
+            turn.TrySetResult();
+        }
+    }
+}

@@ -8,23 +8,25 @@ namespace Broker.Actors.Exchanges;
 
 /// <summary>One exchange, a sharded entity: keeps its bindings and publishes the routes that follow from them.</summary>
 /// <remarks>
-/// When it fails, the routes that it has published stay in force, and the topology tells it anew what it is. What comes before that is part of what the topology tells, so it is only answered.
+/// One that does not know what it is asks the topology: it has failed, or it was removed and declared again so fast that the actor which was told of the declaration was to stop already. The routes
+/// that were published stay in force until then. What comes before the answer is part of the answer, so it is only confirmed.
 /// </remarks>
 internal sealed class ExchangeActor(string name, NodeServices node) : Actor
 {
-    private readonly List<(ActorRef Asker, long OperationId)> _owed = []; // answers that wait for the topology to tell what this is
+    private readonly List<(ActorRef Asker, long OperationId)> _owed = []; // confirmations that wait for the topology's answer
     private ExchangeMachine? _machine;
-    private bool _isRestoring;
+    private bool _hasAsked;
+    private bool _isEnding;
 
     protected override void PreRestart(Exception reason, object? message)
     {
-        node.Topology.Tell(new TopologyMessage.ExchangeFailed(name, message is ExchangeMessage lost ? lost.OperationId : 0), Self);
+        node.Topology.Tell(new TopologyMessage.ExchangeUnknown(name, message is ExchangeMessage lost ? lost.OperationId : 0), Self);
         base.PreRestart(reason, message);
     }
 
     protected override void PostRestart(Exception reason)
     {
-        _isRestoring = true;
+        _hasAsked = true;
         base.PostRestart(reason);
     }
 
@@ -47,28 +49,30 @@ internal sealed class ExchangeActor(string name, NodeServices node) : Actor
                 node.Routes.Remove(name);
                 End(m);
                 return;
-            case ExchangeMessage.Bind or ExchangeMessage.Unbind or ExchangeMessage.Settle when _isRestoring:
-                _owed.Add((Sender, ((ExchangeMessage)message).OperationId));
-                return;
-            case ExchangeMessage.Bind m:
-                _machine!.HandleBind(m.Binding.Queue, m.Binding.RoutingKey);
-                break;
-            case ExchangeMessage.Unbind m:
-                _machine!.HandleUnbind(m.Binding.Queue, m.Binding.RoutingKey);
-                break;
-            case ExchangeMessage.Settle m when _machine is null:
-                End(m); // it was there and is gone
-                return;
-            case ExchangeMessage.Settle m:
+            case ExchangeMessage.Settle m when _machine is not null || _isEnding:
                 Sender.Tell(new ExchangeDone(m.OperationId), Self);
                 return;
+            case ExchangeMessage m when _machine is null:
+                _owed.Add((Sender, m.OperationId));
+                if (!_hasAsked)
+                {
+                    _hasAsked = true;
+                    node.Topology.Tell(new TopologyMessage.ExchangeUnknown(name, LostOperationId: 0), Self);
+                }
+
+                return;
+            case ExchangeMessage.Bind m:
+                _machine.HandleBind(m.Binding.Queue, m.Binding.RoutingKey);
+                break;
+            case ExchangeMessage.Unbind m:
+                _machine.HandleUnbind(m.Binding.Queue, m.Binding.RoutingKey);
+                break;
             default:
                 Unhandled(message);
                 return;
         }
 
-        _isRestoring = false;
-        node.Routes.Publish(name, _machine!.Snapshot());
+        node.Routes.Publish(name, _machine.Snapshot());
         var detail = $"{_machine.Kind.NameOf()}, {_machine.BindingCount} bindings";
         Context.Describe(() => detail);
         AnswerOwed();
@@ -77,6 +81,7 @@ internal sealed class ExchangeActor(string name, NodeServices node) : Actor
 
     private void End(ExchangeMessage message)
     {
+        (_machine, _isEnding) = (null, true);
         Context.Parent.Tell(new Passivate(PoisonPill.Instance), Self); // first, so that a new declaration finds the shard waiting for this actor's end
         AnswerOwed();
         Sender.Tell(new ExchangeDone(message.OperationId), Self);

@@ -21,13 +21,13 @@ internal abstract record ExchangeMessage(long OperationId)
     /// <summary>Answer when everything that was told before is in force. Nothing else.</summary>
     public sealed record Settle(long OperationId) : ExchangeMessage(OperationId);
 
-    /// <summary>After a failure: be there, with these bindings, and no others.</summary>
+    /// <summary>To one that does not know: be there, with these bindings, and no others.</summary>
     public sealed record Restore(long OperationId, ExchangeDefinition Definition, IReadOnlyList<Binding> Bindings) : ExchangeMessage(OperationId)
     {
-        /// <summary>What an exchange that has failed is told: how it is declared, or that it is gone.</summary>
-        public static ExchangeMessage Of(TopologyMachine topology, TopologyMessage.ExchangeFailed failed) => topology.TryGetExchange(failed.Exchange, out var definition)
-            ? new Restore(failed.LostOperationId, definition, [.. topology.BindingsOf(failed.Exchange)])
-            : new Remove(failed.LostOperationId);
+        /// <summary>What an exchange that does not know what it is is told: how it is declared, or that it is gone.</summary>
+        public static ExchangeMessage Of(TopologyMachine topology, TopologyMessage.ExchangeUnknown asked) => topology.TryGetExchange(asked.Exchange, out var definition)
+            ? new Restore(asked.LostOperationId, definition, [.. topology.BindingsOf(asked.Exchange)])
+            : new Remove(asked.LostOperationId);
     }
 }
 

@@ -79,7 +79,7 @@ internal sealed partial class SharedTopologyActor
             return;
         }
 
-        var transaction = TopologyTransactions.Make(basis, plan.Changes, _view, out var isPart);
+        var transaction = TopologyTransactions.Make(basis, plan.Changes, _view, _fence, out var isPart);
         operation.Stage = Stage.Storing;
         operation.Basis = transaction.Conditions;
         var id = operation.Id;
@@ -170,10 +170,16 @@ internal sealed partial class SharedTopologyActor
         }
         else
         {
-            // Whether it took place is for what is read now to say. If it does so later nevertheless, its conditions fail, because what is decided next changes the same keys.
             var id = operation.Id;
-            Context.PipeTo(_metadata.ReadAsync(TopologyKeys.Prefix), snapshot => new ReadBack(id, snapshot, Failure: null), again => new ReadBack(id, Snapshot: null, again));
+            Context.PipeTo(ReadBackAsync(), snapshot => new ReadBack(id, snapshot, Failure: null), again => new ReadBack(id, Snapshot: null, again));
         }
+    }
+
+    /// <summary>Whether a transaction took place is for what is read to say, once it cannot do so any more.</summary>
+    private async Task<MetadataSnapshot> ReadBackAsync()
+    {
+        await _metadata.CommitAsync(TopologyTransactions.CloseFence(_fence));
+        return await _metadata.ReadAsync(TopologyKeys.Prefix);
     }
 
     private void HandleReadBack(Operation operation, ReadBack message)

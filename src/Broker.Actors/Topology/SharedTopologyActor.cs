@@ -30,6 +30,7 @@ internal sealed partial class SharedTopologyActor : Actor
     private readonly IMetadataStore _metadata;
     private readonly MetadataSnapshot _first;
     private readonly Action _restored;
+    private readonly string _fence;
     private readonly TopologyView _view;
     private readonly Dictionary<long, Operation> _operations = [];
     private readonly Dictionary<string, Queue<(TopologyRequest Request, ActorRef Sender)>> _busy = new(StringComparer.Ordinal); // names that an operation touches, and who waits for its end
@@ -47,6 +48,7 @@ internal sealed partial class SharedTopologyActor : Actor
         _metadata = metadata;
         _first = first;
         _restored = restored;
+        _fence = TopologyKeys.FenceOf(node.Options.NodeId);
         _view = new TopologyView(reason => node.Storage?.Notice(StoreNoticeSeverity.Warning, reason));
     }
 
@@ -170,7 +172,7 @@ internal sealed partial class SharedTopologyActor : Actor
             case TopologyMessage.StartQueues m:
                 StartQueues(m.Shard);
                 break;
-            case TopologyMessage.ExchangeFailed m:
+            case TopologyMessage.ExchangeUnknown m:
                 TellExchange(m.Exchange, ExchangeMessage.Restore.Of(_view.Machine, m));
                 break;
             case Overdue m:

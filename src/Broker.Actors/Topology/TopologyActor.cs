@@ -93,7 +93,7 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
             case ExchangeDone m:
                 Advance(m.OperationId);
                 break;
-            case TopologyMessage.ExchangeFailed m:
+            case TopologyMessage.ExchangeUnknown m:
                 node.ExchangeRegion.Tell(new ShardEnvelope(m.Exchange, ExchangeMessage.Restore.Of(_machine, m)), Self);
                 break;
             case QueueReply.Started m when _operations.TryGetValue(m.OperationId, out var operation):

@@ -68,6 +68,9 @@ internal static partial class TopologyKeys
             .Concat(values.Where(v => v.Key.StartsWith(Queues, StringComparison.Ordinal)).Select(ToQueue))
             .Concat(values.Where(v => v.Key.StartsWith(Bindings, StringComparison.Ordinal)).Select(ToBinding));
 
+    /// <summary>In a cluster: the key that a node writes after a transaction of which it does not know whether it took place. Each of its transactions needs it to be as known.</summary>
+    public static string FenceOf(string node) => Prefix + "fences/" + Escape(node);
+
     /// <summary>The change that makes one stored value; <c>null</c> if it makes none.</summary>
     /// <exception cref="InvalidDataException">The value is not one that a broker of this version writes.</exception>
     public static TopologyChange? ToChange(MetadataValue value) =>

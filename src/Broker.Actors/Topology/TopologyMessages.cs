@@ -64,8 +64,8 @@ internal abstract record TopologyMessage
     /// <summary>By who resets a shard of the queues' region: tell all queues of the shard to be there. No answer.</summary>
     public sealed record StartQueues(int Shard) : TopologyMessage;
 
-    /// <summary>By an exchange that has failed and begins anew: tell it what it is. Answer: <see cref="Exchanges.ExchangeMessage.Restore"/>, or nothing if there is no such exchange any more.</summary>
+    /// <summary>By an exchange that does not know what it is, as it has failed. Answer: <see cref="Exchanges.ExchangeMessage.Restore"/>, or that it is to end.</summary>
     /// <param name="Exchange">Its name.</param>
     /// <param name="LostOperationId">The operation whose message it failed at; 0 if there is none.</param>
-    public sealed record ExchangeFailed(string Exchange, long LostOperationId) : TopologyMessage;
+    public sealed record ExchangeUnknown(string Exchange, long LostOperationId) : TopologyMessage;
 }

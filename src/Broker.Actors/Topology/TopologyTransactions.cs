@@ -15,6 +15,10 @@ internal static class TopologyTransactions
     private const int MostChanges = MetadataLimits.MaxOperations - 2; // with the uses key of an end, and room for the mark by which the store learns what became of a transaction
     private static readonly byte[] s_used = "{}"u8.ToArray();
 
+    /// <summary>Makes sure that no transaction of the node takes place which has not done so yet. An end that is declared, and removed again, is as absent as it was before, so the other
+    /// conditions of such a transaction may hold once more.</summary>
+    public static MetadataTransaction CloseFence(string fence) => new() { Operations = [MetadataOperation.Put(fence, s_used)] };
+
     /// <summary>The keys that the decision about a request depends on.</summary>
     public static IReadOnlyList<string> BasisOf(TopologyRequest request, TopologyMachine machine) => request switch
     {
@@ -31,15 +35,16 @@ internal static class TopologyTransactions
     /// <param name="basis">The keys that the decision depends on.</param>
     /// <param name="changes">What was decided. None: the transaction only tells whether the decision still stands.</param>
     /// <param name="view">What is known.</param>
+    /// <param name="fence">The key by which the node keeps transactions of the past from taking place.</param>
     /// <param name="isPart">
     /// There are too many changes for one. An end goes last, after its bindings, so what a part leaves behind is consistent; when it has taken place, the request is decided on again.
     /// </param>
-    public static MetadataTransaction Make(IReadOnlyList<string> basis, IReadOnlyList<TopologyChange> changes, TopologyView view, out bool isPart)
+    public static MetadataTransaction Make(IReadOnlyList<string> basis, IReadOnlyList<TopologyChange> changes, TopologyView view, string fence, out bool isPart)
     {
         isPart = changes.Count > MostChanges;
         return new MetadataTransaction
         {
-            Conditions = [.. basis.Select(key => new MetadataCondition(key, view.ModRevisionOf(key)))],
+            Conditions = [.. (changes.Count > 0 ? basis.Append(fence) : basis).Select(key => new MetadataCondition(key, view.ModRevisionOf(key)))],
             Operations = [.. changes.Take(MostChanges).SelectMany(OperationsOf)],
         };
     }

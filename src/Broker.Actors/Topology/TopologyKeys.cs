@@ -68,6 +68,9 @@ internal static partial class TopologyKeys
             .Concat(values.Where(v => v.Key.StartsWith(Queues, StringComparison.Ordinal)).Select(ToQueue))
             .Concat(values.Where(v => v.Key.StartsWith(Bindings, StringComparison.Ordinal)).Select(ToBinding));
 
+    /// <summary>Whether a key is a <see cref="UsesOf"/>.</summary>
+    public static bool IsUses(string key) => key.StartsWith(Uses, StringComparison.Ordinal);
+
     /// <summary>In a cluster: the key that a node writes after a transaction of which it does not know whether it took place. Each of its transactions needs it to be as known.</summary>
     public static string FenceOf(string node) => Prefix + "fences/" + Escape(node);
 

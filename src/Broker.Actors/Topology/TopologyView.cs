@@ -72,7 +72,8 @@ internal sealed class TopologyView(Action<string> unreadable)
         }
 
         // A key that was there before has another creation, which no use of these values needs.
-        var puts = transaction.Operations.Where(o => o.Value is not null).Select(o => new MetadataValue(o.Key, o.Value!.Value, revision, revision, o.LeaseId)).ToList();
+        // A uses key is written without a condition: to take its new revision for known would hide a binding of another node that came in between and is not known yet.
+        var puts = transaction.Operations.Where(o => o.Value is not null && !TopologyKeys.IsUses(o.Key)).Select(o => new MetadataValue(o.Key, o.Value!.Value, revision, revision, o.LeaseId)).ToList();
         return Take(puts, [.. transaction.Operations.Where(o => o.Value is null).Select(o => o.Key)], revision);
     }
 

@@ -83,6 +83,25 @@ public sealed class SharedTopologyTests
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Binding_of_another_node_is_not_hidden_by_a_later_one_of_this_node(bool removesQueue)
+    {
+        await using var cluster = await TopologyCluster.StartAsync(2);
+        await cluster.A.DoAsync(Exchange("x"));
+        await cluster.A.DoAsync(Queue("q"));
+        await cluster.AgreeAsync();
+        cluster.B.Metadata.HoldWatches();
+        await cluster.A.DoAsync(Bind("x", "q", "of another"));
+        await cluster.B.DoAsync(Bind("x", "q", "of its own"));
+        var removal = cluster.B.AskAsync(removesQueue ? new TopologyRequest.DeleteQueue("q", false, false) : new TopologyRequest.DeleteExchange("x", false));
+        await ConflictAsync(cluster.B);
+        cluster.B.Metadata.ReleaseWatches();
+        Assert.Null((await removal).Fault);
+        Assert.DoesNotContain("->", await cluster.AgreeAsync(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Exchange_that_was_just_bound_elsewhere_is_not_deleted_as_unused()
     {

@@ -30,7 +30,10 @@ internal sealed class TopologyNode : IAsyncDisposable
             NodeId = name,
             TimeProvider = time,
             Storage = new BrokerStorageOptions { Store = null!, Metadata = Metadata, Scheduler = null!, OnNotice = n => Notices.Enqueue(n.Text) }, // nothing here touches the disk
-            Cluster = new BrokerClusterOptions { Dial = new QuicClientOptions { EndPoint = new(IPAddress.Loopback, 1), ServerName = "", Tls = TestCertificates.Client, ApplicationProtocols = ["none"] } },
+            Cluster = new BrokerClusterOptions
+            {
+                Dial = new QuicClientOptions { EndPoint = new(IPAddress.Loopback, 1), ServerName = "", Tls = TestCertificates.Client, ApplicationProtocols = ["none"] },
+            },
         });
     }
 

@@ -30,14 +30,7 @@ internal static class UserPalette
             {
                 var user = NameOf(a);
                 await SetAsync(node, user, new UserRecord(Disabled: true, a.Text("reason")), token);
-                var closed = 0;
-                foreach (var connection in node.Connections.Connections.Where(c => c.Identity.User == user))
-                {
-                    await connection.Connection.CloseAsync((long)ErrorCode.AccessRefused, node.Users.RefusalOf(user) ?? "");
-                    closed++;
-                }
-
-                return [new JsonObject { ["user"] = user, ["closed"] = closed }];
+                return [new JsonObject { ["user"] = user, ["closed"] = await UserFollower.DisconnectAsync(node, user) }];
             },
             WhileRecovering: true);
         yield return new AdminCommand("user enable", "Let a disabled user connect again", [User], ["user"], async (a, token) =>

@@ -1,34 +1,34 @@
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Server;
+using Broker.Actors.Topology;
 using Broker.Machines.Routing;
-using Broker.Machines.Topology;
 
 namespace Broker.Actors.Exchanges;
 
-/// <summary>What an <see cref="ExchangeActor"/> is told, always by the topology. Answer to each: <see cref="ExchangeDone"/>.</summary>
-internal abstract record ExchangeMessage(long OperationId)
-{
-    /// <summary>Be there.</summary>
-    public sealed record Start(long OperationId, ExchangeDefinition Definition) : ExchangeMessage(OperationId);
-
-    /// <summary>Route to a queue from now on.</summary>
-    public sealed record Bind(long OperationId, Binding Binding) : ExchangeMessage(OperationId);
-
-    /// <summary>Route no more to a queue.</summary>
-    public sealed record Unbind(long OperationId, Binding Binding) : ExchangeMessage(OperationId);
-
-    /// <summary>End.</summary>
-    public sealed record Remove(long OperationId) : ExchangeMessage(OperationId);
-}
-
-/// <summary>The change is visible to every publish that starts after this.</summary>
-internal sealed record ExchangeDone(long OperationId);
-
 /// <summary>One exchange, a sharded entity: keeps its bindings and publishes the routes that follow from them.</summary>
+/// <remarks>
+/// One that does not know what it is asks the topology: it has failed, or it was removed and declared again so fast that the actor which was told of the declaration was to stop already. The routes
+/// that were published stay in force until then. What comes before the answer is part of the answer, so it is only confirmed.
+/// </remarks>
 internal sealed class ExchangeActor(string name, NodeServices node) : Actor
 {
+    private readonly List<(ActorRef Asker, long OperationId)> _owed = []; // confirmations that wait for the topology's answer
     private ExchangeMachine? _machine;
+    private bool _hasAsked;
+    private bool _isEnding;
+
+    protected override void PreRestart(Exception reason, object? message)
+    {
+        node.Topology.Tell(new TopologyMessage.ExchangeUnknown(name, message is ExchangeMessage lost ? lost.OperationId : 0), Self);
+        base.PreRestart(reason, message);
+    }
+
+    protected override void PostRestart(Exception reason)
+    {
+        _hasAsked = true;
+        base.PostRestart(reason);
+    }
 
     protected override void Receive(object message)
     {
@@ -37,25 +37,63 @@ internal sealed class ExchangeActor(string name, NodeServices node) : Actor
             case ExchangeMessage.Start m:
                 _machine = new ExchangeMachine(m.Definition.Kind);
                 break;
-            case ExchangeMessage.Bind m:
-                _machine!.HandleBind(m.Binding.Queue, m.Binding.RoutingKey);
-                break;
-            case ExchangeMessage.Unbind m:
-                _machine!.HandleUnbind(m.Binding.Queue, m.Binding.RoutingKey);
+            case ExchangeMessage.Restore m:
+                _machine = new ExchangeMachine(m.Definition.Kind);
+                foreach (var binding in m.Bindings)
+                {
+                    _machine.HandleBind(binding.Queue, binding.RoutingKey);
+                }
+
                 break;
             case ExchangeMessage.Remove m:
                 node.Routes.Remove(name);
-                Context.Parent.Tell(new Passivate(PoisonPill.Instance), Self); // first, so that a new declaration finds the shard waiting for this actor's end
+                End(m);
+                return;
+            case ExchangeMessage.Settle m when _machine is not null || _isEnding:
                 Sender.Tell(new ExchangeDone(m.OperationId), Self);
                 return;
+            case ExchangeMessage m when _machine is null:
+                _owed.Add((Sender, m.OperationId));
+                if (!_hasAsked)
+                {
+                    _hasAsked = true;
+                    node.Topology.Tell(new TopologyMessage.ExchangeUnknown(name, LostOperationId: 0), Self);
+                }
+
+                return;
+            case ExchangeMessage.Bind m:
+                _machine.HandleBind(m.Binding.Queue, m.Binding.RoutingKey);
+                break;
+            case ExchangeMessage.Unbind m:
+                _machine.HandleUnbind(m.Binding.Queue, m.Binding.RoutingKey);
+                break;
             default:
                 Unhandled(message);
                 return;
         }
 
-        node.Routes.Publish(name, _machine!.Snapshot());
+        node.Routes.Publish(name, _machine.Snapshot());
         var detail = $"{_machine.Kind.NameOf()}, {_machine.BindingCount} bindings";
         Context.Describe(() => detail);
+        AnswerOwed();
         Sender.Tell(new ExchangeDone(((ExchangeMessage)message).OperationId), Self);
+    }
+
+    private void End(ExchangeMessage message)
+    {
+        (_machine, _isEnding) = (null, true);
+        Context.Parent.Tell(new Passivate(PoisonPill.Instance), Self); // first, so that a new declaration finds the shard waiting for this actor's end
+        AnswerOwed();
+        Sender.Tell(new ExchangeDone(message.OperationId), Self);
+    }
+
+    private void AnswerOwed()
+    {
+        foreach (var (asker, operation) in _owed)
+        {
+            asker.Tell(new ExchangeDone(operation), Self);
+        }
+
+        _owed.Clear();
     }
 }

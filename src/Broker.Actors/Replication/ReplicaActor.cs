@@ -6,6 +6,7 @@ using Broker.Actors.Storage;
 using Broker.Machines.Cluster;
 using Broker.Machines.Replication;
 using Broker.Storage.Log;
+using Broker.Storage.Records;
 
 namespace Broker.Actors.Replication;
 
@@ -318,6 +319,10 @@ internal sealed partial class ReplicaActor : Actor
             if (record.InMemory is QueueLogRecord { Owner: { } owner } own && own.Epoch == _servingEpoch)
             {
                 _owners[owner] = own;
+                if (own.Kind == RecordKind.Deleted)
+                {
+                    Host.End(own.Entity);
+                }
             }
             else
             {

@@ -58,6 +58,15 @@ internal sealed class ShardHost
         }
     }
 
+    /// <summary>The queue has ended: one that begins anew under its number has an empty ledger.</summary>
+    public void End(ulong queue)
+    {
+        lock (_lock)
+        {
+            _taken.Remove(queue);
+        }
+    }
+
     /// <summary>Takes a ledger that no queue's actor wants, for a checkpoint; to be given back with <see cref="Return"/>.</summary>
     /// <returns><c>null</c> if somebody has it, or nobody ever had.</returns>
     public QueueLedger? Borrow(ulong queue)

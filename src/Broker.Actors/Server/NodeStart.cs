@@ -8,6 +8,7 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
 using Broker.Actors.Topology;
+using Broker.Actors.Users;
 using Broker.Transport;
 
 namespace Broker.Actors.Server;
@@ -20,7 +21,12 @@ internal static class NodeStart
     public static async Task RunAsync(ActorSystem system, NodeServices node, IQuicTransport transport, IPEndPoint listening, CancellationToken cancellationToken)
     {
         var membership = node.Cluster is null ? null : await ClusterJoin.CheckAsync(system, node, listening, cancellationToken);
-        var store = await RecoverAsync(node, cancellationToken);
+        if (node.Cluster is not null && node.Options.Storage is { Metadata: var metadata })
+        {
+            system.ActorOf(Props.Create(() => new UserFollower(node, metadata)), "users");
+        }
+
+        var topology = await RecoverAsync(node, cancellationToken);
         StartRegions(system, node);
         if (node.Storage is { } storage)
         {
@@ -36,7 +42,7 @@ internal static class NodeStart
 
         var restored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var giveUp = cancellationToken.Register(() => restored.TrySetCanceled(cancellationToken));
-        node.Topology = system.ActorOf(Props.Create(() => new TopologyActor(node, store, () => restored.TrySetResult())), "topology");
+        node.Topology = system.ActorOf(topology(() => restored.TrySetResult()), "topology");
         await restored.Task;
         if (membership is not null)
         {
@@ -51,11 +57,13 @@ internal static class NodeStart
         }
     }
 
-    private static async Task<TopologyStore> RecoverAsync(NodeServices node, CancellationToken cancellationToken)
+    /// <summary>Reads what is on the disk and what is declared.</summary>
+    /// <returns>Makes the topology's actor, of what it is to call when all that is there again.</returns>
+    private static async Task<Func<Action, Props>> RecoverAsync(NodeServices node, CancellationToken cancellationToken)
     {
         if (node.Storage is not { } storage)
         {
-            return TopologyStore.None();
+            return restored => Props.Create(() => new TopologyActor(node, TopologyStore.None(), restored));
         }
 
         await storage.RecoverAsync(node.Cluster is not null);
@@ -65,7 +73,16 @@ internal static class NodeStart
             node.Producers.Note(mark);
         }
 
-        return await TopologyStore.OpenAsync(storage.Options.Metadata, recovery.Deleted, recovery.Ledgers.Keys, cancellationToken);
+        var metadata = storage.Options.Metadata;
+        if (node.Cluster is not null)
+        {
+            var declared = await metadata.ReadAsync(TopologyKeys.Prefix, cancellationToken);
+            _ = TopologyKeys.ToChanges(declared.Values).ToList(); // a node that does not understand what is declared does not start
+            return restored => Props.Create(() => new SharedTopologyActor(node, metadata, declared, restored));
+        }
+
+        var store = await TopologyStore.OpenAsync(metadata, recovery.Deleted, recovery.Ledgers.Keys, cancellationToken);
+        return restored => Props.Create(() => new TopologyActor(node, store, restored));
     }
 
     private static void StartRegions(ActorSystem system, NodeServices node)

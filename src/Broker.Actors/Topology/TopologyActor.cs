@@ -93,6 +93,9 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
             case ExchangeDone m:
                 Advance(m.OperationId);
                 break;
+            case TopologyMessage.ExchangeUnknown m:
+                node.ExchangeRegion.Tell(new ShardEnvelope(m.Exchange, ExchangeMessage.Restore.Of(_machine, m)), Self);
+                break;
             case QueueReply.Started m when _operations.TryGetValue(m.OperationId, out var operation):
                 operation.Reply = operation.Reply with { Messages = m.ReadyCount, Consumers = m.ConsumerCount };
                 Advance(m.OperationId);
@@ -112,7 +115,7 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
 
     private void Handle(TopologyRequest request, ActorRef requester)
     {
-        var touched = Touches(request);
+        var touched = request.Touched;
         foreach (var name in touched)
         {
             if (_busy.TryGetValue(name, out var waiting))
@@ -148,17 +151,6 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
                 break;
         }
     }
-
-    private static IReadOnlyList<string> Touches(TopologyRequest request) => request switch
-    {
-        TopologyRequest.DeclareExchange r => ["x" + r.Name],
-        TopologyRequest.DeleteExchange r => ["x" + r.Name],
-        TopologyRequest.DeclareQueue r => r.Name.Length > 0 ? ["q" + r.Name] : [],
-        TopologyRequest.DeleteQueue r => ["q" + r.Name],
-        TopologyRequest.Bind r => ["x" + r.Binding.Exchange, "q" + r.Binding.Queue],
-        TopologyRequest.Unbind r => ["x" + r.Binding.Exchange, "q" + r.Binding.Queue],
-        _ => [],
-    };
 
     private FrameFault? Refusal(TopologyRequest request) => request switch
     {

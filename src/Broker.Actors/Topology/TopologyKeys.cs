@@ -20,6 +20,7 @@ internal static partial class TopologyKeys
     private const string Exchanges = Prefix + "exchanges/";
     private const string Queues = Prefix + "queues/";
     private const string Bindings = Prefix + "bindings/";
+    private const string Uses = Prefix + "uses/"; // in a cluster: an exchange's or queue's own key below it is written with each binding
 
     private sealed record ExchangeValue(string Type, bool Durable);
 
@@ -51,10 +52,10 @@ internal static partial class TopologyKeys
     /// <summary>The key that a change is about.</summary>
     public static string KeyOf(TopologyChange change) => change switch
     {
-        TopologyChange.ExchangeAdded c => Exchanges + Escape(c.Exchange.Name),
-        TopologyChange.ExchangeRemoved c => Exchanges + Escape(c.Exchange),
-        TopologyChange.QueueAdded c => Queues + Escape(c.Queue.Name),
-        TopologyChange.QueueRemoved c => Queues + Escape(c.Queue),
+        TopologyChange.ExchangeAdded c => OfExchange(c.Exchange.Name),
+        TopologyChange.ExchangeRemoved c => OfExchange(c.Exchange),
+        TopologyChange.QueueAdded c => OfQueue(c.Queue.Name),
+        TopologyChange.QueueRemoved c => OfQueue(c.Queue),
         TopologyChange.BindingAdded c => KeyOf(c.Binding),
         TopologyChange.BindingRemoved c => KeyOf(c.Binding),
         _ => throw new ArgumentException($"topology change {change}", nameof(change)),
@@ -66,6 +67,30 @@ internal static partial class TopologyKeys
         values.Where(v => v.Key.StartsWith(Exchanges, StringComparison.Ordinal)).Select(ToExchange)
             .Concat(values.Where(v => v.Key.StartsWith(Queues, StringComparison.Ordinal)).Select(ToQueue))
             .Concat(values.Where(v => v.Key.StartsWith(Bindings, StringComparison.Ordinal)).Select(ToBinding));
+
+    /// <summary>Whether a key is a <see cref="UsesOf"/>.</summary>
+    public static bool IsUses(string key) => key.StartsWith(Uses, StringComparison.Ordinal);
+
+    /// <summary>In a cluster: the key that a node writes after a transaction of which it does not know whether it took place. Each of its transactions needs it to be as known.</summary>
+    public static string FenceOf(string node) => Prefix + "fences/" + Escape(node);
+
+    /// <summary>The change that makes one stored value; <c>null</c> if it makes none.</summary>
+    /// <exception cref="InvalidDataException">The value is not one that a broker of this version writes.</exception>
+    public static TopologyChange? ToChange(MetadataValue value) =>
+        value.Key.StartsWith(Exchanges, StringComparison.Ordinal) ? ToExchange(value)
+        : value.Key.StartsWith(Queues, StringComparison.Ordinal) ? ToQueue(value)
+        : value.Key.StartsWith(Bindings, StringComparison.Ordinal) ? ToBinding(value)
+        : null;
+
+    /// <summary>The key of an exchange.</summary>
+    public static string OfExchange(string name) => Exchanges + Escape(name);
+
+    /// <summary>The key of a queue.</summary>
+    public static string OfQueue(string name) => Queues + Escape(name);
+
+    /// <summary>The key that is written with each binding of an exchange or queue, so that whoever removes it sees whether there is one more than it knew of.</summary>
+    /// <param name="key">The key of the exchange or queue.</param>
+    public static string UsesOf(string key) => Uses + key[Prefix.Length..];
 
     private static TopologyChange ToExchange(MetadataValue value)
     {
@@ -100,7 +125,7 @@ internal static partial class TopologyKeys
     }
 
     /// <summary>Three names are longer than a key may be, so a binding's key is their hash; its value has them.</summary>
-    private static string KeyOf(Binding binding)
+    public static string KeyOf(Binding binding)
     {
         var names = Encoding.UTF8.GetBytes($"{binding.Exchange}\n{binding.Queue}\n{binding.RoutingKey}");
         return Bindings + Convert.ToHexStringLower(SHA256.HashData(names).AsSpan(0, 16));

@@ -10,6 +10,18 @@ internal abstract record TopologyRequest
     {
     }
 
+    /// <summary>What it is about, told apart by kind: requests that share one of these are carried out one after the other.</summary>
+    public IReadOnlyList<string> Touched => this switch
+    {
+        DeclareExchange r => ["x" + r.Name],
+        DeleteExchange r => ["x" + r.Name],
+        DeclareQueue r => r.Name.Length > 0 ? ["q" + r.Name] : [],
+        DeleteQueue r => ["q" + r.Name],
+        Bind r => ["x" + r.Binding.Exchange, "q" + r.Binding.Queue],
+        Unbind r => ["x" + r.Binding.Exchange, "q" + r.Binding.Queue],
+        _ => [],
+    };
+
     /// <summary>Declare an exchange; passive only asks for it.</summary>
     public sealed record DeclareExchange(string Name, string Type, bool Durable, bool Passive) : TopologyRequest;
 
@@ -41,3 +53,19 @@ internal sealed record TopologyReply(FrameFault? Fault, string Name = "", long M
 
 /// <summary>Everything that is declared.</summary>
 internal sealed record TopologyListing(IReadOnlyList<ExchangeDefinition> Exchanges, IReadOnlyList<QueueDefinition> Queues, IReadOnlyList<Binding> Bindings);
+
+/// <summary>What else the <see cref="TopologyActor"/> is told.</summary>
+internal abstract record TopologyMessage
+{
+    private protected TopologyMessage()
+    {
+    }
+
+    /// <summary>By who resets a shard of the queues' region: tell all queues of the shard to be there. No answer.</summary>
+    public sealed record StartQueues(int Shard) : TopologyMessage;
+
+    /// <summary>By an exchange that does not know what it is, as it has failed. Answer: <see cref="Exchanges.ExchangeMessage.Restore"/>, or that it is to end.</summary>
+    /// <param name="Exchange">Its name.</param>
+    /// <param name="LostOperationId">The operation whose message it failed at; 0 if there is none.</param>
+    public sealed record ExchangeUnknown(string Exchange, long LostOperationId) : TopologyMessage;
+}

@@ -1,0 +1,337 @@
+using System.Buffers.Text;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Broker.Actors.Exchanges;
+using Broker.Actors.Queues;
+using Broker.Actors.Runtime;
+using Broker.Coordination;
+using Broker.Machines.Topology;
+using Broker.Protocol;
+
+namespace Broker.Actors.Topology;
+
+/// <summary>How a request goes on from its decision to its answer.</summary>
+internal sealed partial class SharedTopologyActor
+{
+    private void Handle(TopologyRequest request, ActorRef requester)
+    {
+        if (request is TopologyRequest.DeclareQueue { Name: "", Passive: false } unnamed)
+        {
+            request = unnamed with { Name = $"{TopologyNames.ReservedPrefix}gen-{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16))}" };
+            Begin(request, requester, request.Touched, isNamedHere: true);
+            return;
+        }
+
+        foreach (var name in request.Touched)
+        {
+            if (_busy.TryGetValue(name, out var waiting))
+            {
+                waiting.Enqueue((request, requester)); // what it comes to depends on how that ends
+                return;
+            }
+        }
+
+        Begin(request, requester, request.Touched);
+    }
+
+    private void Begin(TopologyRequest request, ActorRef requester, IReadOnlyList<string> touched, bool isNamedHere = false)
+    {
+        var operation = new Operation(Interlocked.Increment(ref s_lastOperation), request, requester, touched) { IsNamedHere = isNamedHere };
+        _operations.Add(operation.Id, operation);
+        foreach (var name in touched)
+        {
+            _busy.TryAdd(name, new Queue<(TopologyRequest, ActorRef)>());
+        }
+
+        Decide(operation);
+    }
+
+    /// <summary>Decides by what is known now, and commits that.</summary>
+    private void Decide(Operation operation)
+    {
+        if (operation.Request is TopologyRequest.DeleteQueue { } delete && operation.Ending == 0 && _view.Machine.TryGetQueue(delete.Name, out var queue))
+        {
+            operation.Ending = queue.Id;
+            operation.Stage = Stage.Deleting;
+            Wait(operation);
+            TellQueue(delete.Name, new QueueMessage.Delete(operation.Id, delete.IfUnused, delete.IfEmpty));
+            return;
+        }
+
+        var plan = PlanOf(operation);
+        var basis = TopologyTransactions.BasisOf(operation.Request, _view.Machine);
+        operation.Reply = operation.Reply with { Fault = plan.Fault };
+        if (plan.Fault is { Code: not (ErrorCode.NotFound or ErrorCode.PreconditionFailed) } || basis.Count == 0)
+        {
+            Finish(operation); // it is so whatever is declared
+            return;
+        }
+
+        if (basis.FirstOrDefault(_view.IsUnreadable) is { } unreadable)
+        {
+            Refuse(operation, $"'{unreadable}' was written by a newer version of the broker, which this node does not understand");
+            return;
+        }
+
+        if (++operation.Tries > MostTries)
+        {
+            Refuse(operation, "other nodes change the same all the time");
+            return;
+        }
+
+        var transaction = TopologyTransactions.Make(basis, plan.Changes, _view, _fence, out var isPart);
+        operation.Stage = Stage.Storing;
+        operation.Basis = transaction.Conditions;
+        var id = operation.Id;
+        Context.PipeTo(
+            CommitAsync(transaction), commit => new Committed(id, transaction, isPart, commit, Failure: null), failure => new Committed(id, transaction, isPart, Commit: null, failure));
+    }
+
+    private TopologyPlan PlanOf(Operation operation)
+    {
+        var machine = _view.Machine;
+        return operation.Request switch
+        {
+            TopologyRequest.DeclareExchange r => machine.PlanDeclareExchange(r.Name, r.Type, r.Durable, r.Passive),
+            TopologyRequest.DeleteExchange r => machine.PlanDeleteExchange(r.Name, r.IfUnused),
+            TopologyRequest.DeclareQueue r when operation.IsNamedHere && !machine.HasQueue(r.Name) => machine.PlanDeclareNamedByServer(r.Name, r.Durable),
+            TopologyRequest.DeclareQueue r => machine.PlanDeclareQueue(r.Name, r.Durable, r.Passive),
+            TopologyRequest.DeleteQueue r => machine.TryGetQueue(r.Name, out var queue) && queue.Id == operation.Ending ? machine.PlanQueueDeleted(r.Name) : TopologyPlan.Nothing,
+            TopologyRequest.Bind r => machine.PlanBind(r.Binding),
+            TopologyRequest.Unbind r => machine.PlanUnbind(r.Binding),
+            _ => throw new UnreachableException($"topology request {operation.Request}"),
+        };
+    }
+
+    private async Task<MetadataCommit> CommitAsync(MetadataTransaction transaction)
+    {
+        if (transaction.Operations.Count > 0)
+        {
+            return await _metadata.CommitAsync(transaction);
+        }
+
+        using var patience = new CancellationTokenSource(s_checkPatience, _node.Options.TimeProvider);
+        return await _metadata.CommitAsync(transaction, patience.Token);
+    }
+
+    private void HandleCommitted(Operation operation, Committed message)
+    {
+        if (message.Failure is { } failure)
+        {
+            HandleFailed(operation, message, failure);
+        }
+        else if (message.Commit is not { Succeeded: true } commit)
+        {
+            operation.Stage = Stage.Behind;
+            Wait(operation);
+            WakeThoseBehind(all: false); // the watch may have told already
+        }
+        else
+        {
+            var changes = _view.Commit(message.Transaction, commit.Revision);
+            foreach (var change in changes)
+            {
+                if (change is TopologyChange.BindingRemoved { Binding.Exchange: var exchange })
+                {
+                    operation.Exchanges.Add(exchange);
+                }
+            }
+
+            CarryOut(changes);
+            WakeThoseBehind(all: false);
+            if (message.IsPart)
+            {
+                operation.Tries = 0; // it goes forward
+                Decide(operation);
+            }
+            else
+            {
+                Settle(operation);
+            }
+        }
+    }
+
+    private void HandleFailed(Operation operation, Committed message, Exception failure)
+    {
+        if (message.Transaction.Operations.Count == 0)
+        {
+            if (operation.Reply.Fault is null)
+            {
+                Settle(operation); // who repeats a declaration need not wait for a store that does not answer
+            }
+            else
+            {
+                Refuse(operation, failure.Message);
+            }
+        }
+        else if (failure is MetadataUnavailableException { NothingChanged: true })
+        {
+            Refuse(operation, failure.Message);
+        }
+        else
+        {
+            var id = operation.Id;
+            Context.PipeTo(ReadBackAsync(), snapshot => new ReadBack(id, snapshot, Failure: null), again => new ReadBack(id, Snapshot: null, again));
+        }
+    }
+
+    /// <summary>Whether a transaction took place is for what is read to say, once it cannot do so any more.</summary>
+    private async Task<MetadataSnapshot> ReadBackAsync()
+    {
+        await _metadata.CommitAsync(TopologyTransactions.CloseFence(_fence));
+        return await _metadata.ReadAsync(TopologyKeys.Prefix);
+    }
+
+    private void HandleReadBack(Operation operation, ReadBack message)
+    {
+        if (message.Snapshot is not { } snapshot)
+        {
+            Refuse(operation, $"it is not known whether it was done: {message.Failure!.Message}");
+            return;
+        }
+
+        CarryOut(_view.Merge(snapshot));
+        WakeThoseBehind(all: false);
+        Decide(operation);
+    }
+
+    private void HandleReply(QueueReply reply)
+    {
+        switch (reply)
+        {
+            case QueueReply.Deleted m when _operations.TryGetValue(m.OperationId, out var operation) && operation.Stage == Stage.Deleting:
+                Context.Timers.Cancel(operation);
+                operation.HasEnded = true;
+                operation.Reply = operation.Reply with { Messages = m.MessageCount };
+                Decide(operation);
+                break;
+            case QueueReply.Refused m when _operations.TryGetValue(m.OperationId, out var operation) && operation.Stage == Stage.Deleting:
+                operation.Reply = new TopologyReply(m.Fault);
+                Finish(operation);
+                break;
+            case QueueReply.Started m when _operations.TryGetValue(m.OperationId, out var operation) && operation.Stage == Stage.Settling:
+                operation.Reply = operation.Reply with { Messages = m.ReadyCount, Consumers = m.ConsumerCount };
+                Advance(m.OperationId);
+                break;
+            case QueueReply.Refused m when _operations.TryGetValue(m.OperationId, out var operation) && operation.Stage == Stage.Settling:
+                // It is declared, though nobody serves it at the moment, as is said of a quorum queue without a leader.
+                operation.Reply = m.Fault.Code == ErrorCode.Unavailable ? operation.Reply : operation.Reply with { Fault = m.Fault };
+                Advance(m.OperationId);
+                break;
+            default:
+                break; // to a start that nobody asked for, or too late
+        }
+    }
+
+    /// <summary>It stands. What follows from it was told to the entities, so they are asked to say when it is in force.</summary>
+    private void Settle(Operation operation)
+    {
+        operation.Stage = Stage.Settling;
+        operation.Awaited = 1;
+        if (operation.Reply.Fault is null)
+        {
+            Ask(operation);
+            if (operation.Awaited > 1)
+            {
+                Wait(operation);
+            }
+        }
+
+        Advance(operation.Id);
+    }
+
+    private void Ask(Operation operation)
+    {
+        switch (operation.Request)
+        {
+            case TopologyRequest.DeclareExchange r:
+                operation.Exchanges.Add(r.Name);
+                break;
+            case TopologyRequest.DeleteExchange r:
+                operation.Exchanges.Add(r.Name);
+                break;
+            case TopologyRequest.Bind r:
+                operation.Exchanges.Add(r.Binding.Exchange);
+                break;
+            case TopologyRequest.Unbind r:
+                operation.Exchanges.Add(r.Binding.Exchange);
+                break;
+            case TopologyRequest.DeclareQueue r when _view.Machine.TryGetQueue(r.Name, out var queue):
+                operation.Reply = operation.Reply with { Name = r.Name };
+                operation.Awaited++;
+                TellQueue(r.Name, new QueueMessage.Start(operation.Id, queue));
+                break;
+            default:
+                break;
+        }
+
+        foreach (var exchange in operation.Exchanges)
+        {
+            operation.Awaited++;
+            TellExchange(exchange, new ExchangeMessage.Settle(operation.Id));
+        }
+    }
+
+    private void Advance(long id)
+    {
+        if (_operations.TryGetValue(id, out var operation) && operation.Stage == Stage.Settling && --operation.Awaited == 0)
+        {
+            Finish(operation);
+        }
+    }
+
+    private void Wait(Operation operation) => Context.Timers.StartSingle(operation, new Overdue(operation.Id), s_patience);
+
+    private void HandleOverdue(long id)
+    {
+        if (!_operations.TryGetValue(id, out var operation))
+        {
+            return;
+        }
+
+        switch (operation.Stage)
+        {
+            case Stage.Settling:
+                Finish(operation); // it stands
+                break;
+            case Stage.Deleting:
+                operation.HasEnded = true; // or will have, when it comes to it
+                Refuse(operation, "the queue does not answer");
+                break;
+            default:
+                Refuse(operation, "what other nodes have changed does not become known");
+                break;
+        }
+    }
+
+    private void Refuse(Operation operation, string reason)
+    {
+        operation.Reply = new TopologyReply(new FrameFault(ErrorCode.Unavailable, $"what is declared cannot be changed now: {reason}"));
+        Finish(operation);
+    }
+
+    private void Finish(Operation operation)
+    {
+        Context.Timers.Cancel(operation);
+        _operations.Remove(operation.Id);
+        if (operation is { HasEnded: true, Request: TopologyRequest.DeleteQueue { Name: var name } } && _view.Machine.TryGetQueue(name, out var queue))
+        {
+            TellQueue(name, new QueueMessage.Start(0, queue)); // it is declared still, or again
+        }
+
+        operation.Requester.Tell(operation.Reply, Self);
+        var waiting = new List<(TopologyRequest Request, ActorRef Sender)>();
+        foreach (var touched in operation.Touched)
+        {
+            if (_busy.Remove(touched, out var requests))
+            {
+                waiting.AddRange(requests);
+            }
+        }
+
+        foreach (var (request, requester) in waiting)
+        {
+            Handle(request, requester);
+        }
+    }
+}

@@ -8,6 +8,7 @@ namespace Broker.Actors.Cluster;
 internal sealed class ClusterServices(BrokerClusterOptions options, int shardCount)
 {
     private volatile LinkIdentity? _identity;
+    private long _lastPeer;
 
     public BrokerClusterOptions Options => options;
 
@@ -23,6 +24,9 @@ internal sealed class ClusterServices(BrokerClusterOptions options, int shardCou
     /// <summary>The replica of each shard, by its number: a <c>ReplicaActor</c>.</summary>
     public ActorRef[] Replicas { get; } = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
 
+    /// <summary>The routes to queues that other nodes lead, by shard: a <see cref="Routing.RemoteShardActor"/> each.</summary>
+    public ActorRef[] Routes { get; } = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
+
     /// <summary>The cluster's actor on this node.</summary>
     public ActorRef Cluster { get; set; } = ActorRef.NoSender;
 
@@ -32,6 +36,9 @@ internal sealed class ClusterServices(BrokerClusterOptions options, int shardCou
         get => _identity ?? throw new InvalidOperationException("the node has not joined the cluster yet");
         set => _identity = value;
     }
+
+    /// <summary>A number for somebody who has to do with a queue of another node; never the same twice.</summary>
+    public ulong NextPeer() => (ulong)Interlocked.Increment(ref _lastPeer);
 
     /// <summary>Whether the node has joined.</summary>
     public bool HasJoined => _identity is not null;

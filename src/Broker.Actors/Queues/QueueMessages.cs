@@ -21,6 +21,9 @@ internal abstract record QueueMessage
     /// <summary>By the topology. Answer: <see cref="QueueReply.Deleted"/> or <see cref="QueueReply.Refused"/>.</summary>
     public sealed record Delete(long OperationId, bool IfUnused, bool IfEmpty) : QueueMessage;
 
+    /// <summary>By the topology: the queue was deleted by way of another node. No answer.</summary>
+    public sealed record Forget : QueueMessage;
+
     /// <summary>By a request stream or an admin command. Answer: <see cref="QueueReply.Purged"/>.</summary>
     public sealed record Purge : QueueMessage;
 

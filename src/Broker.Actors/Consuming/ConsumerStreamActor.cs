@@ -144,10 +144,10 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
             case ConsumerSignal.Refused:
                 break; // nothing was to follow anyway
             case ConsumerSignal.QueueGone:
-                HandleQueueGone();
+                HandleQueueGone(new FrameFault(ErrorCode.QueueDeleted, $"queue '{_queue!.Name}' was deleted"));
                 break;
             case Terminated:
-                HandleQueueGone();
+                HandleQueueGone(Node.QueueGone(_queue!.Name));
                 while (_settling.Count > 0)
                 {
                     HandleSettled(_moved); // null: went to a queue that was gone, as they may
@@ -305,15 +305,14 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         Status.SetMessages(_delivered);
     }
 
-    private void HandleQueueGone()
+    private void HandleQueueGone(FrameFault fault)
     {
-        var fault = Node.QueueGone(_queue!.Name);
         if (_state is State.Subscribed or State.Cancelling)
         {
             _cancelled = fault;
         }
 
-        if (fault.Code == ErrorCode.Unavailable)
+        if (fault.Code == ErrorCode.Unavailable && _state != State.QueueGone)
         {
             _moved = fault;
         }

@@ -16,7 +16,8 @@ namespace Broker.Actors.Links;
 /// holds up the sender of this shard and nobody else. If it is for the shard's queues, the receiver is a child of its own, which ends with the stream and answers on it.
 /// </summary>
 internal sealed class IncomingShardActor(
-    IQuicStream stream, NodeServices node, StreamStatus status, NodeLife from, ShardReceivers receivers, ConcurrentDictionary<(int Shard, bool IsRoute), IncomingShardActor> open, NodeLinkOptions options,
+    IQuicStream stream, NodeServices node, StreamStatus status, NodeLife from, ShardReceivers receivers, ConcurrentDictionary<(int Shard, bool IsRoute), IncomingShardActor> open,
+        NodeLinkOptions options,
     int maxMessageBytes)
     : FrameStreamActor(stream, node, status, options.MaxFrameBytes)
 {

@@ -57,7 +57,10 @@ internal sealed record ShardRoom(ShardSender Sender, int Bytes);
 /// <param name="Reason">Why, for people.</param>
 internal sealed record ShardClosed(int Shard, ErrorCode Code, string Reason);
 
-/// <summary>To the receiver of a shard, or the owner of a stream for its queues: one message, in the order in which the other node sent it. To be answered to its sender with <see cref="ShardTaken"/>.</summary>
+/// <summary>
+/// To the receiver of a shard, or the owner of a stream for its queues: one message, in the order in which the other node sent it. To be answered to its sender with <see
+/// cref="ShardTaken"/>.
+/// </summary>
 /// <param name="From">The life that sent it.</param>
 /// <param name="Shard">The shard's number.</param>
 /// <param name="Payload">The receiver's own copy.</param>

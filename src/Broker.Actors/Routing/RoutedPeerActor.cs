@@ -11,7 +11,8 @@ using Broker.Protocol.Links;
 namespace Broker.Actors.Routing;
 
 /// <summary>
-/// A publisher, consumer or question of another node, in its name before a queue that lives here. If the queue is not here yet, because this node is about to lead the shard or has just been told of the
+/// A publisher, consumer or question of another node, in its name before a queue that lives here. If the queue is not here yet, because this node is about to lead the shard or has just
+/// been told of the
 /// queue, it waits for a while.
 /// </summary>
 internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, string name) : Actor

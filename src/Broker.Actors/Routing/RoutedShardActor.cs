@@ -8,7 +8,8 @@ using Broker.Protocol.Links;
 namespace Broker.Actors.Routing;
 
 /// <summary>
-/// The far end of a route, on the node that leads the shard; child of the stream's actor. Each peer of the other node is a child of its own, so that queues know them apart; when the stream ends, all end,
+/// The far end of a route, on the node that leads the shard; child of the stream's actor. Each peer of the other node is a child of its own, so that queues know them apart; when the stream
+/// ends, all end,
 /// and queues take back what they held.
 /// </summary>
 internal sealed class RoutedShardActor(NodeServices node, int shard, ShardSender sender) : Actor

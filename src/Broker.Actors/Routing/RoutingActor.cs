@@ -10,7 +10,8 @@ using Broker.Machines.Cluster;
 namespace Broker.Actors.Routing;
 
 /// <summary>
-/// Keeps what this node does with each shard in line with the <see cref="ShardTable"/>: its queues live here while this node serves the shard, and are stand-ins for those of the leader while it does not.
+/// Keeps what this node does with each shard in line with the <see cref="ShardTable"/>: its queues live here while this node serves the shard, and are stand-ins for those of the leader
+/// while it does not.
 /// The routes of the stand-ins are its children, and are aimed at whoever leads.
 /// </summary>
 internal sealed class RoutingActor(NodeServices node, ClusterServices cluster, Action started) : Actor

@@ -3,7 +3,8 @@ using System.Buffers;
 namespace Broker.Protocol.Links;
 
 /// <summary>
-/// ROUTE_MESSAGE (docs/cluster.md, "Routing"): what one peer, a publisher, consumer or question of the one node, has with a queue that the other node leads. Which fields follow the kind and the peer is
+/// ROUTE_MESSAGE (docs/cluster.md, "Routing"): what one peer, a publisher, consumer or question of the one node, has with a queue that the other node leads. Which fields follow the kind
+/// and the peer is
 /// the kind's matter.
 /// </summary>
 /// <param name="Kind">What it says.</param>

@@ -62,7 +62,7 @@ public sealed class ShardRegionTests
 
         Assert.Equal(["start", "one", "stop", "start", "two", "three"], Script("orders").Seen);
         Assert.Equal(["start", "one", "two"], Script("bills").Seen);
-        Assert.Empty(_test.DeadLetters);
+        Assert.DoesNotContain(_test.DeadLetters, l => l.Reason == DeadLetterReason.BufferFull);
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed class ShardRegionTests
         _test.Run();
 
         Assert.Equal(["start", "one", "stop", "start", "two"], Script("orders").Seen);
-        var letter = Assert.Single(_test.DeadLetters);
+        var letter = Assert.Single(_test.DeadLetters, l => l.Reason == DeadLetterReason.BufferFull);
         Assert.Equal(("three", DeadLetterReason.BufferFull), (letter.Message, letter.Reason));
     }
 

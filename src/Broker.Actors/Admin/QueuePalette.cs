@@ -14,6 +14,7 @@ namespace Broker.Actors.Admin;
 /// <summary><c>queue</c>.</summary>
 internal static class QueuePalette
 {
+    private static readonly string[] s_columns = ["name", "durable", "ready", "unsettled", "consumers", "bytes", "blocked"];
     private const int MaxPeek = 1000;
     private const int MaxPeekBodyBytes = 4096;
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
@@ -23,10 +24,10 @@ internal static class QueuePalette
     {
         yield return new AdminCommand(
             "queue list",
-            "List the queues of this node",
+            node.Cluster is null ? "List the queues of this node" : "List the queues; those that another node leads have no figures here",
             [],
-            ["name", "durable", "ready", "unsettled", "consumers", "bytes", "blocked"],
-            (_, _) => BuiltInCommands.Rows(node.Queues.Queues.Select(Row)));
+            [.. node.Cluster is null ? s_columns : [.. s_columns, "leader"]],
+            (_, _) => BuiltInCommands.Rows(node.Queues.Queues.Select(q => q.IsLocal ? Row(node, q) : RemoteRow(node, q))));
         yield return new AdminCommand(
             "queue declare",
             "Declare a queue; no effect if it exists alike",
@@ -79,6 +80,12 @@ internal static class QueuePalette
             throw new AdminException(fault.Code, fault.Reason);
         }
 
+        if (!queue.IsAvailable)
+        {
+            var moving = node.QueueGone(name);
+            throw new AdminException(moving.Code, moving.Reason);
+        }
+
         return queue.Actor.AskAsync<T>(message, BuiltInCommands.AskTimeout, cancellationToken);
     }
 
@@ -90,7 +97,14 @@ internal static class QueuePalette
         }
     }
 
-    private static JsonObject Row(LocalQueue queue) => new()
+    private static JsonObject RemoteRow(NodeServices node, LocalQueue queue) => new()
+    {
+        ["name"] = queue.Name,
+        ["durable"] = queue.IsDurable,
+        ["leader"] = node.LeaderOf(queue.Name),
+    };
+
+    private static JsonObject Row(NodeServices node, LocalQueue queue) => new()
     {
         ["name"] = queue.Name,
         ["durable"] = queue.IsDurable,
@@ -104,6 +118,7 @@ internal static class QueuePalette
         ["delivered"] = queue.Status.Delivered,
         ["redelivered"] = queue.Status.Redelivered,
         ["acknowledged"] = queue.Status.Acknowledged,
+        ["leader"] = node.LeaderOf(queue.Name),
     };
 
     private static JsonObject Row(QueueEntry entry)

@@ -120,8 +120,11 @@ internal sealed class BbqStreamActor : StreamActor
                 _state = State.Done;
                 EndOutput();
                 break;
-            case ConsumerSignal.QueueGone or Terminated when _state != State.Done:
+            case ConsumerSignal.QueueGone when _state != State.Done:
                 Abort((long)ErrorCode.QueueDeleted);
+                break;
+            case Terminated when _state != State.Done:
+                Abort((long)(_queue is null ? CodeOf(_batches) : Node.QueueGone(_queue.Name).Code));
                 break;
             case ConsumerSignal or Terminated:
                 break;
@@ -194,9 +197,9 @@ internal sealed class BbqStreamActor : StreamActor
         Status.BlockedBy = null;
         foreach (var batch in _batches)
         {
-            if (!Node.Queues.TryGet(batch.Queue, out var queue))
+            if (!Node.Queues.TryGet(batch.Queue, out var queue) || !queue.IsAvailable)
             {
-                Abort((long)ErrorCode.QueueDeleted);
+                Abort((long)Node.QueueGone(batch.Queue).Code);
                 return;
             }
 
@@ -209,6 +212,10 @@ internal sealed class BbqStreamActor : StreamActor
             Confirm();
         }
     }
+
+    /// <summary>That all queues are still there, but one is moving, or that one is not.</summary>
+    private ErrorCode CodeOf(List<PublishBatch> batches) =>
+        batches.TrueForAll(b => Node.QueueGone(b.Queue).Code == ErrorCode.Unavailable) ? ErrorCode.Unavailable : ErrorCode.QueueDeleted;
 
     private void HandleAnswered(FrameFault? fault)
     {
@@ -244,6 +251,12 @@ internal sealed class BbqStreamActor : StreamActor
         if (!Node.Queues.TryGet(name, out _queue))
         {
             Abort((long)ErrorCode.NotFound);
+            return;
+        }
+
+        if (!_queue.IsAvailable)
+        {
+            Abort((long)Node.QueueGone(name).Code);
             return;
         }
 

@@ -36,6 +36,9 @@ public sealed record BrokerClusterOptions
     /// <summary>Times and bounds of links between nodes.</summary>
     public NodeLinkOptions Links { get; init; } = new();
 
+    /// <summary>How long what is meant for a queue waits while no node leads it, before it is answered UNAVAILABLE. Default 5 s.</summary>
+    public TimeSpan RoutingPatience { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How other nodes are dialled: TLS identity and trusted roots. Address and name are set for each.</summary>
     public required QuicClientOptions Dial { get; init; }
 

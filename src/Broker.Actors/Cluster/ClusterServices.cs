@@ -11,6 +11,7 @@ namespace Broker.Actors.Cluster;
 internal sealed class ClusterServices
 {
     private volatile LinkIdentity? _identity;
+    private long _lastPeer;
 
     public ClusterServices(BrokerClusterOptions options, int shardCount)
     {
@@ -47,6 +48,9 @@ internal sealed class ClusterServices
     /// <summary>The shard that an entity of the log belongs to; <c>null</c> if that is not known here.</summary>
     public int? ShardOf(ulong entity) => ShardEntity.Is(entity) ? ShardEntity.ShardOf(entity) : ShardOfQueue.TryGetValue(entity, out var shard) ? shard : null;
 
+    /// <summary>The routes to queues that other nodes lead, by shard: a <see cref="Routing.RemoteShardActor"/> each.</summary>
+    public ActorRef[] Routes { get; } = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
+
     /// <summary>The cluster's actor on this node.</summary>
     public ActorRef Cluster { get; set; } = ActorRef.NoSender;
 
@@ -56,6 +60,9 @@ internal sealed class ClusterServices
         get => _identity ?? throw new InvalidOperationException("the node has not joined the cluster yet");
         set => _identity = value;
     }
+
+    /// <summary>A number for somebody who has to do with a queue of another node; never the same twice.</summary>
+    public ulong NextPeer() => (ulong)Interlocked.Increment(ref _lastPeer);
 
     /// <summary>Whether the node has joined.</summary>
     public bool HasJoined => _identity is not null;

@@ -37,6 +37,15 @@ internal sealed class NodeLinks
         }
     }
 
+    /// <summary>Where a node says that it listens; empty if that is not known.</summary>
+    public string AddressOf(string node)
+    {
+        lock (_lock)
+        {
+            return _links.TryGetValue(node, out var found) && found.Status.Addresses.Count > 0 ? found.Status.Addresses[0] : "";
+        }
+    }
+
     public void Add(string node, ActorRef link, LinkStatus status)
     {
         lock (_lock)

@@ -31,6 +31,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
     private bool _confirmSettles;
     private string? _subscribedTag;
     private FrameFault? _cancelled;
+    private FrameFault? _moved; // the queue is somewhere else now
     private int _pendingRanges;
     private long _delivered;
     private long _writtenMessages;
@@ -143,13 +144,13 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
             case ConsumerSignal.Refused:
                 break; // nothing was to follow anyway
             case ConsumerSignal.QueueGone:
-                HandleQueueGone();
+                HandleQueueGone(new FrameFault(ErrorCode.QueueDeleted, $"queue '{_queue!.Name}' was deleted"));
                 break;
             case Terminated:
-                HandleQueueGone();
+                HandleQueueGone(Node.QueueGone(_queue!.Name));
                 while (_settling.Count > 0)
                 {
-                    HandleSettled(fault: null); // went to a queue that was gone, as they may
+                    HandleSettled(_moved); // null: went to a queue that was gone, as they may
                 }
 
                 break;
@@ -224,6 +225,11 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
             return TopologyMachine.NoQueue(frame.Queue);
         }
 
+        if (!_queue.IsAvailable)
+        {
+            return Node.QueueGone(frame.Queue);
+        }
+
         _state = State.Subscribed;
         _subscribing = true;
         _noAck = frame.Flags.HasFlag(SubscribeFlags.NoAck);
@@ -243,7 +249,11 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
 
     private void HandleSettle(SettleOutcome outcome, List<SequenceRange> ranges)
     {
-        if (_state != State.QueueGone)
+        if (_moved is { } moved)
+        {
+            Fail(moved); // it goes back to the queue, and will be delivered again
+        }
+        else if (_state != State.QueueGone)
         {
             _pendingRanges += ranges.Count;
             _settling.Enqueue(ranges);
@@ -295,11 +305,16 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         Status.SetMessages(_delivered);
     }
 
-    private void HandleQueueGone()
+    private void HandleQueueGone(FrameFault fault)
     {
         if (_state is State.Subscribed or State.Cancelling)
         {
-            _cancelled = new FrameFault(ErrorCode.QueueDeleted, $"queue '{_queue!.Name}' was deleted");
+            _cancelled = fault;
+        }
+
+        if (fault.Code == ErrorCode.Unavailable && _state != State.QueueGone)
+        {
+            _moved = fault;
         }
 
         _state = State.QueueGone;

@@ -19,7 +19,7 @@ namespace Broker.Actors.Links;
 internal sealed class IncomingLinkActor(IQuicConnection connection, PeerIdentity identity, NodeServices node, NodeLinkProtocol protocol) : ConnectionActor(connection, identity, node)
 {
     private readonly HashSet<ActorRef> _predecessors = [];
-    private readonly ConcurrentDictionary<int, IncomingShardActor> _open = new();
+    private readonly ConcurrentDictionary<(int Shard, bool IsRoute), IncomingShardActor> _open = new();
     private ActorRef? _control;
     private LinkGreeting? _peer;
     private LinkIdentity? _self; // the life that the other node has found
@@ -93,7 +93,11 @@ internal sealed class IncomingLinkActor(IQuicConnection connection, PeerIdentity
         {
             var from = new NodeLife(_peer!.Node, _peer.Incarnation);
             var status = Status.Open(stream.Id, "shard");
-            Context.ActorOf(Props.Create(() => new IncomingShardActor(stream, Node, status, from, protocol.Receivers, _open, protocol.Options)), Name("shard", stream));
+            var maxMessageBytes = _peer.MaxFrameBytes;
+            Context.ActorOf(
+                Props.Create(() => new IncomingShardActor(stream, Node, status, from, protocol.Receivers, _open, protocol.Options, maxMessageBytes))
+                    .WithMailbox(ShardCost.MailboxFor(protocol.Options.SendRoomBytes)),
+                Name("shard", stream));
         }
     }
 

@@ -18,7 +18,10 @@ internal abstract record LinkMessage
     /// <summary>
     /// By a shard's actor, after <see cref="LinkUp"/>: open the shard's stream. The answer is <see cref="ShardOpened"/> or <see cref="ShardClosed"/>. The stream ends with its owner.
     /// </summary>
-    public sealed record OpenShard(int Shard, ActorRef Owner) : LinkMessage;
+    /// <param name="Shard">The shard's number.</param>
+    /// <param name="Owner">Whose it is.</param>
+    /// <param name="IsRoute">It is for the shard's queues, which answer with <see cref="ShardMessage"/>, and not for its log.</param>
+    public sealed record OpenShard(int Shard, ActorRef Owner, bool IsRoute = false) : LinkMessage;
 
     /// <summary>By who knows the members: the node is to be dialled there from the next attempt on, which is now if none is under way.</summary>
     public sealed record Moved(IPEndPoint EndPoint) : LinkMessage;
@@ -54,7 +57,10 @@ internal sealed record ShardRoom(ShardSender Sender, int Bytes);
 /// <param name="Reason">Why, for people.</param>
 internal sealed record ShardClosed(int Shard, ErrorCode Code, string Reason);
 
-/// <summary>To the receiver of a shard: one message, in the order in which the other node sent it. To be answered to its sender with <see cref="ShardTaken"/>.</summary>
+/// <summary>
+/// To the receiver of a shard, or the owner of a stream for its queues: one message, in the order in which the other node sent it. To be answered to its sender with <see
+/// cref="ShardTaken"/>.
+/// </summary>
 /// <param name="From">The life that sent it.</param>
 /// <param name="Shard">The shard's number.</param>
 /// <param name="Payload">The receiver's own copy.</param>

@@ -7,6 +7,7 @@ namespace Broker.Actors.Links;
 internal sealed class LinkStatus(string node)
 {
     private StrongBox<NodeLife>? _life;
+    private IReadOnlyList<string> _addresses = [];
     private long _longestGap;
 
     public string Node => node;
@@ -16,6 +17,13 @@ internal sealed class LinkStatus(string node)
     {
         get => Volatile.Read(ref _life)?.Value;
         set => Volatile.Write(ref _life, value is { } life ? new StrongBox<NodeLife>(life) : null);
+    }
+
+    /// <summary>Where the node says that it listens, best first; set by who knows the members.</summary>
+    public IReadOnlyList<string> Addresses
+    {
+        get => Volatile.Read(ref _addresses);
+        set => Volatile.Write(ref _addresses, value);
     }
 
     /// <summary>Why the link is down or was down last; <c>null</c> if it never was.</summary>

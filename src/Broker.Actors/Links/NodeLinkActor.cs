@@ -29,7 +29,7 @@ internal sealed class NodeLinkActor : Actor
     private readonly Random _random;
     private readonly RestartBackoff _backoff;
     private readonly HashSet<ActorRef> _subscribers = [];
-    private readonly HashSet<int> _opening = [];
+    private readonly HashSet<(int Shard, bool IsRoute)> _opening = [];
     private readonly Dictionary<ActorRef, ShardStream> _shards = [];
     private QuicClientOptions _client;
     private long _attempt;
@@ -76,8 +76,11 @@ internal sealed class NodeLinkActor : Actor
     public sealed record Failed(long Attempt, FrameFault Fault);
 
     /// <summary>A shard's stream that this actor has opened.</summary>
-    public sealed class ShardStream(int number, ActorRef owner)
+    public sealed class ShardStream(int number, ActorRef owner, bool isRoute)
     {
+        /// <summary>Whether it is for the shard's queues, and not for its log.</summary>
+        public bool IsRoute => isRoute;
+
         public int Number => number;
 
         public ActorRef Owner => owner;
@@ -175,7 +178,7 @@ internal sealed class NodeLinkActor : Actor
 
                 break;
             case LinkMessage.OpenShard m:
-                Open(new ShardStream(m.Shard, m.Owner));
+                Open(new ShardStream(m.Shard, m.Owner, m.IsRoute));
                 break;
             case LinkMessage.Moved m:
                 _client = _client with { EndPoint = m.EndPoint };
@@ -259,8 +262,8 @@ internal sealed class NodeLinkActor : Actor
             return;
         }
 
-        // Streams keep no order between them, so a shard has one at a time.
-        if (_shards.Values.Any(other => other.Number == shard.Number) || !_opening.Add(shard.Number))
+        // Streams keep no order between them, so a shard has one of each kind at a time.
+        if (_shards.Values.Any(other => other.Number == shard.Number && other.IsRoute == shard.IsRoute) || !_opening.Add((shard.Number, shard.IsRoute)))
         {
             Tell(shard, ErrorCode.ResourceLocked, $"shard {shard.Number} has a stream already");
             return;
@@ -287,7 +290,7 @@ internal sealed class NodeLinkActor : Actor
             return;
         }
 
-        _opening.Remove(shard.Number);
+        _opening.Remove((shard.Number, shard.IsRoute));
         if (stream is null)
         {
             Tell(shard, ErrorCode.Unavailable, opened.Problem);
@@ -295,7 +298,7 @@ internal sealed class NodeLinkActor : Actor
         }
 
         var number = ++_streams; // QUIC's number is not known before the first byte has left
-        var status = _connection!.Open(number, "shard");
+        var status = _connection!.Open(number, shard.IsRoute ? "route" : "shard");
         var (to, maxMessageBytes) = (LifeOf(_peer), _peer.MaxFrameBytes);
         var actor = Context.ActorOf(
             Props.Create(() => new OutgoingShardActor(stream, _node, status, shard, to, maxMessageBytes, _options)).WithMailbox(ShardCost.MailboxFor(_options.SendRoomBytes)),

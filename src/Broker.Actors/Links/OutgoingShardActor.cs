@@ -11,24 +11,17 @@ using Broker.Transport;
 namespace Broker.Actors.Links;
 
 /// <summary>
-/// A shard's stream on the side that sends. Messages wait here while QUIC's flow control holds the stream up; the owner gets its room back when the transport has taken them. The other side
-/// sends nothing but ERROR.
+/// A shard's stream on the side that dialled. Messages wait here while QUIC's flow control holds the stream up; the owner gets its room back when the transport has taken them. On a stream of a
+/// shard's log the other side sends nothing but ERROR; on one for its queues it answers, and is not read while the owner has not taken what came.
 /// </summary>
 internal sealed class OutgoingShardActor(IQuicStream stream, NodeServices node, StreamStatus status, NodeLinkActor.ShardStream shard, NodeLife to, int maxMessageBytes, NodeLinkOptions options)
-    : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
+    : FrameStreamActor(stream, node, status, shard.IsRoute ? options.MaxFrameBytes : ProtocolLimits.MaxControlFrameBytes)
 {
-    /// <summary>What is written before a flush. It is small beside the transport's buffer, so that what waits, waits here.</summary>
-    private const int FlushBytes = 64 << 10;
-
-    private readonly Queue<ReadOnlyMemory<byte>> _queue = new();
+    private readonly ShardOutbox _outbox = new(options.SendRoomBytes);
+    private readonly ShardInbox _inbox = new(options.ReceiveRoomBytes);
     private ShardSender _sender = null!;
-    private int _room = options.SendRoomBytes;
-    private int _unflushed;
     private bool _opened;
     private bool _closing;
-
-    /// <summary>By <see cref="ShardSender"/>.</summary>
-    public sealed record Send(ReadOnlyMemory<byte> Message);
 
     /// <summary>By <see cref="ShardSender"/>: send what there is, then FIN.</summary>
     public sealed class Close
@@ -36,10 +29,18 @@ internal sealed class OutgoingShardActor(IQuicStream stream, NodeServices node, 
         public static readonly Close Instance = new();
     }
 
-    /// <summary>Also while nothing may be written any more: that is when the reason comes.</summary>
-    protected override bool MayRead => true;
+    /// <summary>By <see cref="ShardSender"/>: end at once.</summary>
+    public sealed class Abandon
+    {
+        public static readonly Abandon Instance = new();
+    }
 
-    protected override bool HasMoreOutput => _queue.Count > 0;
+    /// <summary>Also while nothing may be written any more: that is when the reason comes.</summary>
+    protected override bool MayRead => MayHandleFrames;
+
+    protected override bool MayHandleFrames => _inbox.HasRoom;
+
+    protected override bool HasMoreOutput => !_outbox.IsEmpty;
 
     protected override void PreStart()
     {
@@ -53,18 +54,22 @@ internal sealed class OutgoingShardActor(IQuicStream stream, NodeServices node, 
     {
         switch (message)
         {
-            case Send m:
-                Invariant.That(_room > 0 && !_closing, "a message was sent to a shard without room for it or after its end");
-                _room -= ShardCost.Of(m.Message);
-                _queue.Enqueue(m.Message);
+            case ShardOutbox.Send m:
+                Invariant.That(!_closing, "a message was sent to a shard after its end");
+                _outbox.Add(m);
+                break;
+            case ShardTaken m:
+                _inbox.Take(m.Messages);
+                break;
+            case Abandon:
+                GiveUp(new FrameFault(ErrorCode.NoError, "its owner has closed it"));
                 break;
             case Close:
                 Report(new FrameFault(ErrorCode.NoError, "its owner has closed it"));
                 _closing = true;
                 break;
             case Terminated:
-                Report(new FrameFault(ErrorCode.Cancelled, "its owner has ended"));
-                Abort((long)ErrorCode.Cancelled);
+                GiveUp(new FrameFault(ErrorCode.Cancelled, "its owner has ended"));
                 break;
             default:
                 Unhandled(message);
@@ -77,18 +82,24 @@ internal sealed class OutgoingShardActor(IQuicStream stream, NodeServices node, 
         if (!_opened)
         {
             _opened = true;
-            new ShardOpenFrame(shard.Number).Write(Output);
+            if (shard.IsRoute)
+            {
+                new RouteOpenFrame(shard.Number).Write(Output);
+            }
+            else
+            {
+                new ShardOpenFrame(shard.Number).Write(Output);
+            }
+
             MarkWritten();
         }
 
-        while (_unflushed < FlushBytes && _queue.TryDequeue(out var message))
+        if (_outbox.WriteTo(Output))
         {
-            ShardMessageFrame.Write(Output, message.Span);
-            _unflushed += ShardCost.Of(message);
             MarkWritten();
         }
 
-        if (_closing && _queue.Count == 0)
+        if (_closing && _outbox.IsEmpty)
         {
             EndOutput();
         }
@@ -96,21 +107,26 @@ internal sealed class OutgoingShardActor(IQuicStream stream, NodeServices node, 
 
     protected override void HandleFlushed()
     {
-        if (_unflushed > 0)
+        if (_outbox.HandleFlushed() is > 0 and var room)
         {
-            _room += _unflushed;
-            shard.Owner.Tell(new ShardRoom(_sender, _unflushed), Self);
-            _unflushed = 0;
+            shard.Owner.Tell(new ShardRoom(_sender, room), Self);
         }
     }
 
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
     {
+        if ((LinkFrameType)type == LinkFrameType.RouteMessage && shard.IsRoute)
+        {
+            ReadOnlyMemory<byte> message = payload.ToArray();
+            _inbox.Add(message);
+            shard.Owner.Tell(new ShardMessage(to, shard.Number, message), Self);
+            return null;
+        }
+
         var fault = (LinkFrameType)type == LinkFrameType.Error
             ? ErrorFrame.TryRead(payload, out var error, out var malformed) ? new FrameFault(error.Code, error.Reason) : malformed
             : LinkFaults.Unexpected(type, "shard");
-        Report(fault);
-        Abort((long)fault.Code);
+        GiveUp(fault);
         return null;
     }
 
@@ -127,6 +143,12 @@ internal sealed class OutgoingShardActor(IQuicStream stream, NodeServices node, 
         {
             Context.Timers.StartSingle(StreamSignal.ClosingTimeout, StreamSignal.ClosingTimeout, Node.Limits.ClosingTimeout);
         }
+    }
+
+    private void GiveUp(FrameFault fault)
+    {
+        Report(fault);
+        Abort((long)(fault.Code == ErrorCode.NoError ? ErrorCode.Cancelled : fault.Code));
     }
 
     private void Report(FrameFault fault) => shard.Fault ??= fault;

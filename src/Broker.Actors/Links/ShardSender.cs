@@ -1,5 +1,6 @@
 using Broker.Actors.Runtime;
 using Broker.Machines;
+using Broker.Protocol.Links;
 
 namespace Broker.Actors.Links;
 
@@ -31,9 +32,17 @@ internal sealed class ShardSender(ActorRef stream, int shard, int roomBytes, int
             return false;
         }
 
-        _room -= ShardCost.Of(message);
-        stream.Tell(new OutgoingShardActor.Send(message));
-        return true;
+        return Send(new ShardOutbox.Send(message, null, ShardCost.Of(message)));
+    }
+
+    /// <summary>Sends something for a queue, if there is room.</summary>
+    /// <param name="message">What.</param>
+    /// <param name="sizeBytes">Its <see cref="RouteMessage.SizeBytes"/>, at most <see cref="MaxMessageBytes"/>.</param>
+    /// <returns>As above.</returns>
+    public bool TrySend(RouteMessage message, int sizeBytes)
+    {
+        Invariant.That(sizeBytes <= maxMessageBytes, $"a message of {sizeBytes} bytes for shard {shard}; the other node takes {maxMessageBytes}");
+        return HasRoom && Send(new ShardOutbox.Send(default, message, sizeBytes + ShardCost.OverheadBytes));
     }
 
     /// <summary>Takes what the owner was told.</summary>
@@ -41,4 +50,14 @@ internal sealed class ShardSender(ActorRef stream, int shard, int roomBytes, int
 
     /// <summary>Sends what was handed over and ends the stream. Nothing may be sent after it.</summary>
     public void Close() => stream.Tell(OutgoingShardActor.Close.Instance);
+
+    /// <summary>Gives the stream up, and what was handed over with it.</summary>
+    public void Abandon() => stream.Tell(OutgoingShardActor.Abandon.Instance);
+
+    private bool Send(ShardOutbox.Send send)
+    {
+        _room -= send.Cost;
+        stream.Tell(send);
+        return true;
+    }
 }

@@ -279,14 +279,18 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             }
             else
             {
-                _machine.HandleAnswered(batch, Deleted(batch.Queue), wasParked: false); // since the route was looked up
+                _machine.HandleAnswered(batch, NotTaken(batch.Queue), wasParked: false); // since the route was looked up
             }
         }
 
         _batches.Clear();
     }
 
-    private static FrameFault Deleted(string queue) => new(ErrorCode.QueueDeleted, $"queue '{queue}' was deleted before it could take the message");
+    private FrameFault NotTaken(string queue) => Node.QueueGone(queue) switch
+    {
+        { Code: ErrorCode.QueueDeleted } => new FrameFault(ErrorCode.QueueDeleted, $"queue '{queue}' was deleted before it could take the message"),
+        var moving => moving,
+    };
 
     private Target? TargetFor(string queue)
     {
@@ -295,7 +299,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             return target;
         }
 
-        if (!Node.Queues.TryGet(queue, out var local))
+        if (!Node.Queues.TryGet(queue, out var local) || !local.IsAvailable)
         {
             return null;
         }
@@ -316,7 +320,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
                 _targets.Remove(queue);
                 foreach (var (batch, parked) in target.Unanswered)
                 {
-                    _machine.HandleAnswered(batch, Deleted(queue), parked);
+                    _machine.HandleAnswered(batch, NotTaken(queue), parked);
                 }
 
                 return;

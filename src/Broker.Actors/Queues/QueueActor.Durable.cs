@@ -167,9 +167,12 @@ internal sealed partial class QueueActor
         }
     }
 
-    private void HandleFailed(string reason)
+    private void HandleFailed(string reason) =>
+        GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{_name}' takes nothing more until the node is started anew: {reason}"));
+
+    /// <summary>Nothing more is taken or given, and who waits for something hears why.</summary>
+    private void GiveUpAll(FrameFault failure)
     {
-        var failure = new FrameFault(ErrorCode.Unavailable, $"queue '{_name}' takes nothing more until the node is started anew: {reason}");
         _failure = failure;
         foreach (var id in _batches.Keys.Order().ToList())
         {

@@ -47,7 +47,19 @@ internal sealed partial class QueueActor : Actor
     {
         if (_registration is not null)
         {
-            _node.Queues.Remove(_registration);
+            if (_node.Cluster is null || _deleting)
+            {
+                _node.Queues.Remove(_registration);
+            }
+            else
+            {
+                _node.Queues.Suspend(_registration); // another node goes on with it, or this one does
+                if (_failure is null)
+                {
+                    GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{_name}' is moving between nodes; try again"));
+                }
+            }
+
             _node.Memory.Add(-_accountedBytes);
         }
     }
@@ -132,6 +144,9 @@ internal sealed partial class QueueActor : Actor
             case QueueMessage.Delete m:
                 HandleDelete(m);
                 break;
+            case QueueMessage.Forget:
+                HandleForget();
+                break;
             default:
                 ReceiveFromStore(message);
                 break;
@@ -215,6 +230,20 @@ internal sealed partial class QueueActor : Actor
             parent.Tell(new Passivate(PoisonPill.Instance), Self); // first, so that a new declaration finds the shard waiting for this actor's end
             asker.Tell(new QueueReply.Deleted(message.OperationId, messages), Self);
         });
+    }
+
+    /// <summary>Most often its own deletion came first, and this is about an actor that was started by it.</summary>
+    private void HandleForget()
+    {
+        if (_machine is null)
+        {
+            _node.Queues.Forget(_name);
+            Context.Parent.Tell(new Passivate(PoisonPill.Instance), Self);
+        }
+        else if (!_deleting)
+        {
+            HandleDelete(new QueueMessage.Delete(0, IfUnused: false, IfEmpty: false));
+        }
     }
 
     private void DrainEffects()

@@ -4,10 +4,20 @@ using Broker.Actors.Runtime;
 
 namespace Broker.Actors.Queues;
 
-/// <summary>A queue that lives on this node.</summary>
-internal sealed record LocalQueue(string Name, ulong Id, bool IsDurable, ActorRef Actor, QueueStatus Status);
+/// <summary>A queue that can be reached on this node.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Id">Its number.</param>
+/// <param name="IsDurable">Whether it outlives the process.</param>
+/// <param name="Actor">Who takes messages for it.</param>
+/// <param name="Status">Its figures; nothing if another node leads it.</param>
+/// <param name="IsLocal">Whether it lives here; otherwise the actor stands in for it.</param>
+internal sealed record LocalQueue(string Name, ulong Id, bool IsDurable, ActorRef Actor, QueueStatus Status, bool IsLocal = true)
+{
+    /// <summary>Whether it has an actor. If not, it is declared and about to be there again.</summary>
+    public bool IsAvailable => !Actor.IsNobody;
+}
 
-/// <summary>The queues that live on this node, for stream actors that want to reach one without asking anybody. Thread-safe.</summary>
+/// <summary>The queues that can be reached on this node, for stream actors that want to reach one without asking anybody. Thread-safe.</summary>
 internal sealed class QueueDirectory
 {
     private readonly ConcurrentDictionary<string, LocalQueue> _queues = new(StringComparer.Ordinal);
@@ -20,24 +30,41 @@ internal sealed class QueueDirectory
     /// <summary>All of them, by name.</summary>
     public IEnumerable<LocalQueue> Queues => _queues.Values.OrderBy(q => q.Name, StringComparer.Ordinal);
 
-    /// <summary>The durable ones, by number.</summary>
+    /// <summary>The durable ones that live here, by number.</summary>
     public IEnumerable<LocalQueue> Durable => _durable.Values.OrderBy(q => q.Id);
 
     public bool TryGet(string name, [MaybeNullWhen(false)] out LocalQueue queue) => _queues.TryGetValue(name, out queue);
 
-    /// <summary>Finds a durable queue by its number.</summary>
+    /// <summary>Finds a durable queue that lives here by its number.</summary>
     public bool TryGet(ulong id, [MaybeNullWhen(false)] out LocalQueue queue) => _durable.TryGetValue(id, out queue);
 
     /// <summary>By the queue's actor, when it starts.</summary>
     public void Add(LocalQueue queue)
     {
         _queues[queue.Name] = queue;
-        if (queue.IsDurable)
+        if (queue is { IsDurable: true, IsLocal: true })
         {
             _durable[queue.Id] = queue;
         }
 
         Interlocked.Increment(ref _version);
+    }
+
+    /// <summary>By the queue's actor, when it ends and the queue does not: messages are still routed to it. A successor of the same name stays.</summary>
+    public void Suspend(LocalQueue queue)
+    {
+        _durable.TryRemove(new KeyValuePair<ulong, LocalQueue>(queue.Id, queue));
+        _queues.TryUpdate(queue.Name, queue with { Actor = ActorRef.NoSender, Status = new QueueStatus() }, queue);
+    }
+
+    /// <summary>The queue was deleted, wherever it lived.</summary>
+    public void Forget(string name)
+    {
+        if (_queues.TryRemove(name, out var queue))
+        {
+            _durable.TryRemove(new KeyValuePair<ulong, LocalQueue>(queue.Id, queue));
+            Interlocked.Increment(ref _version);
+        }
     }
 
     /// <summary>By the queue's actor, when it ends. A successor of the same name stays.</summary>

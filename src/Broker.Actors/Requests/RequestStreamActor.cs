@@ -99,7 +99,8 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             case Terminated m:
                 if (_pending is { Queue: { } queue } waiting && queue.Actor == m.Actor)
                 {
-                    Refuse(waiting.RequestId, TopologyMachine.NoQueue(queue.Name));
+                    var gone = Node.QueueGone(queue.Name);
+                    Refuse(waiting.RequestId, gone.Code == ErrorCode.QueueDeleted ? TopologyMachine.NoQueue(queue.Name) : gone);
                 }
 
                 break;
@@ -186,6 +187,12 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             return null;
         }
 
+        if (!queue.IsAvailable)
+        {
+            Refuse(requestId, Node.QueueGone(name));
+            return null;
+        }
+
         _pending = new Pending(requestId, type, queue, noAck);
         Context.Watch(queue.Actor);
         queue.Actor.Tell(message, Self);
@@ -222,7 +229,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             switch (pending.Type)
             {
                 case FrameType.DeclareQueue:
-                    new QueueOkFrame(pending.RequestId, reply.Name, (ulong)reply.Messages, (ulong)reply.Consumers).Write(Output);
+                    new QueueOkFrame(pending.RequestId, reply.Name, (ulong)reply.Messages, (ulong)reply.Consumers, Node.LeaderAddressOf(reply.Name)).Write(Output);
                     break;
                 case FrameType.DeleteQueue:
                     new CountOkFrame(pending.RequestId, (ulong)reply.Messages).Write(Output);

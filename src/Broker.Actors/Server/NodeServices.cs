@@ -5,8 +5,10 @@ using Broker.Actors.Exchanges;
 using Broker.Actors.Queues;
 using Broker.Actors.Publishing;
 using Broker.Actors.Runtime;
+using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
 using Broker.Actors.Users;
+using Broker.Protocol;
 
 namespace Broker.Actors.Server;
 
@@ -35,6 +37,25 @@ internal sealed class NodeServices
         get => Volatile.Read(ref _serving);
         set => Volatile.Write(ref _serving, value);
     }
+
+    /// <summary>What is said of a queue whose actor has ended: that it was deleted, or, while it is still declared in a cluster, that it is moving.</summary>
+    public FrameFault QueueGone(string name) => Cluster is not null && Queues.TryGet(name, out _)
+        ? new FrameFault(ErrorCode.Unavailable, $"queue '{name}' is moving between nodes; try again")
+        : new FrameFault(ErrorCode.QueueDeleted, $"queue '{name}' was deleted");
+
+    /// <summary>Where the node that leads a queue listens; empty if it is this one, or not known.</summary>
+    public string LeaderAddressOf(string queue)
+    {
+        if (Cluster is not { } cluster || cluster.Shards[StableHash.ShardOf(queue, Options.ShardCount)] is not { IsServing: false, Assignment.Leader: { } leader } || leader.Node == Options.NodeId)
+        {
+            return "";
+        }
+
+        return cluster.Links.AddressOf(leader.Node);
+    }
+
+    /// <summary>The node that leads a queue; empty if that is not known.</summary>
+    public string LeaderOf(string queue) => Cluster is { } cluster ? cluster.Shards[StableHash.ShardOf(queue, Options.ShardCount)].Assignment?.Leader?.Node ?? "" : Options.NodeId;
 
     /// <summary>By publisher streams.</summary>
     public void AddUnroutable(long count) => Interlocked.Add(ref _unroutable, count);

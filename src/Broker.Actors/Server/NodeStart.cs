@@ -4,6 +4,7 @@ using Broker.Actors.Connections;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Queues;
 using Broker.Actors.Replication;
+using Broker.Actors.Routing;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
@@ -38,6 +39,7 @@ internal static class NodeStart
         if (membership is not null)
         {
             await ReplicaActors.StartAsync(system, node);
+            await RoutingActor.StartAsync(system, node);
         }
 
         var restored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -85,7 +87,13 @@ internal static class NodeStart
         return restored => Props.Create(() => new TopologyActor(node, store, restored));
     }
 
-    private static void StartRegions(ActorSystem system, NodeServices node)
+    /// <summary>The queue itself where it lives, and a stand-in everywhere else.</summary>
+    internal static Props QueueProps(NodeServices node, string name) =>
+        node.Cluster is { } cluster && !cluster.Shards[StableHash.ShardOf(name, node.Options.ShardCount)].IsServing
+            ? Props.Create(() => new RemoteQueueActor(name, node))
+            : Props.Create(() => new QueueActor(name, node));
+
+    internal static void StartRegions(ActorSystem system, NodeServices node)
     {
         node.ExchangeRegion = ShardRegion.Start(system, new ShardRegionOptions
         {
@@ -97,7 +105,7 @@ internal static class NodeStart
         {
             TypeName = "queue",
             ShardCount = node.Options.ShardCount,
-            EntityProps = name => Props.Create(() => new QueueActor(name, node)),
+            EntityProps = name => QueueProps(node, name),
             // A queue whose actor failed has lost what it knew of its consumers: they and its publishers are to hear of it, not to go on with another one.
             EntitySupervision = SupervisorStrategy.Stopping,
         });

@@ -44,6 +44,17 @@ internal abstract record TopologyRequest
     public sealed record List : TopologyRequest;
 }
 
+/// <summary>What the <see cref="TopologyActor"/> is told.</summary>
+internal abstract record TopologyMessage
+{
+    private TopologyMessage()
+    {
+    }
+
+    /// <summary>By routing: the entities of the shard's queues have ended and are to be started anew, for this node has begun or ceased to lead it.</summary>
+    public sealed record StartQueues(int Shard) : TopologyMessage;
+}
+
 /// <summary>How a request ended.</summary>
 /// <param name="Fault"><c>null</c>: it is done.</param>
 /// <param name="Name">The queue's name, for a declaration.</param>

@@ -100,7 +100,7 @@ internal sealed class QueueRequest(string operation) : PendingRequest<QueueInfo>
             return false;
         }
 
-        Complete(new QueueInfo(queue.Name, (long)queue.Messages, (long)queue.Consumers));
+        Complete(new QueueInfo(queue.Name, (long)queue.Messages, (long)queue.Consumers, queue.Leader));
         return true;
     }
 }

@@ -1,5 +1,6 @@
 using Broker.Machines.Messages;
 using Broker.Machines.Queues;
+using Broker.Protocol.Links;
 
 namespace Broker.Machines.Publishing;
 
@@ -16,6 +17,20 @@ public sealed class PublishBatch
         Queue = queue;
         _producer = producer;
         _sequences = producer is null ? [] : new ulong[4];
+    }
+
+    /// <summary>A batch that came from another node.</summary>
+    public static PublishBatch Of(string queue, string? producer, IReadOnlyList<RouteItem> items)
+    {
+        ArgumentNullException.ThrowIfNull(items);
+        var batch = new PublishBatch(queue, producer);
+        for (var i = 0; i < items.Count; i++)
+        {
+            var item = items[i];
+            batch.Add(new StoredMessage(item.Bytes, item.IsDurable ? MessageTraits.Durable : MessageTraits.None), slot: -1, item.Number);
+        }
+
+        return batch;
     }
 
     /// <summary>The queue that it is for.</summary>

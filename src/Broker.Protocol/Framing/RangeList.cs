@@ -85,7 +85,7 @@ public static class RangeList
         writer.Advance(size + measure.Length);
     }
 
-    private static void WriteRanges(ref PayloadWriter writer, ReadOnlySpan<SequenceRange> ranges)
+    internal static void WriteRanges(ref PayloadWriter writer, scoped ReadOnlySpan<SequenceRange> ranges)
     {
         writer.Number(ranges.Length);
         var next = 1UL;

@@ -11,7 +11,7 @@ public enum LinkFrameType : ulong
     /// <summary>Control, by who accepts: the answer to LINK_HELLO.</summary>
     Welcome = 0x02,
 
-    /// <summary>Shard, by who accepts: the stream is over.</summary>
+    /// <summary>Shard and route, by who accepts: the stream is over.</summary>
     Error = 0x04,
 
     /// <summary>Control, by who dials: answer this.</summary>
@@ -25,4 +25,10 @@ public enum LinkFrameType : ulong
 
     /// <summary>Shard, by who dials: one message.</summary>
     ShardMessage = 0x11,
+
+    /// <summary>Route, by who dials: the first frame of the stream.</summary>
+    RouteOpen = 0x12,
+
+    /// <summary>Route, by both: one message.</summary>
+    RouteMessage = 0x13,
 }

@@ -47,6 +47,50 @@ public sealed class ShardRegionTests
         Assert.Equal("hello to echo", await ask.WaitAsync(TestSystem.Patience));
     }
 
+    [Fact]
+    public void A_shard_that_is_reset_begins_anew_with_what_came_meanwhile()
+    {
+        _test.Tell(_region, new ShardEnvelope("orders", "one"));
+        _test.Tell(_region, new ShardEnvelope("bills", "one"));
+        Assert.NotEqual(_shardOf["orders"], _shardOf["bills"]);
+        _region.Tell(new ResetShard(StableHash.ShardOf("orders", 64)));
+        _region.Tell(new ShardEnvelope("orders", "two"));
+        _region.Tell(new ResetShard(StableHash.ShardOf("orders", 64)));
+        _region.Tell(new ShardEnvelope("orders", "three"));
+        _region.Tell(new ShardEnvelope("bills", "two"));
+        _test.Run();
+
+        Assert.Equal(["start", "one", "stop", "start", "two", "three"], Script("orders").Seen);
+        Assert.Equal(["start", "one", "two"], Script("bills").Seen);
+        Assert.DoesNotContain(_test.DeadLetters, l => l.Reason == DeadLetterReason.BufferFull);
+    }
+
+    [Fact]
+    public void What_waits_for_a_reset_is_bounded()
+    {
+        var region = ShardRegion.Start(_test.System, new ShardRegionOptions { TypeName = "small", ResetBuffer = 1, EntityProps = id => Script(id).Props() });
+        _test.Tell(region, new ShardEnvelope("orders", "one"));
+        region.Tell(new ResetShard(StableHash.ShardOf("orders", 64)));
+        region.Tell(new ShardEnvelope("orders", "two"));
+        region.Tell(new ShardEnvelope("orders", "three"));
+        _test.Run();
+
+        Assert.Equal(["start", "one", "stop", "start", "two"], Script("orders").Seen);
+        var letter = Assert.Single(_test.DeadLetters, l => l.Reason == DeadLetterReason.BufferFull);
+        Assert.Equal(("three", DeadLetterReason.BufferFull), (letter.Message, letter.Reason));
+    }
+
+    [Fact]
+    public void To_reset_what_does_not_run_has_no_effect()
+    {
+        _region.Tell(new ResetShard(StableHash.ShardOf("orders", 64)));
+        _region.Tell(new ResetShard(-1));
+        _test.Tell(_region, new ResetShard(64));
+        _test.Tell(_region, new ShardEnvelope("orders", "one"));
+
+        Assert.Equal(["start", "one"], Script("orders").Seen);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("/")]

@@ -30,6 +30,13 @@ internal static partial class FrameCodecs
             ShardOpenFrame.TryRead,
             static (frame, writer) => frame.Write(writer),
             static frame => new JsonObject { ["shard"] = FieldJson.Number(frame.Shard) }),
+        OfLinks<RouteOpenFrame>(
+            "ROUTE_OPEN",
+            LinkFrameType.RouteOpen,
+            RouteOpenFrame.TryRead,
+            static (frame, writer) => frame.Write(writer),
+            static frame => new JsonObject { ["shard"] = FieldJson.Number(frame.Shard) }),
+        new("ROUTE_MESSAGE", DecodeRouteMessage, (FrameType)LinkFrameType.RouteMessage) { IsOfLinks = true },
         new("SHARD_MESSAGE", DecodeShardMessage, (FrameType)LinkFrameType.ShardMessage) { IsOfLinks = true },
     ];
 
@@ -46,6 +53,46 @@ internal static partial class FrameCodecs
         ["store"] = greeting.Store.ToString(),
         ["max_frame_payload"] = FieldJson.Number(greeting.MaxFrameBytes),
     };
+
+    private static bool DecodeRouteMessage(ReadOnlySpan<byte> payload, JsonObject? fields, IBufferWriter<byte>? again, out FrameFault fault)
+    {
+        if (!RouteMessage.TryRead(payload.ToArray(), out var message, out fault))
+        {
+            return false;
+        }
+
+        if (fields is not null)
+        {
+            Describe(message, fields);
+        }
+
+        if (again is not null)
+        {
+            message.Write(again);
+        }
+
+        return true;
+    }
+
+    private static void Describe(RouteMessage message, JsonObject fields)
+    {
+        fields["kind"] = message.Kind.ToString();
+        fields["peer"] = FieldJson.Number(message.Peer);
+        fields["number"] = FieldJson.Number(message.Number);
+        fields["second"] = FieldJson.Number(message.Second);
+        fields["flags"] = FieldJson.Number(message.Flags);
+        fields["text"] = message.Text;
+        fields["fault"] = message.Fault is { } why ? new JsonObject { ["code"] = FieldJson.Number((ulong)why.Code), ["reason"] = why.Reason } : null;
+        fields["ranges"] = new JsonArray([.. message.Ranges.Select(r => (JsonNode)new JsonArray(FieldJson.Number(r.First), FieldJson.Number(r.Last)))]);
+        fields["items"] = new JsonArray([.. message.Items.Select(i => (JsonNode)new JsonObject
+        {
+            ["number"] = FieldJson.Number(i.Number),
+            ["position"] = FieldJson.Number(i.Position),
+            ["delivery_count"] = FieldJson.Number(i.DeliveryCount),
+            ["durable"] = i.IsDurable,
+            ["message"] = FieldJson.Hex(i.Bytes.Span),
+        })]);
+    }
 
     private static bool DecodeShardMessage(ReadOnlySpan<byte> payload, JsonObject? fields, IBufferWriter<byte>? again, out FrameFault fault)
     {

@@ -115,6 +115,7 @@ internal static partial class FrameCodecs
                 ["name"] = frame.Name,
                 ["messages"] = FieldJson.Number(frame.Messages),
                 ["consumers"] = FieldJson.Number(frame.Consumers),
+                ["leader"] = frame.Leader,
             }),
         Of<CountOkFrame>(
             "COUNT_OK",

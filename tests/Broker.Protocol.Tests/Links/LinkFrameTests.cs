@@ -36,6 +36,32 @@ public sealed class LinkFrameTests
         Assert.Equal(ErrorCode.LimitExceeded, fault.Code);
     }
 
+    [Theory]
+    [InlineData("00 01", ErrorCode.ProtocolViolation, "there is no such kind")]
+    [InlineData("02 00", ErrorCode.ProtocolViolation, "peers count from one")]
+    [InlineData("02 01 00", ErrorCode.ProtocolViolation, "a byte after the last field")]
+    [InlineData("23 01 80010000", ErrorCode.ProtocolViolation, "more items than the payload can hold")]
+    [InlineData("23 01 80010001", ErrorCode.LimitExceeded, "more items than there may be")]
+    [InlineData("23 01 01 01 01 00 00 05 61", ErrorCode.ProtocolViolation, "the payload ends in a message")]
+    [InlineData("08 01 00 02", ErrorCode.ProtocolViolation, "an unknown bit")]
+    [InlineData("22 01 02", ErrorCode.LimitExceeded, "neither a fault nor none")]
+    public void A_message_of_a_route_that_cannot_be_is_refused(string hex, ErrorCode code, string why)
+    {
+        Assert.False(RouteMessage.TryRead(Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal)), out _, out var fault), why);
+        Assert.True(code == fault.Code, $"{why}: {fault.Code}, {fault.Reason}");
+    }
+
+    [Fact]
+    public void Messages_of_a_route_are_slices_of_the_payload()
+    {
+        var writer = new ArrayBufferWriter<byte>();
+        new RouteMessage(RouteKind.Deliver, 1) { Items = [new RouteItem(1, 1, 0, false, "hello"u8.ToArray())] }.Write(writer);
+        var payload = writer.WrittenSpan[2..].ToArray();
+        Assert.True(RouteMessage.TryRead(payload, out var message, out _));
+        payload[^1] = (byte)'!';
+        Assert.Equal("hell!"u8.ToArray(), Assert.Single(message.Items).Bytes.ToArray());
+    }
+
     [Fact]
     public void Pings_count_from_one()
     {

@@ -28,6 +28,39 @@ internal static class LinkSamples
         Sample.Of(File, "SHARD_OPEN", "last", new ShardOpenFrame(LinkInfo.MaxShard).Write),
         Sample.Of(File, "SHARD_MESSAGE", "five bytes", w => ShardMessageFrame.Write(w, "hello"u8)),
         Sample.Of(File, "SHARD_MESSAGE", "no bytes", w => ShardMessageFrame.Write(w, [])),
+        Sample.Of(File, "ROUTE_OPEN", "last", new RouteOpenFrame(LinkInfo.MaxShard).Write),
+        .. Routes.Select(r => Sample.Of(File, "ROUTE_MESSAGE", r.Kind.ToString(), r.Write)),
+    ];
+
+    private static IEnumerable<RouteMessage> Routes =>
+    [
+        new(RouteKind.PeerOpen, 1) { Text = "orders" },
+        new(RouteKind.PeerGone, Varint.Max),
+        new(RouteKind.Publish, 1) { Number = 7, Text = "ann\nshop", Items = [new RouteItem(12, 0, 0, true, "one"u8.ToArray()), new RouteItem(13, 0, 0, false, default)] },
+        new(RouteKind.Subscribe, 2) { Flags = 3, Number = 1 << 20 },
+        new(RouteKind.Grant, 2) { Number = 100, Second = 65_536 },
+        new(RouteKind.Settle, 2) { Flags = 5, Ranges = [new SequenceRange(1, 3), new SequenceRange(7, 7)] },
+        new(RouteKind.Cancel, 2),
+        new(RouteKind.Get, 3) { Flags = 1, Number = 2048 },
+        new(RouteKind.Purge, 4),
+        new(RouteKind.Peek, 5) { Number = 1000 },
+        new(RouteKind.Start, 6),
+        new(RouteKind.Delete, 7) { Flags = 2 },
+        new(RouteKind.Published, 1) { Number = 7 },
+        new(RouteKind.Parked, 1) { Number = 7, Fault = new FrameFault(ErrorCode.NoError, "is full") },
+        new(RouteKind.Subscribed, 2) { Fault = new FrameFault(ErrorCode.ResourceLocked, "taken") },
+        new(RouteKind.Deliver, 2) { Items = [new RouteItem(1, 9, 2, true, "two"u8.ToArray())] },
+        new(RouteKind.Settled, 2),
+        new(RouteKind.Cancelled, 2),
+        new(RouteKind.Refused, 2) { Fault = new FrameFault(ErrorCode.MessageTooLarge, "too large") },
+        new(RouteKind.QueueGone, 2),
+        new(RouteKind.Got, 3) { Number = 4, Items = [new RouteItem(1, 5, 0, false, "three"u8.ToArray())] },
+        new(RouteKind.Purged, 4) { Number = 70_000 },
+        new(RouteKind.Peeked, 5) { Items = [new RouteItem(0, 1, 0, true, "four"u8.ToArray())] },
+        new(RouteKind.Started, 6) { Number = 5, Second = 2 },
+        new(RouteKind.Deleted, 7) { Number = 3 },
+        new(RouteKind.NotDone, 7) { Fault = new FrameFault(ErrorCode.PreconditionFailed, "not empty") },
+        new(RouteKind.PeerOver, 7) { Fault = new FrameFault(ErrorCode.Unavailable, "not here") },
     ];
 
     private static LinkGreeting Greeting(string node, long incarnation) => new()

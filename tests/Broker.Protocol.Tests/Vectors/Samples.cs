@@ -185,6 +185,7 @@ internal static class Samples
     [
         Sample.Of("request", "OK", "largest request id", new OkFrame(Varint.Max).Write),
         Sample.Of("request", "QUEUE_OK", "with messages and consumers", new QueueOkFrame(4, "orders", 70_000, 3).Write),
+        Sample.Of("request", "QUEUE_OK", "led by another node", new QueueOkFrame(5, "orders", 0, 0, "b.example:7401").Write),
         Sample.Of("request", "COUNT_OK", "purged", new CountOkFrame(7, 123).Write),
         Sample.Of("request", "GET_OK", "first message", w => GetOkFrame.Write(w, 11, 1, DeliverFlags.None, 0, 99, Message("", "orders", null, "hello"))),
         Sample.Of("request", "GET_EMPTY", "usual", new GetEmptyFrame(12).Write),

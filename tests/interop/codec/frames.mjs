@@ -62,7 +62,7 @@ const definitions = {
   UNBIND: [0x36, bindingFields],
   GET: [0x37, { ...requestId, queue: name, flags: number }],
   OK: [0x40, requestId],
-  QUEUE_OK: [0x41, { ...requestId, name, messages: big, consumers: big }],
+  QUEUE_OK: [0x41, { ...requestId, name, messages: big, consumers: big, leader: name }],
   COUNT_OK: [0x42, { ...requestId, count: big }],
   GET_OK: [0x43, { ...requestId, delivery_tag: big, flags: number, delivery_count: big, messages_remaining: big, message }],
   GET_EMPTY: [0x44, requestId],

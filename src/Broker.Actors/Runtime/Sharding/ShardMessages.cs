@@ -12,6 +12,13 @@ public sealed record ShardEnvelope(string EntityId, object Message);
 /// <param name="StopMessage">On which the entity stops; <see cref="PoisonPill"/> does it without code.</param>
 public sealed record Passivate(object StopMessage);
 
+/// <summary>
+/// To a region: end the shard's entities. What comes for them until they have terminated waits, no more than <see cref="ShardRegionOptions.ResetBuffer"/> messages, and is for new ones. Without effect on a
+/// shard that does not run.
+/// </summary>
+/// <param name="Shard">Its id.</param>
+public sealed record ResetShard(int Shard);
+
 /// <summary>To a region: what do you hold? Answered with a <see cref="ShardRegionState"/>.</summary>
 /// <param name="MaxEntitiesPerShard">How many entity ids a shard lists at most; at least 0.</param>
 public sealed record GetShardRegionState(int MaxEntitiesPerShard = 1000);

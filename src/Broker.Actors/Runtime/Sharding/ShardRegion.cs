@@ -20,6 +20,9 @@ public sealed record ShardRegionOptions
     /// </summary>
     public int PassivationBuffer { get; init; } = 1_000;
 
+    /// <summary>Messages buffered for a shard that is reset; at least 0, default 10,000. More become dead letters, as above.</summary>
+    public int ResetBuffer { get; init; } = 10_000;
+
     /// <summary>An entity that has not stopped this long after its stop message is stopped; default 10 s.</summary>
     public TimeSpan PassivationTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -40,6 +43,7 @@ public sealed class ShardRegion : Actor
 
     private readonly ShardRegionOptions _options;
     private readonly ActorRef?[] _shards;
+    private readonly Dictionary<int, Queue<(ShardEnvelope Envelope, ActorRef Sender)>> _resetting = [];
 
     private ShardRegion(ShardRegionOptions options)
     {
@@ -86,7 +90,16 @@ public sealed class ShardRegion : Actor
         switch (message)
         {
             case ShardEnvelope envelope:
-                ShardOf(envelope.EntityId).Tell(envelope, Sender);
+                Deliver(envelope, Sender);
+                break;
+            case ResetShard { Shard: var reset } when reset >= 0 && reset < _shards.Length && _shards[reset] is { } ending:
+                if (_resetting.TryAdd(reset, new Queue<(ShardEnvelope, ActorRef)>()))
+                {
+                    Context.Stop(ending);
+                }
+
+                break;
+            case ResetShard:
                 break;
             case GetShardRegionState query:
                 var shards = _shards.OfType<ActorRef>().ToArray();
@@ -98,6 +111,13 @@ public sealed class ShardRegion : Actor
                 if (index >= 0)
                 {
                     _shards[index] = null;
+                    if (_resetting.Remove(index, out var buffer))
+                    {
+                        foreach (var (waiting, sender) in buffer)
+                        {
+                            Deliver(waiting, sender);
+                        }
+                    }
                 }
 
                 break;
@@ -112,13 +132,30 @@ public sealed class ShardRegion : Actor
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.ShardCount, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNegative(options.PassivationBuffer, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfNegative(options.ResetBuffer, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.PassivationTimeout, TimeSpan.Zero, nameof(options));
         return Props.Create(() => new ShardRegion(options));
     }
 
-    private ActorRef ShardOf(string entityId)
+    private void Deliver(ShardEnvelope envelope, ActorRef sender)
     {
-        var id = StableHash.ShardOf(entityId, _shards.Length);
+        var id = StableHash.ShardOf(envelope.EntityId, _shards.Length);
+        if (!_resetting.TryGetValue(id, out var buffer))
+        {
+            ShardOf(id).Tell(envelope, sender);
+        }
+        else if (buffer.Count < _options.ResetBuffer)
+        {
+            buffer.Enqueue((envelope, sender));
+        }
+        else
+        {
+            Context.System.PublishDeadLetter(new DeadLetter(envelope.Message, sender, _shards[id]!, DeadLetterReason.BufferFull));
+        }
+    }
+
+    private ActorRef ShardOf(int id)
+    {
         if (_shards[id] is { } running)
         {
             return running;

@@ -1,6 +1,8 @@
+using System.Net;
 using Broker.Actors.Links;
 using Broker.Actors.Runtime;
 using Broker.Machines.Links;
+using Broker.Transport;
 
 namespace Broker.Actors.Cluster;
 
@@ -8,6 +10,8 @@ namespace Broker.Actors.Cluster;
 internal sealed class ClusterServices
 {
     private volatile LinkIdentity? _identity;
+    private IQuicTransport? _transport;
+    private IPEndPoint? _listening;
 
     public ClusterServices(BrokerClusterOptions options, int shardCount)
     {
@@ -18,6 +22,12 @@ internal sealed class ClusterServices
     }
 
     public BrokerClusterOptions Options { get; }
+
+    /// <summary>How other nodes are reached. Set before the node joins.</summary>
+    public IQuicTransport Transport => _transport ?? throw new InvalidOperationException("the node does not listen yet");
+
+    /// <summary>Where this node listens. Set before the node joins.</summary>
+    public IPEndPoint Listening => _listening ?? throw new InvalidOperationException("the node does not listen yet");
 
     /// <summary>The shards as this node sees them.</summary>
     public ShardTable Shards { get; }
@@ -43,6 +53,9 @@ internal sealed class ClusterServices
         get => _identity ?? throw new InvalidOperationException("the node has not joined the cluster yet");
         set => _identity = value;
     }
+
+    /// <summary>By the server, once it listens.</summary>
+    public void SetNetwork(IQuicTransport transport, IPEndPoint listening) => (_transport, _listening) = (transport, listening);
 
     /// <summary>Whether the node has joined.</summary>
     public bool HasJoined => _identity is not null;

@@ -1,4 +1,3 @@
-using System.Net;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
 using Broker.Actors.Exchanges;
@@ -7,7 +6,6 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
 using Broker.Actors.Topology;
-using Broker.Transport;
 
 namespace Broker.Actors.Server;
 
@@ -16,9 +14,9 @@ internal static class NodeStart
 {
     /// <summary>Brings the node to serve.</summary>
     /// <exception cref="IOException">What is on disk cannot be used as it is, or the cluster does not take the node.</exception>
-    public static async Task RunAsync(ActorSystem system, NodeServices node, IQuicTransport transport, IPEndPoint listening, CancellationToken cancellationToken)
+    public static async Task RunAsync(ActorSystem system, NodeServices node, CancellationToken cancellationToken)
     {
-        var membership = node.Cluster is null ? null : await ClusterJoin.CheckAsync(system, node, listening, cancellationToken);
+        var membership = node.Cluster is null ? null : await ClusterJoin.CheckAsync(system, node, cancellationToken);
         var store = await RecoverAsync(node, cancellationToken);
         StartRegions(system, node);
         if (node.Storage is { } storage)
@@ -39,7 +37,7 @@ internal static class NodeStart
         await restored.Task;
         if (membership is not null)
         {
-            await ClusterJoin.RunAsync(system, node, transport, membership, cancellationToken);
+            await ClusterJoin.RunAsync(system, node, membership, cancellationToken);
         }
 
         node.Storage?.Report(node.Queues);

@@ -1,4 +1,5 @@
 using Broker.Actors.Cluster;
+using Broker.Actors.Links;
 using Broker.Coordination;
 using Broker.Machines.Cluster;
 
@@ -24,7 +25,8 @@ public sealed class ClusterFailureTests(ITestOutputHelper output)
     [Fact]
     public async Task A_node_that_falls_silent_loses_its_shards_within_a_second()
     {
-        await using var cluster = await TestCluster.StartAsync(3);
+        await using var cluster = new TestCluster { SuspicionTimeout = new NodeLinkOptions().SuspicionTimeout };
+        await cluster.StartAllAsync("node-1", "node-2", "node-3");
         var victim = cluster[await OtherThanCoordinatorAsync(cluster)];
         var others = cluster.There.Where(n => n != victim).ToList();
         victim.Pause();

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using Broker.Actors.Cluster;
+using Broker.Actors.Links;
 using Broker.Coordination;
 using Broker.Coordination.Embedded;
 using Broker.Machines.Cluster;
@@ -36,6 +37,9 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Whether leaders take replicas that are not in sync into the in-sync set, as they do when those have caught up.</summary>
     public bool CatchesUp { get; init; } = true;
 
+    /// <summary>Silence after which a node is suspected. Longer than the default, as all nodes share the processors with whatever else runs here.</summary>
+    public TimeSpan SuspicionTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Changes the options of nodes that start.</summary>
     public Func<string, BrokerClusterOptions, BrokerClusterOptions> Configure { get; set; } = (_, options) => options;
 
@@ -62,6 +66,7 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public BrokerClusterOptions OptionsOf(string name, BrokerClusterOptions options) => Configure(name, options with
     {
+        Links = new NodeLinkOptions { SuspicionTimeout = SuspicionTimeout },
         Placement = new PlacementOptions
         {
             Shards = ShardCount,

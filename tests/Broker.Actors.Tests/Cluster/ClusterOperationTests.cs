@@ -166,7 +166,11 @@ public sealed class ClusterOperationTests
         await cluster.Metadata.CommitAsync(new MetadataTransaction { Operations = [MetadataOperation.Put(ClusterKeys.OfShard(7), value)] });
         await cluster.Metadata.CommitAsync(new MetadataTransaction
         {
-            Operations = [MetadataOperation.Put(ClusterKeys.OfUncleanElection(7), ClusterValues.Write(cluster["node-3"].Replica)), MetadataOperation.Put(ClusterKeys.OfUncleanElection(8), ClusterValues.Write(cluster["node-3"].Replica))],
+            Operations =
+            [
+                MetadataOperation.Put(ClusterKeys.OfUncleanElection(7), ClusterValues.Write(cluster["node-3"].Replica)),
+                MetadataOperation.Put(ClusterKeys.OfUncleanElection(8), ClusterValues.Write(cluster["node-3"].Replica)),
+            ],
         });
         await cluster.UntilAsync(async () => (await cluster.Metadata.ReadAsync(ClusterKeys.UncleanElections)).Values.Count == 0, "both orders are gone");
         var shard = await cluster.ShardAsync(7);

@@ -54,7 +54,10 @@ public sealed class ClusterStartTests
     [Fact]
     public async Task A_second_node_of_the_same_name_is_refused_while_the_first_one_is_there()
     {
-        await using var cluster = new TestCluster { Configure = (_, options) => options with { LeaseTime = TimeSpan.FromSeconds(2), Placement = options.Placement with { GatheringTime = TimeSpan.Zero } } };
+        await using var cluster = new TestCluster
+        {
+            Configure = (_, options) => options with { LeaseTime = TimeSpan.FromSeconds(2), Placement = options.Placement with { GatheringTime = TimeSpan.Zero } },
+        };
         await cluster.StartAllAsync("node-1");
         var first = cluster["node-1"];
         var refusal = await Assert.ThrowsAnyAsync<IOException>(() => cluster.StartAsync("another", "node-1"));

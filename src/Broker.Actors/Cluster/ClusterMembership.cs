@@ -117,7 +117,8 @@ internal sealed class ClusterMembership(IMetadataStore metadata, NodeRegistratio
                 if (time.GetElapsedTime(start) > leaseTime + s_slack)
                 {
                     throw new IOException(
-                        $"another node is '{self.Name}': one with store {holder.Store} at {string.Join(", ", holder.Addresses)}. Names are unique in a cluster; give this node another one, or stop the other node");
+                        $"another node is '{self.Name}': one with store {holder.Store} at {string.Join(", ", holder.Addresses)}. "
+                        + "Names are unique in a cluster; give this node another one, or stop the other node");
                 }
 
                 await Task.Delay(s_pause, time, cancellationToken);

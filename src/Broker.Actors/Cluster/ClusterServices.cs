@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using System.Net;
 using Broker.Actors.Links;
 using Broker.Actors.Replication;
 using Broker.Actors.Runtime;
 using Broker.Machines.Links;
 using Broker.Storage.Records;
+using Broker.Transport;
 
 namespace Broker.Actors.Cluster;
 
@@ -12,17 +14,26 @@ internal sealed class ClusterServices
 {
     private volatile LinkIdentity? _identity;
     private long _lastPeer;
+    private IQuicTransport? _transport;
+    private IPEndPoint? _listening;
 
     public ClusterServices(BrokerClusterOptions options, int shardCount)
     {
         Options = options;
         Shards = new ShardTable(shardCount);
         Replicas = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
+        Routes = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
         Hosts = [.. Enumerable.Range(0, shardCount).Select(_ => new ShardHost())];
         LinkProtocol = new NodeLinkProtocol(() => _identity, options.Links, Replication);
     }
 
     public BrokerClusterOptions Options { get; }
+
+    /// <summary>How other nodes are reached. Set before the node joins.</summary>
+    public IQuicTransport Transport => _transport ?? throw new InvalidOperationException("the node does not listen yet");
+
+    /// <summary>Where this node listens. Set before the node joins.</summary>
+    public IPEndPoint Listening => _listening ?? throw new InvalidOperationException("the node does not listen yet");
 
     /// <summary>The shards as this node sees them.</summary>
     public ShardTable Shards { get; }
@@ -49,7 +60,7 @@ internal sealed class ClusterServices
     public int? ShardOf(ulong entity) => ShardEntity.Is(entity) ? ShardEntity.ShardOf(entity) : ShardOfQueue.TryGetValue(entity, out var shard) ? shard : null;
 
     /// <summary>The routes to queues that other nodes lead, by shard: a <see cref="Routing.RemoteShardActor"/> each.</summary>
-    public ActorRef[] Routes { get; } = [.. Enumerable.Repeat(ActorRef.NoSender, shardCount)];
+    public ActorRef[] Routes { get; }
 
     /// <summary>The cluster's actor on this node.</summary>
     public ActorRef Cluster { get; set; } = ActorRef.NoSender;
@@ -63,6 +74,8 @@ internal sealed class ClusterServices
 
     /// <summary>A number for somebody who has to do with a queue of another node; never the same twice.</summary>
     public ulong NextPeer() => (ulong)Interlocked.Increment(ref _lastPeer);
+    /// <summary>By the server, once it listens.</summary>
+    public void SetNetwork(IQuicTransport transport, IPEndPoint listening) => (_transport, _listening) = (transport, listening);
 
     /// <summary>Whether the node has joined.</summary>
     public bool HasJoined => _identity is not null;

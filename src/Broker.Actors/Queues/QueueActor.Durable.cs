@@ -75,9 +75,12 @@ internal sealed partial class QueueActor
         {
             _deleted = true;
             journal.AppendDeleted();
-            var (storage, id, copying) = (_node.Storage!, _registration!.Id, _checkpoints!.CopyUnderWay);
-            _outbox.Add(() => copying.ContinueWith(
-                _ => storage.Options.Scheduler.Run(() => DeleteAll(storage, id)), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
+            if (_node.Cluster is null) // else the shard's replica does it, as on all other nodes
+            {
+                var (storage, id, copying) = (_node.Storage!, _registration!.Id, _checkpoints!.CopyUnderWay);
+                _outbox.Add(() => copying.ContinueWith(
+                    _ => storage.Options.Scheduler.Run(() => DeleteAll(storage, id)), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
+            }
         }
 
         return journal.Ledger.LastIndex;

@@ -25,8 +25,9 @@ internal sealed partial class ReplicaActor
     /// <param name="Installed">This state is, in the place of everything.</param>
     /// <param name="Answers">The keeper of the store waits for it.</param>
     /// <param name="Began">What was here is void, and this snapshot comes in its place.</param>
+    /// <param name="Ended">This queue is gone, and its files may be.</param>
     private readonly record struct DiskNote(
-        long Epoch = 0, ulong Index = 0, long WrittenIn = 0, Lineage? Installed = null, bool Answers = false, SnapshotInstall? Began = null);
+        long Epoch = 0, ulong Index = 0, long WrittenIn = 0, Lineage? Installed = null, bool Answers = false, SnapshotInstall? Began = null, ulong Ended = 0);
 
     private void Write(LogRecord record, DiskNote note)
     {
@@ -50,7 +51,7 @@ internal sealed partial class ReplicaActor
         {
             null => new ShardState(machine.Epoch, machine.Log.UpTo(machine.Log.Last), machine.CommittedIndex, IsInstalling: false),
             { IsWritten: true } install => new ShardState(machine.Epoch, install.Log, install.Log.Last, IsInstalling: false),
-            _ => new ShardState(machine.Epoch, new Lineage(), 0, IsInstalling: true),
+            var install => new ShardState(machine.Epoch, install.Log, install.Log.Last, IsInstalling: true),
         };
         Write(new ShardStateRecord(_disk, _shard, state) { NeededFrom = PositionBehind(state.Committed) }, note);
     }
@@ -160,6 +161,11 @@ internal sealed partial class ReplicaActor
         if (note.Began is { } began)
         {
             HandleInstallBegan(began);
+        }
+
+        if (note.Ended > 0)
+        {
+            DropFiles(note.Ended);
         }
 
         if (note.Answers)

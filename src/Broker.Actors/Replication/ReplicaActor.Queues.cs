@@ -69,9 +69,13 @@ internal sealed partial class ReplicaActor
 
         if (operation.Kind == RecordKind.Deleted)
         {
-            _followed.Remove(operation.Entity);
-            DeleteQueue(operation.Entity);
+            EndQueue(operation.Entity);
             return;
+        }
+
+        if (operation.Operations is not { } operations)
+        {
+            return; // the queue has ended since
         }
 
         if (!_followed.TryGetValue(operation.Entity, out var queue))
@@ -86,14 +90,14 @@ internal sealed partial class ReplicaActor
         }
 
         Invariant.That(operation.Index == queue.Ledger.LastIndex + 1, $"record {index} of shard {_shard} is the next one of its queue");
-        queue.Ledger.Apply(operation.Operations!, operation.MessageCount);
+        queue.Ledger.Apply(operations, operation.MessageCount);
         if (operation.MessageCount > 0)
         {
             var (position, length) = record.Place;
             queue.Ledger.Index.Locate(operation.Index, position, length);
         }
 
-        foreach (var mark in operation.Operations!.Producers)
+        foreach (var mark in operations.Producers)
         {
             _node.Producers.Note(mark);
         }
@@ -101,7 +105,17 @@ internal sealed partial class ReplicaActor
         _touched.Add(queue);
     }
 
-    private void DeleteQueue(ulong queue)
+    /// <summary>
+    /// That a queue has ended is committed. It is written down once more for this node alone: behind that, no checkpoint of the queue can come that brings it back.
+    /// </summary>
+    private void EndQueue(ulong queue)
+    {
+        _followed.Remove(queue);
+        Write(new QueueLogRecord(default) { Client = _disk, Kind = RecordKind.Deleted, Entity = queue, Shard = (ushort)_shard, Index = 0 }, new DiskNote(Ended: queue));
+    }
+
+    /// <summary>Deletes what the disk has of a queue beside the log, whose records of it are void.</summary>
+    private void DropFiles(ulong queue)
     {
         _cluster.ShardOfQueue.TryRemove(queue, out _);
         var storage = _storage;
@@ -197,7 +211,26 @@ internal sealed partial class ReplicaActor
         }
         else
         {
-            _storage.Keeper.Tell(new StoreMessage.CheckpointDone(message.Entity), Self); // nothing can be done about it now; it will be asked again
+            if (!IsServing && !_mustRebuild && _install is null && !HasRecordsToCome(message.Entity))
+            {
+                _storage.Log.Forget(message.Entity); // all its records were cut off
+            }
+
+            _storage.Keeper.Tell(new StoreMessage.CheckpointDone(message.Entity), Self); // else nothing can be done about it now; it will be asked again
         }
+    }
+
+    private bool HasRecordsToCome(ulong queue)
+    {
+        for (var index = Math.Max(_applied + 1, _records.First); index <= _records.Last; index++)
+        {
+            var record = _records[index];
+            if (record.InMemory?.Entity == queue || record.Held?.Entity == queue)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

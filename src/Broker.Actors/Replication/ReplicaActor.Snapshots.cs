@@ -61,7 +61,7 @@ internal sealed partial class ReplicaActor
     {
         foreach (var queue in _void)
         {
-            DeleteQueue(queue);
+            DropFiles(queue);
         }
 
         _void = [];
@@ -160,12 +160,12 @@ internal sealed partial class ReplicaActor
 
         foreach (var (queue, _) in install.Queues)
         {
-            DeleteQueue(queue);
+            DropFiles(queue);
         }
 
         _storage.Notice(StoreNoticeSeverity.Warning, $"shard {_shard}: what node '{install.From}' sent is not complete: {reason}; it is asked for again");
         _machine!.HandleInstallFailed(Now);
-        WriteState(default);
+        Write(new ShardStateRecord(_disk, _shard, new ShardState(_machine.Epoch, new Lineage(), 0, IsInstalling: true)), default); // and empty from here on
     }
 
     private void CheckInstall()

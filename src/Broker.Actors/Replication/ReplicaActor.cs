@@ -321,6 +321,7 @@ internal sealed partial class ReplicaActor : Actor
                 _owners[owner] = own;
                 if (own.Kind == RecordKind.Deleted)
                 {
+                    EndQueue(own.Entity);
                     Host.End(own.Entity);
                 }
             }

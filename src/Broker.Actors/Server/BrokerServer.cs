@@ -91,8 +91,9 @@ public sealed class BrokerServer : IAsyncDisposable
                 cancellationToken);
             node.Commands = BuiltInCommands.Create(system, node, transport, bound);
             system.ActorOf(Props.Create(() => new ListenerActor(bound, protocols.ToDictionary(p => p.Alpn), node)), "listener");
+            node.Cluster?.SetNetwork(transport, bound.LocalEndPoint);
             options.OnListening?.Invoke(bound.LocalEndPoint);
-            await NodeStart.RunAsync(system, node, transport, bound.LocalEndPoint, cancellationToken);
+            await NodeStart.RunAsync(system, node, cancellationToken);
             return new BrokerServer(system, bound, node);
         }
         catch

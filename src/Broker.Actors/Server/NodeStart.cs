@@ -1,4 +1,3 @@
-using System.Net;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
 using Broker.Actors.Exchanges;
@@ -10,7 +9,6 @@ using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
 using Broker.Actors.Topology;
 using Broker.Actors.Users;
-using Broker.Transport;
 
 namespace Broker.Actors.Server;
 
@@ -19,9 +17,9 @@ internal static class NodeStart
 {
     /// <summary>Brings the node to serve.</summary>
     /// <exception cref="IOException">What is on disk cannot be used as it is, or the cluster does not take the node.</exception>
-    public static async Task RunAsync(ActorSystem system, NodeServices node, IQuicTransport transport, IPEndPoint listening, CancellationToken cancellationToken)
+    public static async Task RunAsync(ActorSystem system, NodeServices node, CancellationToken cancellationToken)
     {
-        var membership = node.Cluster is null ? null : await ClusterJoin.CheckAsync(system, node, listening, cancellationToken);
+        var membership = node.Cluster is null ? null : await ClusterJoin.CheckAsync(system, node, cancellationToken);
         if (node.Cluster is not null && node.Options.Storage is { Metadata: var metadata })
         {
             system.ActorOf(Props.Create(() => new UserFollower(node, metadata)), "users");
@@ -48,7 +46,7 @@ internal static class NodeStart
         await restored.Task;
         if (membership is not null)
         {
-            await ClusterJoin.RunAsync(system, node, transport, membership, cancellationToken);
+            await ClusterJoin.RunAsync(system, node, membership, cancellationToken);
         }
 
         node.Storage?.Report(node.Queues);

@@ -44,17 +44,6 @@ internal abstract record TopologyRequest
     public sealed record List : TopologyRequest;
 }
 
-/// <summary>What the <see cref="TopologyActor"/> is told.</summary>
-internal abstract record TopologyMessage
-{
-    private TopologyMessage()
-    {
-    }
-
-    /// <summary>By routing: the entities of the shard's queues have ended and are to be started anew, for this node has begun or ceased to lead it.</summary>
-    public sealed record StartQueues(int Shard) : TopologyMessage;
-}
-
 /// <summary>How a request ended.</summary>
 /// <param name="Fault"><c>null</c>: it is done.</param>
 /// <param name="Name">The queue's name, for a declaration.</param>
@@ -72,7 +61,7 @@ internal abstract record TopologyMessage
     {
     }
 
-    /// <summary>By who resets a shard of the queues' region: tell all queues of the shard to be there. No answer.</summary>
+    /// <summary>By routing: the entities of the shard's queues have ended and are to be started anew, for this node has begun or ceased to lead it. No answer.</summary>
     public sealed record StartQueues(int Shard) : TopologyMessage;
 
     /// <summary>By an exchange that does not know what it is, as it has failed. Answer: <see cref="Exchanges.ExchangeMessage.Restore"/>, or that it is to end.</summary>

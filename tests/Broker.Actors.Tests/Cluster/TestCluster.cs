@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using Broker.Actors.Cluster;
+using Broker.Actors.Links;
 using Broker.Coordination;
 using Broker.Coordination.Embedded;
 using Broker.Machines.Cluster;
@@ -39,6 +40,9 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Whether nodes have real replicas, and not what stands in for them.</summary>
     public bool HasReplicas { get; init; }
 
+    /// <summary>Silence after which a node is suspected. Longer than the default, as all nodes share the processors with whatever else runs here.</summary>
+    public TimeSpan SuspicionTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Changes the options of nodes that start.</summary>
     public Func<string, BrokerClusterOptions, BrokerClusterOptions> Configure { get; set; } = (_, options) => options;
 
@@ -48,10 +52,9 @@ internal sealed class TestCluster : IAsyncDisposable
     public IReadOnlyList<TestNode> There => [.. _nodes.Values.Where(n => n.IsThere).OrderBy(n => n.Name, StringComparer.Ordinal)];
 
     /// <summary>Starts nodes at the same time, and waits until all shards have leaders that all of them know.</summary>
-    public static async Task<TestCluster> StartAsync(int nodes, Func<TestCluster, TestCluster>? configure = null)
+    public static async Task<TestCluster> StartAsync(int nodes, bool catchesUp = true)
     {
-        var cluster = new TestCluster();
-        cluster = configure?.Invoke(cluster) ?? cluster;
+        var cluster = new TestCluster { CatchesUp = catchesUp };
         await cluster.StartAllAsync([.. Enumerable.Range(1, nodes).Select(n => $"node-{n}")]);
         return cluster;
     }
@@ -66,6 +69,7 @@ internal sealed class TestCluster : IAsyncDisposable
 
     public BrokerClusterOptions OptionsOf(string name, BrokerClusterOptions options) => Configure(name, options with
     {
+        Links = new NodeLinkOptions { SuspicionTimeout = SuspicionTimeout },
         Placement = new PlacementOptions
         {
             Shards = ShardCount,
@@ -96,6 +100,10 @@ internal sealed class TestCluster : IAsyncDisposable
 
         return node;
     }
+
+    /// <summary>Tries to start a node with the name of another one, and a disk and an address of its own.</summary>
+    public Task<TestNode> StartAsync(string name, string nameOfAnother) =>
+        TestNode.StartAsync(nameOfAnother, new IPEndPoint(IPAddress.Loopback, 7400 + name.Length + 100), new MemoryDisk(), this);
 
     /// <summary>The present life of a node and its store; <c>null</c> if it is not there.</summary>
     public (NodeLife Life, Guid Store)? LifeOf(string name) => _nodes.TryGetValue(name, out var node) && node.IsThere && node.Cluster.HasJoined ? (node.Life, node.Store) : null;

@@ -24,7 +24,7 @@ public sealed class LinkLifeTests
     }
 
     [Fact]
-    public async Task A_node_that_falls_silent_is_suspected_after_a_second()
+    public async Task A_node_that_falls_silent_is_suspected_after_half_a_second()
     {
         await using var world = new LinkWorld();
         var (watcher, _, listener) = await DialRawAsync(world);
@@ -33,11 +33,11 @@ public sealed class LinkLifeTests
         world.Run();
         Assert.IsType<LinkUp>(Assert.Single(watcher.Take()));
 
-        world.Advance(TimeSpan.FromSeconds(0.9));
+        world.Advance(TimeSpan.FromSeconds(0.45));
         Assert.Empty(watcher.Take());
-        world.Advance(TimeSpan.FromSeconds(0.1));
+        world.Advance(TimeSpan.FromSeconds(0.05));
         var down = Assert.IsType<LinkDown>(Assert.Single(watcher.Take()));
-        Assert.Equal(new LinkDown(new NodeLife("node-2", 22), ErrorCode.Unavailable, "no sign of life within 1 s"), down);
+        Assert.Equal(new LinkDown(new NodeLife("node-2", 22), ErrorCode.Unavailable, "no sign of life within 0.5 s"), down);
         Assert.Equal((long)ErrorCode.Unavailable, (await connection.Closed.WaitAsync(WireConnection.Timeout)).ErrorCode);
         await world.AcceptRawAsync(listener, TimeSpan.FromSeconds(1)); // it is dialled again
     }
@@ -52,7 +52,7 @@ public sealed class LinkLifeTests
         world.Run();
         for (var answers = 0; answers < 10; answers++)
         {
-            world.Advance(TimeSpan.FromSeconds(0.9));
+            world.Advance(TimeSpan.FromSeconds(0.45));
             var ping = default(LinkPingFrame);
             for (var pings = 0; pings < 9; pings++)
             {
@@ -78,16 +78,16 @@ public sealed class LinkLifeTests
     }
 
     [Fact]
-    public async Task A_node_that_accepts_and_says_nothing_is_given_up_after_a_second_and_dialled_again()
+    public async Task A_node_that_accepts_and_says_nothing_is_given_up_after_half_a_second_and_dialled_again()
     {
         await using var world = new LinkWorld();
         var (watcher, _, listener) = await DialRawAsync(world);
         var (first, _, _) = await world.AcceptRawAsync(listener);
-        world.Advance(TimeSpan.FromSeconds(0.9));
+        world.Advance(TimeSpan.FromSeconds(0.45));
         Assert.False(first.Closed.IsCompleted);
-        world.Advance(TimeSpan.FromSeconds(0.1));
+        world.Advance(TimeSpan.FromSeconds(0.05));
         var end = await first.Closed.WaitAsync(WireConnection.Timeout);
-        Assert.Equal(((long)ErrorCode.Unavailable, "no LINK_WELCOME within 1 s"), (end.ErrorCode, end.Reason));
+        Assert.Equal(((long)ErrorCode.Unavailable, "no LINK_WELCOME within 0.5 s"), (end.ErrorCode, end.Reason));
         await world.AcceptRawAsync(listener, TimeSpan.FromSeconds(1));
         Assert.Empty(watcher.Take()); // it never was up
     }

@@ -32,8 +32,9 @@ public sealed class Ngtcp2LinkTests(ITestOutputHelper output)
     {
         const int shards = 64;
         const int count = (150_000 / shards) + 1;
-        await using var one = await RealNode.StartAsync("node-1", 11);
-        await using var two = await RealNode.StartAsync("node-2", 22);
+        var options = new NodeLinkOptions { SuspicionTimeout = TimeSpan.FromSeconds(1) }; // both nodes share the processors with whatever else runs here
+        await using var one = await RealNode.StartAsync("node-1", 11, options: options);
+        await using var two = await RealNode.StartAsync("node-2", 22, options: options);
         var (link, status) = one.Node.Dial("node-2", two.Node.EndPoint);
         var watcher = new LinkWatcher(one.System, link);
         await watcher.NextAsync<LinkUp>();
@@ -126,7 +127,7 @@ public sealed class Ngtcp2LinkTests(ITestOutputHelper output)
 
         public LinkNode Node { get; }
 
-        public static async Task<RealNode> StartAsync(string name, long incarnation, IPEndPoint? endPoint = null)
+        public static async Task<RealNode> StartAsync(string name, long incarnation, IPEndPoint? endPoint = null, NodeLinkOptions? options = null)
         {
             if (!Ngtcp2Transport.IsSupported(out var reason))
             {
@@ -136,7 +137,7 @@ public sealed class Ngtcp2LinkTests(ITestOutputHelper output)
             var faults = new List<ActorFault>();
             var system = EmbeddedActorSystem.Create(name, new ActorSystemOptions { OnFault = fault => Add(faults, fault) });
             var transport = new Ngtcp2Transport();
-            return new RealNode(system, transport, faults, await LinkNode.ListenAsync(system, transport, name, incarnation, endPoint ?? new IPEndPoint(IPAddress.Loopback, 0)));
+            return new RealNode(system, transport, faults, await LinkNode.ListenAsync(system, transport, name, incarnation, endPoint ?? new IPEndPoint(IPAddress.Loopback, 0), options: options));
         }
 
         public async ValueTask DisposeAsync()

@@ -161,6 +161,11 @@ public class ClusterCodecTests
         Assert.Equal("shards/7", ClusterKeys.OfShard(7));
         Assert.Equal("nodes/berlin-1", ClusterKeys.OfNode("berlin-1"));
         Assert.Equal("nodes/a%2Fb", ClusterKeys.OfNode("a/b"));
+        Assert.Equal("node-states/a%2Fb", ClusterKeys.OfStanding("a/b"));
+        Assert.Equal("orders/unclean/7", ClusterKeys.OfUncleanElection(7));
+        Assert.True(ClusterKeys.TryGetNode("nodes/a%2Fb", ClusterKeys.Nodes, out var node));
+        Assert.Equal("a/b", node);
+        Assert.All(["nodes/", "node-states/a"], key => Assert.False(ClusterKeys.TryGetNode(key, ClusterKeys.Nodes, out _)));
         Assert.True(ClusterKeys.TryGetShard("shards/63", out var shard));
         Assert.Equal(63, shard);
         Assert.All(["shards/", "shards/-1", "shards/07", "shards/7x", "shard/7", "nodes/7"], key => Assert.False(ClusterKeys.TryGetShard(key, out _)));

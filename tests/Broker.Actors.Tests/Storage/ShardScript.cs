@@ -55,6 +55,9 @@ internal sealed class ShardScript
 
     public ulong Committed { get; private set; }
 
+    /// <summary>What was ever committed is never cut off, whether the log says so or not.</summary>
+    public ulong Floor { get; private set; }
+
     public bool IsInstalling { get; private set; }
 
     public ImmutableList<ScriptRecord> Records { get; private set; } = [];
@@ -116,6 +119,8 @@ internal sealed class ShardScript
                 Ledgers[record.Entity].Index.Locate(record.Index, record.Log!.Position, record.Log.Length);
             }
         }
+
+        Floor = Math.Max(Floor, Committed);
     }
 
     /// <summary>What is behind a record was never committed.</summary>
@@ -181,18 +186,16 @@ internal sealed class ShardScript
     /// <returns>What is to be done one after the other; the node may go down between.</returns>
     public IEnumerable<bool> Install(Action<Action<ulong, int, IReadOnlyList<PositionRange>?>> make)
     {
-        var records = Records.RemoveRange((int)Committed, Records.Count - (int)Committed);
-        Records = records;
-        _ahead = LedgersAt(Committed);
-        var eras = Log.UpTo(Committed).Eras.ToList();
+        Records = Records.RemoveRange((int)Floor, Records.Count - (int)Floor);
+        _ahead = LedgersAt(Floor);
         Epoch++;
-        Log = new Lineage(1, eras, Committed);
+        Log = Log.UpTo(Floor);
         make((queue, messages, settled) =>
         {
             Records = Records.Add(Make(queue, messages, 20, null, settled is null ? null : [.. settled], isVirtual: true));
             Log.Append(Epoch, 1);
         });
-        if (Log.Last == Committed)
+        if (Log.Last == Floor)
         {
             Records = Records.Add(new ScriptRecord(ShardEntity.Of(Shard), RecordKind.Operations, Log.Last + 1, null, [], null));
             Log.Append(Epoch, 1);
@@ -201,7 +204,7 @@ internal sealed class ShardScript
         Log.ForgetBefore(Log.Last + 1);
         var (all, log) = (Records, Copy(Log));
         var old = Ledgers.Keys.ToList();
-        (IsInstalling, Records, Log, Ledgers, Committed) = (true, [], new Lineage(), [], 0);
+        (IsInstalling, Records, Log, Ledgers, Committed, Floor) = (true, [], new Lineage(), [], 0, 0);
         Append(new ShardStateRecord(_client, Shard, new ShardState(Epoch, log, log.Last, IsInstalling: true)));
         yield return true;
         CommitAll();
@@ -217,7 +220,7 @@ internal sealed class ShardScript
             using var writer = Store.WriteSnapshot(queue);
             foreach (var position in ledger.Live.Ranges().SelectMany(r => Positions(r.First, r.Last)))
             {
-                writer.Add(position, BytesOf(all, queue, position), 1);
+                writer.Add(position, BytesOf(all, log.Last, queue, position), 1);
             }
 
             var result = writer.Finish();
@@ -229,7 +232,7 @@ internal sealed class ShardScript
             yield return true;
         }
 
-        (IsInstalling, Records, Log, Committed) = (false, all, log, log.Last);
+        (IsInstalling, Records, Log, Committed, Floor) = (false, all, log, log.Last, log.Last);
         Log = Copy(log);
         _ahead = LedgersAt(Log.Last);
         AppendState();
@@ -285,18 +288,20 @@ internal sealed class ShardScript
         Records = expected.Records;
         Log = Copy(found.Log);
         Committed = found.Committed;
+        Floor = IsInstalling ? 0 : Math.Max(Floor, Committed);
         Ledgers = found.Ledgers;
         _ahead = LedgersAt(Log.Last);
     }
 
     public Dictionary<ulong, QueueLedger> LedgersAt(ulong last) => LedgersAt(Records, last);
 
-    public byte[] BytesOf(ulong queue, ulong position) => BytesOf(Records, queue, position);
+    public byte[] BytesOf(ulong queue, ulong position) => BytesOf(Records, Committed, queue, position);
 
     internal static IEnumerable<ulong> Positions(ulong first, ulong last) => Enumerable.Range(0, (int)(last - first) + 1).Select(i => first + (ulong)i);
 
-    private static byte[] BytesOf(ImmutableList<ScriptRecord> records, ulong queue, ulong position)
+    private static byte[] BytesOf(ImmutableList<ScriptRecord> all, ulong last, ulong queue, ulong position)
     {
+        var records = all.GetRange(0, (int)last);
         var from = records.FindLastIndex(r => r.Entity == queue && r.Kind == RecordKind.Deleted) + 1;
         var record = records.Skip(from).Single(r => r.Entity == queue && r.Operations is { } o && o.FirstPosition <= position && position < o.FirstPosition + (ulong)r.Messages.Count);
         return record.Messages[(int)(position - record.Operations!.FirstPosition)];
@@ -327,7 +332,7 @@ internal sealed class ShardScript
     {
         if (IsInstalling)
         {
-            (IsInstalling, Records, Log, Committed, Ledgers, _ahead) = (false, [], new Lineage(), 0, [], []);
+            (IsInstalling, Records, Log, Committed, Floor, Ledgers, _ahead) = (false, [], new Lineage(), 0, 0, [], []);
         }
     }
 

@@ -326,8 +326,9 @@ internal sealed class ShardReplay(int shard)
             var replay = ReplayOf(record.Entity);
             if (replay.LastIndex is { } last && record.Index > last + 1)
             {
-                Fail($"records {last + 1} to {record.Index - 1} of queue number {record.Entity} are missing");
-                return;
+                // A later checkpoint has let the records between go, and not yet the one that was seen. If none comes, the beginning is missing.
+                replay = new LedgerReplay();
+                _replays[record.Entity] = replay;
             }
 
             replay.OnOperations(record.Index, operations, record.MessageCount, record.Position, record.Length);

@@ -41,13 +41,14 @@ public sealed class ShardHistoryTests
         var script = new ShardScript();
         script.BeginEpoch();
         script.CommitAll();
+        var numbers = Enumerable.Range(1, 6).Select(i => (ulong)i).ToList(); // of queues; none is given out twice
         var late = new Dictionary<ulong, Action>(); // checkpoints that were made and not appended yet
         for (var step = 0; step < 120; step++)
         {
             switch (random.Next(40))
             {
                 case < 16:
-                    Append(script, random);
+                    Append(script, random, numbers[random.Next(4)]);
                     break;
                 case < 22 when script.Committed < script.Log.Last:
                     var committed = (int)script.Committed;
@@ -79,8 +80,9 @@ public sealed class ShardHistoryTests
                     late.Add(queue, script.Checkpoint(queue));
                     note("move");
                     break;
-                case 30 when Any(script, random) is { } queue && script.Ahead.ContainsKey(queue):
+                case 30 when Any(script, random) is { } queue && script.Ahead.ContainsKey(queue) && numbers.Contains(queue):
                     script.Delete(queue);
+                    numbers[numbers.IndexOf(queue)] = numbers.Max() + 1;
                     note("delete");
                     break;
                 case 31 or 32:
@@ -102,7 +104,7 @@ public sealed class ShardHistoryTests
                     break;
                 case 35 when random.Next(3) == 0 && script.Floor > 0:
                     late.Clear();
-                    Install(script, random, note);
+                    Install(script, random, numbers, note);
                     break;
                 case > 35 when random.Next(2) == 0:
                     late.Clear();
@@ -116,9 +118,8 @@ public sealed class ShardHistoryTests
         Crash(script, note);
     }
 
-    private static void Append(ShardScript script, Random random)
+    private static void Append(ShardScript script, Random random, ulong queue)
     {
-        var queue = 1 + (ulong)random.Next(4);
         var live = script.Ahead.TryGetValue(queue, out var ledger) && !script.IsInstalling ? ledger.Live.Ranges().ToList() : [];
         script.Append(
             queue,
@@ -128,7 +129,7 @@ public sealed class ShardHistoryTests
             settled: [.. live.Where(_ => random.Next(3) == 0).Select(r => new PositionRange(r.First + ((r.Last - r.First) / 2), r.Last))]);
     }
 
-    private static void Install(ShardScript script, Random random, Action<string> note)
+    private static void Install(ShardScript script, Random random, List<ulong> numbers, Action<string> note)
     {
         var steps = random.Next(3) == 0 ? random.Next(5) : int.MaxValue;
         var made = random.Next(6);
@@ -136,7 +137,7 @@ public sealed class ShardHistoryTests
         {
             for (var i = 0; i < made; i++)
             {
-                make(1 + (ulong)random.Next(6), random.Next(3), null);
+                make(numbers[random.Next(numbers.Count)], random.Next(3), null);
             }
         });
         var done = 0;

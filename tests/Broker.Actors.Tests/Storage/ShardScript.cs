@@ -204,10 +204,11 @@ internal sealed class ShardScript
         Log.ForgetBefore(Log.Last + 1);
         var (all, log) = (Records, Copy(Log));
         var old = Ledgers.Keys.ToList();
-        (IsInstalling, Records, Log, Ledgers, Committed, Floor) = (true, [], new Lineage(), [], 0, 0);
+        (IsInstalling, Records, Log, Ledgers, Committed) = (true, [], new Lineage(), [], 0);
         Append(new ShardStateRecord(_client, Shard, new ShardState(Epoch, log, log.Last, IsInstalling: true)));
         yield return true;
         CommitAll();
+        Floor = 0;
         foreach (var queue in old)
         {
             Store.Segments.DeleteAll(queue);

@@ -109,6 +109,8 @@ internal sealed class ShardScript
             if (record.Kind == RecordKind.Deleted)
             {
                 Ledgers.Remove(record.Entity);
+                Append(new QueueLogRecord(default) { Client = _client, Kind = RecordKind.Deleted, Entity = record.Entity, Shard = Shard, Index = record.Index });
+                CommitAll();
                 Store.Segments.DeleteAll(record.Entity);
                 Store.Log.Forget(record.Entity);
             }

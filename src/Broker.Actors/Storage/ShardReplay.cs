@@ -65,8 +65,7 @@ internal sealed class ShardReplay(int shard)
         }
         else
         {
-            _replays.Remove(header.Entity);
-            _dropped.Add(header.Entity);
+            Drop(header.Entity);
         }
     }
 
@@ -295,6 +294,20 @@ internal sealed class ShardReplay(int shard)
         if (_deletedAt.GetValueOrDefault(header.Entity) <= header.ShardIndex)
         {
             ReplayOf(header.Entity).OnCheckpoint(header.Index, record.Operations.Span, header.Position);
+        }
+    }
+
+    /// <summary>The node has let go of a queue: what is held back of it is not to bring it back.</summary>
+    private void Drop(ulong queue)
+    {
+        _replays.Remove(queue);
+        _dropped.Add(queue);
+        for (var node = _held.First; node is not null; node = node.Next)
+        {
+            if (node.Value.Entity == queue)
+            {
+                node.Value = node.Value with { Operations = null };
+            }
         }
     }
 

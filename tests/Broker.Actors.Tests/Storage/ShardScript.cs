@@ -33,6 +33,7 @@ internal sealed class ShardScript
 
     private readonly List<(LogRecord Record, ScriptState State)> _appended = [];
     private readonly Client _client = new();
+    private readonly Dictionary<ulong, long> _ended = []; // queues that the node has let go of, with where the log says so
     private Dictionary<ulong, QueueLedger> _ahead = []; // with what is not committed
 
     public ShardScript(MemoryDisk? disk = null)
@@ -103,18 +104,20 @@ internal sealed class ShardScript
     public void Commit(ulong? upTo = null)
     {
         CommitAll();
-        for (var end = upTo ?? Log.Last; Committed < end;)
+        for (var last = upTo ?? Log.Last; Committed < last;)
         {
             var record = Records[(int)Committed++];
             if (record.Kind == RecordKind.Deleted)
             {
                 Ledgers.Remove(record.Entity);
-                Append(new QueueLogRecord(default) { Client = _client, Kind = RecordKind.Deleted, Entity = record.Entity, Shard = Shard, Index = record.Index });
+                var end = new QueueLogRecord(default) { Client = _client, Kind = RecordKind.Deleted, Entity = record.Entity, Shard = Shard, Index = record.Index };
+                Append(end);
                 CommitAll();
+                _ended[record.Entity] = end.Position;
                 Store.Segments.DeleteAll(record.Entity);
                 Store.Log.Forget(record.Entity);
             }
-            else if (record.Operations is { } operations)
+            else if (record.Operations is { } operations && record.Log!.Position > _ended.GetValueOrDefault(record.Entity))
             {
                 Ledgers.TryAdd(record.Entity, new QueueLedger());
                 Ledgers[record.Entity].Apply(operations, record.Messages.Count);

@@ -4,7 +4,10 @@ using Broker.Storage.Records;
 
 namespace Broker.Actors.Tests.Storage;
 
-/// <summary>Random lives of a replica: it appends, commits, cuts, checkpoints, installs snapshots, gives its log up and goes down; what comes back is what was committed, and what may still be.</summary>
+/// <summary>
+/// Random lives of a replica: it appends, commits, cuts, checkpoints, installs snapshots, gives its log up and goes down; what comes back is what was committed, and what
+/// may still be.
+/// </summary>
 public sealed class ShardHistoryTests
 {
     [Theory]

@@ -10,18 +10,11 @@ using Broker.Storage.Segments;
 
 namespace Broker.Actors.Tests.Storage;
 
-/// <summary>A record of a shard, as its leader has made it.</summary>
-internal sealed record ScriptRecord(ulong Entity, RecordKind Kind, ulong Index, QueueRecord? Operations, IReadOnlyList<byte[]> Messages, LogRecord? Log)
-{
-    /// <summary>Where it is, or a place before that.</summary>
-    public long PositionIn(WriteAheadLog log) => Log!.Position >= 0 ? Log.Position : log.SyncedPosition;
-}
-
-/// <summary>What must be there if the node goes down behind a record of its log. Up to the record that is noted, the log says that the shard is committed.</summary>
-internal sealed record ScriptState(long Epoch, string Eras, ulong Last, ulong Noted, bool IsInstalling, ImmutableList<ScriptRecord> Records);
-
-/// <summary>Writes what a replica writes, in the plainest way, and knows what must be left of it after a crash. A shard's log is a list of records, and what is committed the sum of its beginning.</summary>
-internal sealed class ShardScript
+/// <summary>
+/// Writes what a replica writes, in the plainest way, and knows what must be left of it after a crash. A shard's log is a list of records, and what is committed the sum of
+/// its beginning.
+/// </summary>
+internal sealed partial class ShardScript
 {
     public const int Shard = 3;
     public static readonly StoreOptions Options = new()
@@ -184,64 +177,6 @@ internal sealed class ShardScript
         var result = Store.Copy.Run(queue, runs.Select(r => MessageSource.InLog(r.LogPosition, r.LogLength)), needed, cursor);
         Assert.Empty(result.Unreadable);
         ledger.Moved(runs.Count > 0 ? runs[^1].Index : 0, QueueCheckpoints.EntriesOf(result), (result.Cursor.Segment, result.Cursor.Length));
-    }
-
-    /// <summary>A snapshot comes in the place of everything. What is committed goes on in it.</summary>
-    /// <param name="make">Records that the leader has beyond what was committed here.</param>
-    /// <returns>What is to be done one after the other; the node may go down between.</returns>
-    public IEnumerable<bool> Install(Action<Action<ulong, int, IReadOnlyList<PositionRange>?>> make)
-    {
-        Records = Records.RemoveRange((int)Floor, Records.Count - (int)Floor);
-        _ahead = LedgersAt(Floor);
-        Epoch++;
-        Log = Log.UpTo(Floor);
-        make((queue, messages, settled) =>
-        {
-            Records = Records.Add(Make(queue, messages, 20, null, settled is null ? null : [.. settled], isVirtual: true));
-            Log.Append(Epoch, 1);
-        });
-        if (Log.Last == Floor)
-        {
-            Records = Records.Add(new ScriptRecord(ShardEntity.Of(Shard), RecordKind.Operations, Log.Last + 1, null, [], null));
-            Log.Append(Epoch, 1);
-        }
-
-        Log.ForgetBefore(Log.Last + 1);
-        var (all, log) = (Records, Copy(Log));
-        var old = Ledgers.Keys.ToList();
-        (IsInstalling, Records, Log, Ledgers, Committed) = (true, [], new Lineage(), [], 0);
-        Append(new ShardStateRecord(_client, Shard, new ShardState(Epoch, log, log.Last, IsInstalling: true)));
-        yield return true;
-        CommitAll();
-        Floor = 0;
-        foreach (var queue in old)
-        {
-            Store.Segments.DeleteAll(queue);
-        }
-
-        yield return true;
-        Ledgers = LedgersAt(all, log.Last);
-        foreach (var (queue, ledger) in Ledgers)
-        {
-            using var writer = Store.WriteSnapshot(queue);
-            foreach (var position in ledger.Live.Ranges().SelectMany(r => Positions(r.First, r.Last)))
-            {
-                writer.Add(position, BytesOf(all, log.Last, queue, position), 1);
-            }
-
-            var result = writer.Finish();
-            ledger.ForgetPlaces();
-            ledger.Moved(ledger.LastIndex, QueueCheckpoints.EntriesOf(result), (result.Cursor.Segment, result.Cursor.Length));
-            Committed = log.Last;
-            Checkpoint(queue)();
-            Committed = 0;
-            yield return true;
-        }
-
-        (IsInstalling, Records, Log, Committed, Floor) = (false, all, log, log.Last, log.Last);
-        Log = Copy(log);
-        _ahead = LedgersAt(Log.Last);
-        AppendState();
     }
 
     /// <summary>What the keeper of the store does.</summary>

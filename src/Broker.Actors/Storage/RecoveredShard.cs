@@ -43,7 +43,7 @@ internal sealed class RecoveredShard
 /// <param name="Kind">Operations or Deleted.</param>
 /// <param name="Entity">The queue; the shard's own entity for one that begins an epoch.</param>
 /// <param name="Index">Its number among those of the entity.</param>
-/// <param name="Operations">What it says; <c>null</c> if it is none of operations of a queue.</param>
+/// <param name="Operations">What it says; <c>null</c> if it is none of operations of a queue, or this node has let go of the queue since.</param>
 /// <param name="MessageCount">Messages that it brings in.</param>
 /// <param name="Position">Where it is in the log.</param>
 /// <param name="Length">Its length there.</param>

@@ -65,8 +65,7 @@ internal sealed class ShardReplay(int shard)
         }
         else
         {
-            _replays.Remove(header.Entity);
-            _dropped.Add(header.Entity);
+            Drop(header.Entity);
         }
     }
 
@@ -298,6 +297,20 @@ internal sealed class ShardReplay(int shard)
         }
     }
 
+    /// <summary>The node has let go of a queue: what is held back of it is not to bring it back.</summary>
+    private void Drop(ulong queue)
+    {
+        _replays.Remove(queue);
+        _dropped.Add(queue);
+        for (var node = _held.First; node is not null; node = node.Next)
+        {
+            if (node.Value.Entity == queue)
+            {
+                node.Value = node.Value with { Operations = null };
+            }
+        }
+    }
+
     private void NoteCommitted(ulong committed)
     {
         if (committed <= _committed)
@@ -326,8 +339,9 @@ internal sealed class ShardReplay(int shard)
             var replay = ReplayOf(record.Entity);
             if (replay.LastIndex is { } last && record.Index > last + 1)
             {
-                Fail($"records {last + 1} to {record.Index - 1} of queue number {record.Entity} are missing");
-                return;
+                // A later checkpoint has let the records between go, and not yet the one that was seen. If none comes, the beginning is missing.
+                replay = new LedgerReplay();
+                _replays[record.Entity] = replay;
             }
 
             replay.OnOperations(record.Index, operations, record.MessageCount, record.Position, record.Length);

@@ -54,7 +54,8 @@ public readonly record struct RecordHeader
     public uint Epoch { get; init; }
 
     /// <summary>
-    /// How far before <see cref="ShardIndex"/> the shard was known to be committed when this was written; 0 or <see cref="UnknownDistance"/> if that was not known, or further. Only of replicated records.
+    /// How far before <see cref="ShardIndex"/> the shard was known to be committed when this was written; 0 or <see cref="UnknownDistance"/> if that was not known, or further. Only
+    /// of replicated records.
     /// </summary>
     public uint CommittedDistance { get; init; }
 

@@ -4,7 +4,8 @@ using Broker.Storage.Records;
 namespace Broker.Storage.Recovery;
 
 /// <summary>
-/// Follows the numbers of each entity's records, and reports those that are missing. In a replicated shard it is the shard that is followed, whose numbers have no gaps either and go back where its state
+/// Follows the numbers of each entity's records, and reports those that are missing. In a replicated shard it is the shard that is followed, whose numbers have no gaps either and
+/// go back where its state
 /// says so.
 /// </summary>
 internal sealed class LogTails(ILogRecoveryHandler handler)

@@ -10,18 +10,11 @@ using Broker.Storage.Segments;
 
 namespace Broker.Actors.Tests.Storage;
 
-/// <summary>A record of a shard, as its leader has made it.</summary>
-internal sealed record ScriptRecord(ulong Entity, RecordKind Kind, ulong Index, QueueRecord? Operations, IReadOnlyList<byte[]> Messages, LogRecord? Log)
-{
-    /// <summary>Where it is, or a place before that.</summary>
-    public long PositionIn(WriteAheadLog log) => Log!.Position >= 0 ? Log.Position : log.SyncedPosition;
-}
-
-/// <summary>What must be there if the node goes down behind a record of its log. Up to the record that is noted, the log says that the shard is committed.</summary>
-internal sealed record ScriptState(long Epoch, string Eras, ulong Last, ulong Noted, bool IsInstalling, ImmutableList<ScriptRecord> Records);
-
-/// <summary>Writes what a replica writes, in the plainest way, and knows what must be left of it after a crash. A shard's log is a list of records, and what is committed the sum of its beginning.</summary>
-internal sealed class ShardScript
+/// <summary>
+/// Writes what a replica writes, in the plainest way, and knows what must be left of it after a crash. A shard's log is a list of records, and what is committed the sum of
+/// its beginning.
+/// </summary>
+internal sealed partial class ShardScript
 {
     public const int Shard = 3;
     public static readonly StoreOptions Options = new()
@@ -33,6 +26,7 @@ internal sealed class ShardScript
 
     private readonly List<(LogRecord Record, ScriptState State)> _appended = [];
     private readonly Client _client = new();
+    private readonly Dictionary<ulong, long> _ended = []; // queues that the node has let go of, with where the log says so
     private Dictionary<ulong, QueueLedger> _ahead = []; // with what is not committed
 
     public ShardScript(MemoryDisk? disk = null)
@@ -54,6 +48,9 @@ internal sealed class ShardScript
     public Lineage Log { get; private set; } = new();
 
     public ulong Committed { get; private set; }
+
+    /// <summary>What was ever committed is never cut off, whether the log says so or not.</summary>
+    public ulong Floor { get; private set; }
 
     public bool IsInstalling { get; private set; }
 
@@ -100,22 +97,28 @@ internal sealed class ShardScript
     public void Commit(ulong? upTo = null)
     {
         CommitAll();
-        for (var end = upTo ?? Log.Last; Committed < end;)
+        for (var last = upTo ?? Log.Last; Committed < last;)
         {
             var record = Records[(int)Committed++];
             if (record.Kind == RecordKind.Deleted)
             {
                 Ledgers.Remove(record.Entity);
+                var end = new QueueLogRecord(default) { Client = _client, Kind = RecordKind.Deleted, Entity = record.Entity, Shard = Shard, Index = record.Index };
+                Append(end);
+                CommitAll();
+                _ended[record.Entity] = end.Position;
                 Store.Segments.DeleteAll(record.Entity);
                 Store.Log.Forget(record.Entity);
             }
-            else if (record.Operations is { } operations)
+            else if (record.Operations is { } operations && record.Log!.Position > _ended.GetValueOrDefault(record.Entity))
             {
                 Ledgers.TryAdd(record.Entity, new QueueLedger());
                 Ledgers[record.Entity].Apply(operations, record.Messages.Count);
                 Ledgers[record.Entity].Index.Locate(record.Index, record.Log!.Position, record.Log.Length);
             }
         }
+
+        Floor = Math.Max(Floor, Committed);
     }
 
     /// <summary>What is behind a record was never committed.</summary>
@@ -176,65 +179,6 @@ internal sealed class ShardScript
         ledger.Moved(runs.Count > 0 ? runs[^1].Index : 0, QueueCheckpoints.EntriesOf(result), (result.Cursor.Segment, result.Cursor.Length));
     }
 
-    /// <summary>A snapshot comes in the place of everything. What is committed goes on in it.</summary>
-    /// <param name="make">Records that the leader has beyond what was committed here.</param>
-    /// <returns>What is to be done one after the other; the node may go down between.</returns>
-    public IEnumerable<bool> Install(Action<Action<ulong, int, IReadOnlyList<PositionRange>?>> make)
-    {
-        var records = Records.RemoveRange((int)Committed, Records.Count - (int)Committed);
-        Records = records;
-        _ahead = LedgersAt(Committed);
-        var eras = Log.UpTo(Committed).Eras.ToList();
-        Epoch++;
-        Log = new Lineage(1, eras, Committed);
-        make((queue, messages, settled) =>
-        {
-            Records = Records.Add(Make(queue, messages, 20, null, settled is null ? null : [.. settled], isVirtual: true));
-            Log.Append(Epoch, 1);
-        });
-        if (Log.Last == Committed)
-        {
-            Records = Records.Add(new ScriptRecord(ShardEntity.Of(Shard), RecordKind.Operations, Log.Last + 1, null, [], null));
-            Log.Append(Epoch, 1);
-        }
-
-        Log.ForgetBefore(Log.Last + 1);
-        var (all, log) = (Records, Copy(Log));
-        var old = Ledgers.Keys.ToList();
-        (IsInstalling, Records, Log, Ledgers, Committed) = (true, [], new Lineage(), [], 0);
-        Append(new ShardStateRecord(_client, Shard, new ShardState(Epoch, log, log.Last, IsInstalling: true)));
-        yield return true;
-        CommitAll();
-        foreach (var queue in old)
-        {
-            Store.Segments.DeleteAll(queue);
-        }
-
-        yield return true;
-        Ledgers = LedgersAt(all, log.Last);
-        foreach (var (queue, ledger) in Ledgers)
-        {
-            using var writer = Store.WriteSnapshot(queue);
-            foreach (var position in ledger.Live.Ranges().SelectMany(r => Positions(r.First, r.Last)))
-            {
-                writer.Add(position, BytesOf(all, queue, position), 1);
-            }
-
-            var result = writer.Finish();
-            ledger.ForgetPlaces();
-            ledger.Moved(ledger.LastIndex, QueueCheckpoints.EntriesOf(result), (result.Cursor.Segment, result.Cursor.Length));
-            Committed = log.Last;
-            Checkpoint(queue)();
-            Committed = 0;
-            yield return true;
-        }
-
-        (IsInstalling, Records, Log, Committed) = (false, all, log, log.Last);
-        Log = Copy(log);
-        _ahead = LedgersAt(Log.Last);
-        AppendState();
-    }
-
     /// <summary>What the keeper of the store does.</summary>
     public void Retire()
     {
@@ -285,18 +229,20 @@ internal sealed class ShardScript
         Records = expected.Records;
         Log = Copy(found.Log);
         Committed = found.Committed;
+        Floor = IsInstalling ? 0 : Math.Max(Floor, Committed);
         Ledgers = found.Ledgers;
         _ahead = LedgersAt(Log.Last);
     }
 
     public Dictionary<ulong, QueueLedger> LedgersAt(ulong last) => LedgersAt(Records, last);
 
-    public byte[] BytesOf(ulong queue, ulong position) => BytesOf(Records, queue, position);
+    public byte[] BytesOf(ulong queue, ulong position) => BytesOf(Records, Committed, queue, position);
 
     internal static IEnumerable<ulong> Positions(ulong first, ulong last) => Enumerable.Range(0, (int)(last - first) + 1).Select(i => first + (ulong)i);
 
-    private static byte[] BytesOf(ImmutableList<ScriptRecord> records, ulong queue, ulong position)
+    private static byte[] BytesOf(ImmutableList<ScriptRecord> all, ulong last, ulong queue, ulong position)
     {
+        var records = all.GetRange(0, (int)last);
         var from = records.FindLastIndex(r => r.Entity == queue && r.Kind == RecordKind.Deleted) + 1;
         var record = records.Skip(from).Single(r => r.Entity == queue && r.Operations is { } o && o.FirstPosition <= position && position < o.FirstPosition + (ulong)r.Messages.Count);
         return record.Messages[(int)(position - record.Operations!.FirstPosition)];
@@ -327,7 +273,7 @@ internal sealed class ShardScript
     {
         if (IsInstalling)
         {
-            (IsInstalling, Records, Log, Committed, Ledgers, _ahead) = (false, [], new Lineage(), 0, [], []);
+            (IsInstalling, Records, Log, Committed, Floor, Ledgers, _ahead) = (false, [], new Lineage(), 0, 0, [], []);
         }
     }
 

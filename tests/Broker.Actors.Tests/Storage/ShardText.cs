@@ -24,7 +24,9 @@ internal static class ShardText
         Assert.Null(shard.Problem);
         Assert.Equal((expected.Epoch, expected.Last, expected.Noted, expected.IsInstalling), (shard.Epoch, shard.Log.Last, shard.Committed, shard.IsInstalling));
         Assert.EndsWith(string.Join(' ', shard.Log.Eras), expected.Eras, StringComparison.Ordinal);
-        Assert.Equal(ContentOf(script.LedgersAt(shard.Committed)), ContentOf(shard.Ledgers));
+        // A queue's end that was committed was acted upon, whether the log says so or not.
+        var gone = shard.Held.Where(h => h.Kind == RecordKind.Deleted && h.ShardIndex <= script.Floor).Select(h => h.Entity).ToHashSet();
+        Assert.Equal(ContentOf(Without(script.LedgersAt(shard.Committed), gone)), ContentOf(Without(shard.Ledgers, gone)));
         Assert.Equal(ShardScript.Positions(shard.Committed + 1, expected.Last), shard.Held.Select(h => h.ShardIndex));
         Assert.Equal(ShardScript.Positions(shard.Log.First, expected.Last), shard.Located.Select(l => l.ShardIndex));
         foreach (var located in shard.Located)
@@ -34,7 +36,7 @@ internal static class ShardText
             Assert.Equal((located.ShardIndex, located.Epoch, made.Entity, made.Index), (record.Header.ShardIndex, record.Header.Epoch, record.Header.Entity, record.Header.Index));
         }
 
-        foreach (var (queue, ledger) in shard.Ledgers)
+        foreach (var (queue, ledger) in Without(shard.Ledgers, gone))
         {
             Assert.Empty(ledger.Unplaced());
             foreach (var position in ledger.Live.Ranges().SelectMany(r => ShardScript.Positions(r.First, r.Last)))
@@ -43,6 +45,9 @@ internal static class ShardText
             }
         }
     }
+
+    private static Dictionary<ulong, QueueLedger> Without(Dictionary<ulong, QueueLedger> ledgers, HashSet<ulong> queues) =>
+        ledgers.Where(l => !queues.Contains(l.Key)).ToDictionary(l => l.Key, l => l.Value);
 
     private static string ContentOf(QueueLedger ledger) =>
         $"last {ledger.LastIndex}, next {ledger.NextPosition}, bytes {ledger.LiveBytes}, live {string.Join(' ', ledger.Live.Ranges().Select(r => $"{r.First}-{r.Last}:{r.DeliveryCount}"))}";

@@ -51,6 +51,43 @@ public class LedgerReplayTests
         Assert.Empty(ledger.Unplaced());
     }
 
+    /// <summary>In a replicated shard a checkpoint is of what was committed when it was made, and may come behind records that it does not contain.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_checkpoint_that_comes_late_tells_where_messages_lie_and_takes_nothing_back(ulong from)
+    {
+        QueueRecord[] records =
+        [
+            new() { FirstPosition = 1, MessageBytes = 20 },
+            new() { FirstPosition = 3, Settled = [new PositionRange(1, 1)], SettledBytes = 10 },
+            new() { FirstPosition = 3, MessageBytes = 10, Delivered = [new PositionRange(2, 2)] },
+        ];
+        int[] counts = [2, 0, 1];
+        var early = new QueueLedger();
+        early.Apply(records[0], 2);
+        early.Moved(1, [new SegmentEntry(4, 90, 1, 2, 2, 2, 20)], (4, 90));
+        var all = new QueueLedger();
+        var replay = new LedgerReplay();
+        for (ulong index = 1; index <= 3; index++)
+        {
+            var (record, count) = (records[index - 1], counts[index - 1]);
+            all.Apply(record, count);
+            if (index >= from)
+            {
+                replay.OnOperations(index, record, count, (long)index * 100, 80);
+            }
+        }
+
+        replay.OnCheckpoint(1, early.Checkpoint().Span, 400);
+        var ledger = replay.Complete(() => throw new InvalidOperationException("the queue's beginning is there"));
+        Assert.Equal(LedgerText.ContentOf(all), LedgerText.ContentOf(ledger));
+        Assert.Equal([new SegmentEntry(4, 90, 1, 2, 2, Live: 1, 20)], ledger.Index.Segments);
+        Assert.Equal((4U, (4U, 90L)), (ledger.LastSegment, ledger.OpenSegment));
+        Assert.Equal([new LogRun(3, 3, 3, 300, 80)], ledger.Index.Runs.ToArray());
+        Assert.Equal((long)from * 100, replay.NeededFrom);
+    }
+
     /// <summary>The record with messages 3 and 4, which were handed out, is gone, and with it that 1 was acknowledged.</summary>
     [Fact]
     public void Records_that_are_missing_cost_their_messages_and_certainty_about_deliveries()

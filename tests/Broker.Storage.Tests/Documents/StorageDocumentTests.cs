@@ -54,6 +54,7 @@ public sealed partial class StorageDocumentTests
             ControlBytes = 32,
             ControlChecksum = 33,
             BodyBytes = 34,
+            CommittedDistance = 35,
         };
         var bytes = new byte[RecordHeader.Size];
         header.Write(bytes, StoreKey.Of(GoldenStore.Store));
@@ -76,7 +77,7 @@ public sealed partial class StorageDocumentTests
             ["kind"] = (ulong)RecordKind.Deleted,
             ["version"] = RecordHeader.CurrentVersion,
             ["shard"] = 21,
-            ["reserved"] = 0,
+            ["committed distance"] = 35,
         });
         Assert.Contains(Rows("## 4. "), row => row.Field == "version" && row.Meaning == $"{RecordHeader.CurrentVersion}");
     }
@@ -108,7 +109,7 @@ public sealed partial class StorageDocumentTests
     {
         var source = File.ReadAllText(Path.Combine(Repository.Root, "src", "Broker.Machines", "Ledgers", "LedgerCodec.cs"));
         var members = EnumMember().Matches(source[source.IndexOf("enum LedgerSection", StringComparison.Ordinal)..]).Select(match => $"{match.Groups[2].Value} {match.Groups[1].Value}");
-        var rows = new[] { "## 5. ", "## 6. " }.SelectMany(Section).Select(line => NumberedRow().Match(line)).Where(match => match.Success);
+        var rows = new[] { "## 5. ", "## 6. ", "### 18.1 " }.SelectMany(Section).Select(line => NumberedRow().Match(line)).Where(match => match.Success);
         var found = rows.Select(match => $"{match.Groups[1].Value} {match.Groups[2].Value}");
         Assert.Equal(members.Order(StringComparer.Ordinal), found.Distinct().Order(StringComparer.Ordinal));
     }
@@ -118,7 +119,7 @@ public sealed partial class StorageDocumentTests
     {
         var golden = string.Join(' ', GoldenStore.Names.SelectMany(GoldenFile.Read).Select(vector => (string)vector!["hex"]!));
         var examples = HexBlock().Matches(s_text).Select(match => Whitespace().Replace(match.Groups[1].Value, "")).ToArray();
-        Assert.Equal(4, examples.Length);
+        Assert.Equal(5, examples.Length);
         Assert.All(examples, example => Assert.Contains(example, golden, StringComparison.Ordinal));
     }
 

@@ -39,7 +39,7 @@ internal static class GoldenFields
         Assert.True(record.IsControlIntact);
         Assert.Equal(record.Header.PaddedLength, bytes.Length);
         var header = record.Header;
-        return new JsonObject
+        var fields = new JsonObject
         {
             ["kind"] = $"{header.Kind}",
             ["version"] = header.Version,
@@ -57,6 +57,12 @@ internal static class GoldenFields
             ["operations"] = Convert.ToHexStringLower(record.Operations.Span),
             ["messages"] = new JsonArray([.. record.Messages().Select(MessageOf)]),
         };
+        if (header.CommittedDistance != 0)
+        {
+            fields.Insert(10, "committed_distance", header.CommittedDistance);
+        }
+
+        return fields;
     }
 
     private static JsonNode MessageOf(StoredRecordMessage message)

@@ -22,13 +22,15 @@ internal static class GoldenStore
     private static readonly byte[] s_delivered = Convert.FromHexString("02040101010003030f0100");
     private static readonly byte[] s_checkpoint = Convert.FromHexString("1006030f070740b8110302000112080740b8020001010f011210636c69656e740a62696c6c696e672d312a");
 
+    private static readonly byte[] s_state = Convert.FromHexString("20050204000105210401010204");
+
     // Messages as they are on the wire: exchange, routing key, properties, body.
     private static readonly byte[] s_message = [0, 6, .. "orders"u8, 0, .. "hello!"u8];
     private static readonly byte[] s_other = [0, 6, .. "orders"u8, 0, .. "again!"u8];
 
     public static Guid Store { get; } = new("0190a1b2-c3d4-7e5f-8081-828384858687");
 
-    public static IReadOnlyList<string> Names { get; } = ["identity", "log", "mark", "quarantine", "segment"];
+    public static IReadOnlyList<string> Names { get; } = ["identity", "log", "mark", "quarantine", "segment", "shard"];
 
     public static IReadOnlyList<GoldenPiece> Make(string name) => name switch
     {
@@ -37,6 +39,7 @@ internal static class GoldenStore
         "mark" => [.. Marks()],
         "quarantine" => [new("a record of which two messages are damaged", "JSON", Entry())],
         "segment" => [.. Segment()],
+        "shard" => [.. ShardFile()],
         _ => throw new ArgumentException($"no golden file '{name}'", nameof(name)),
     };
 
@@ -53,6 +56,34 @@ internal static class GoldenStore
         Commit(log, Record(RecordKind.Operations, Queue, 4, 3, new byte[TestLog.FileBytes])); // goes into the next file
         string[] names = ["two messages", "deliveries and settlements", "a queue that is gone", "the whole state of a queue", "the log at rest", "the end of the file"];
         return PiecesOf(LogImage.Of(disk), names);
+    }
+
+    /// <summary>The first file of the log of a node of a cluster: what there is in a replicated shard.</summary>
+    private static IEnumerable<GoldenPiece> ShardFile()
+    {
+        var disk = new MemoryDisk();
+        var log = WriteAheadLog.Open(disk, TestLog.Folder, Store, TestLog.Small, new Findings(), time: new Clock());
+        var shard = ShardEntity.Of(17);
+        Commit(
+            log,
+            Replicated(Record(RecordKind.Operations, shard, 4, 0, []), 4, 2, committed: 0),
+            Replicated(Record(RecordKind.Operations, Queue, 1, 1, s_published, s_message, s_other), 5, 2, committed: 3));
+        var state = Record(RecordKind.Checkpoint, shard, 5, 0, s_state);
+        (state.ShardIndex, state.Epoch) = (4, 2);
+        var checkpoint = Record(RecordKind.Checkpoint, Queue, 2, 3, s_checkpoint);
+        checkpoint.ShardIndex = 6;
+        Commit(log, state, Replicated(Record(RecordKind.Operations, Queue, 2, 3, s_delivered), 6, 2, committed: 5), checkpoint);
+        Commit(log, Replicated(Record(RecordKind.Deleted, Queue, 3, 0, []), 7, 2, committed: 6));
+        log.CommitMark();
+        return PiecesOf(
+            LogImage.Of(disk),
+            ["the first record of an epoch", "two messages", "the state of the shard", "deliveries and settlements", "the whole state of a queue", "a queue that is gone", "the log at rest"]);
+    }
+
+    private static GoldenRecord Replicated(GoldenRecord record, ulong shardIndex, long epoch, ulong committed)
+    {
+        record.SetReplicated(shardIndex, epoch, committed);
+        return record;
     }
 
     private static IEnumerable<GoldenPiece> Segment()

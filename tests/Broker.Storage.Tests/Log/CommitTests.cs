@@ -35,6 +35,7 @@ public sealed class CommitTests
             Shard = 4095,
             Epoch = 3,
             ShardIndex = 99,
+            CommittedDistance = 9,
             FirstPosition = 1_000_000_000_000,
             Operations = new byte[] { 1, 2, 3 },
             Messages = [new byte[] { 4 }, ReadOnlyMemory<byte>.Empty, new byte[] { 5, 6 }],
@@ -46,6 +47,7 @@ public sealed class CommitTests
         Assert.Equal(
             (RecordKind.Operations, ulong.MaxValue, 7UL, (ushort)4095, 3U, 99UL, 1_000_000_000_000UL, 1U),
             (header.Kind, header.Entity, header.Index, header.Shard, header.Epoch, header.ShardIndex, header.FirstPosition, header.Run));
+        Assert.Equal(90UL, header.CommittedIndex);
         Assert.InRange(header.TimeMs, clock, clock + 600_000);
         Assert.Equal([1, 2, 3], read.Operations.ToArray());
         Assert.Equal(

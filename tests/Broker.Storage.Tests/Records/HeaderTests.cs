@@ -25,6 +25,7 @@ public sealed class HeaderTests
         ControlBytes = 0x21a2a3a4,
         ControlChecksum = 0xb1b2b3b4,
         BodyBytes = 0x41c2c3c4,
+        CommittedDistance = 0xd1d2d3d4,
     };
 
     private static readonly FileHeader s_file = new()
@@ -106,12 +107,46 @@ public sealed class HeaderTests
     }
 
     [Fact]
-    public void The_reserved_bytes_of_a_records_header_are_zero()
+    public void Every_byte_of_a_records_header_is_written()
     {
         var bytes = DiskBytes.Pattern(1, RecordHeader.Size); // what was there before does not shine through
         s_record.Write(bytes, s_key);
-        Assert.Equal([0, 0, 0, 0], bytes[84..]);
+        Assert.Equal([0xd4, 0xd3, 0xd2, 0xd1], bytes[84..]);
         Assert.Equal(Written(s_record), bytes);
+    }
+
+    [Theory]
+    [InlineData(100, 40, 60)]
+    [InlineData(100, 99, 1)]
+    [InlineData(100, 100, 0)]
+    [InlineData(100, 0, 0)]
+    [InlineData(100, 101, 0)]
+    [InlineData(ulong.MaxValue, RecordHeader.UnknownDistance, 0)]
+    public void How_far_the_shard_was_committed_is_counted_back_from_the_record(ulong shardIndex, uint distance, ulong committed)
+    {
+        var header = new RecordHeader { Kind = RecordKind.Operations, ShardIndex = shardIndex, CommittedDistance = distance };
+        Assert.Equal(committed, header.CommittedIndex);
+    }
+
+    [Theory]
+    [InlineData(RecordKind.Operations, 7, true)]
+    [InlineData(RecordKind.Deleted, 7, true)]
+    [InlineData(RecordKind.Checkpoint, 7, false)]
+    [InlineData(RecordKind.Operations, 0, false)]
+    [InlineData(RecordKind.Deleted, 0, false)]
+    public void Records_with_a_number_in_their_shard_are_replicated_unless_they_are_checkpoints(RecordKind kind, ulong shardIndex, bool isReplicated) =>
+        Assert.Equal(isReplicated, new RecordHeader { Kind = kind, ShardIndex = shardIndex }.IsReplicated);
+
+    [Fact]
+    public void A_shard_is_an_entity_that_no_queue_is()
+    {
+        Assert.Equal(0x8000000000000000, ShardEntity.Of(0));
+        Assert.Equal(0x800000000000ffff, ShardEntity.Of(65535));
+        Assert.Equal((true, 65535), (ShardEntity.Is(ShardEntity.Of(65535)), ShardEntity.ShardOf(ShardEntity.Of(65535))));
+        Assert.False(ShardEntity.Is(long.MaxValue));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ShardEntity.Of(65536));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ShardEntity.Of(-1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ShardEntity.ShardOf(3));
     }
 
     [Fact]

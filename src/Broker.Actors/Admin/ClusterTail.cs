@@ -8,12 +8,21 @@ using Broker.Protocol;
 
 namespace Broker.Actors.Admin;
 
-/// <summary>Hears what happens in the cluster for somebody who watches, and ends with him. Who reads too slowly misses the oldest events, and is told how many.</summary>
-internal sealed class ClusterTail(ActorRef cluster, Channel<ClusterReply.Event> events) : Actor
+/// <summary>Hears what happens in the cluster for somebody who is no actor.</summary>
+internal sealed class ClusterTail(ActorRef cluster, Action<ClusterReply.Event> hear, Action ended) : Actor
 {
     private const int MaxUnread = 1024;
 
-    /// <summary>Yields events until the caller has enough.</summary>
+    /// <summary>Has <see cref="BrokerClusterOptions.OnEvent"/> hear of everything; if there is one. By whoever starts the cluster's actor, as soon as it has.</summary>
+    public static void Report(ActorSystem system, ClusterServices cluster)
+    {
+        if (cluster.Options.OnEvent is { } hear)
+        {
+            system.ActorOf(Props.Create(() => new ClusterTail(cluster.Cluster, e => hear(new ClusterEvent(e.Time, e.Kind, e.Subject, e.Detail)), () => { })), "cluster-log");
+        }
+    }
+
+    /// <summary>Yields events until the caller has enough. Who reads too slowly misses the oldest ones, and is told how many.</summary>
     /// <exception cref="AdminException">The cluster's actor has ended.</exception>
     public static async IAsyncEnumerable<JsonObject> ReadAsync(ActorSystem system, ActorRef cluster, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -21,7 +30,10 @@ internal sealed class ClusterTail(ActorRef cluster, Channel<ClusterReply.Event> 
         var events = Channel.CreateBounded<ClusterReply.Event>(
             new BoundedChannelOptions(MaxUnread) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true, SingleWriter = true },
             _ => Interlocked.Increment(ref missed));
-        var tail = system.ActorOf(Props.Create(() => new ClusterTail(cluster, events)));
+        var tail = system.ActorOf(Props.Create(() => new ClusterTail(
+            cluster,
+            happened => events.Writer.TryWrite(happened),
+            () => events.Writer.TryComplete(new AdminException(ErrorCode.Unavailable, "this node's part in the cluster has ended")))));
         try
         {
             await foreach (var happened in events.Reader.ReadAllAsync(cancellationToken))
@@ -51,10 +63,11 @@ internal sealed class ClusterTail(ActorRef cluster, Channel<ClusterReply.Event> 
         switch (message)
         {
             case ClusterReply.Event happened:
-                events.Writer.TryWrite(happened);
+                hear(happened);
                 break;
             case Terminated:
-                events.Writer.TryComplete(new AdminException(ErrorCode.Unavailable, "this node's part in the cluster has ended"));
+                ended();
+                Context.Stop(Self);
                 break;
             default:
                 Unhandled(message);

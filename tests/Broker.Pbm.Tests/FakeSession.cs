@@ -32,6 +32,9 @@ internal sealed class FakeSession : IBrokerSession
     /// <summary>What keeps a command from ending after its rows. Default: nothing.</summary>
     public Task Last { get; init; } = Task.CompletedTask;
 
+    /// <summary>Completes when a command has taken all rows and wants more.</summary>
+    public TaskCompletionSource AllTaken { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>What a command ends with instead of rows.</summary>
     public PbmException? Failure { get; init; }
 
@@ -67,6 +70,7 @@ internal sealed class FakeSession : IBrokerSession
             yield return JsonDocument.Parse(row).RootElement;
         }
 
+        AllTaken.TrySetResult();
         await Last.WaitAsync(cancellationToken);
     }
 

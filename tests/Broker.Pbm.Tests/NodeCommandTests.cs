@@ -122,7 +122,8 @@ public sealed class NodeCommandTests
         await using var pbm = new PbmRun(new FakeSession { Rows = ["""{"kind":"elected"}""", """{"kind":"node-up"}"""], Last = last.Task }, isTerminal: isTerminal);
         using var interrupted = new CancellationTokenSource();
         var run = pbm.RunAsync(interrupted.Token, "cluster", "tail", "--timeout", "0.05");
-        await pbm.UntilAsync(() => pbm.Output == "kind\nelected\nnode-up\n", "both rows");
+        await pbm.Session.AllTaken.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal("kind\nelected\nnode-up\n", pbm.Output);
         Assert.NotSame(run, await Task.WhenAny(run, Task.Delay(TimeSpan.FromMilliseconds(200)))); // four times what an answer may take
         await interrupted.CancelAsync();
         Assert.Equal(ExitCode.Interrupted, await run);

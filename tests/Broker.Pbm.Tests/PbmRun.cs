@@ -39,17 +39,6 @@ internal sealed class PbmRun : IAsyncDisposable
     public Task<ExitCode> RunAsync(CancellationToken cancellationToken, params string[] arguments) =>
         _application.RunAsync([.. arguments, "--certs", "/nowhere"], cancellationToken).WaitAsync(s_patience, CancellationToken.None);
 
-    /// <summary>Looks again and again until something that a running command does is seen.</summary>
-    public async Task UntilAsync(Func<bool> isSeen, string what)
-    {
-        var start = TimeProvider.System.GetTimestamp();
-        while (!isSeen())
-        {
-            Assert.True(TimeProvider.System.GetElapsedTime(start) < s_patience, $"waited in vain for {what}; output: {Output}");
-            await Task.Yield();
-        }
-    }
-
     public async ValueTask DisposeAsync()
     {
         await _application.DisposeAsync();

@@ -32,14 +32,18 @@ set_up_cluster() { require_dotnet && setup_quic && setup_etcd && build_product; 
 
 is_cluster_node() { [[ " ${cluster_nodes[*]} " == *" $1 "* ]]; }
 
-node_number() { echo "${1#n}"; }
-node_port() { echo $((7400 + $(node_number "$1"))); }
-health_port() { echo $((7410 + $(node_number "$1"))); }
-node_program() { built_file src/Broker.Node Broker.Node.dll; }
+node_port() { echo $((7400 + ${1#n})); }
 
-# Whether a process runs, and is what it was started as: numbers of processes are used again.
-is_process() {
-    [[ -n ${1:-} && -r /proc/$1/cmdline ]] && [[ $(tr '\0' ' ' <"/proc/$1/cmdline") == *"$2"* ]]
+# find_process NAME: sets pid to the process of a node or of etcd, and fails if it does not run. Numbers of processes are used again, so it is looked at what it was started as.
+# Here and wherever a signal may come there is no $(...): bash 5.2 misreads a trap that strikes while it reads one.
+find_process() {
+    local word
+    pid=''
+    [[ -r $cluster_data/$1.pid ]] && read -r pid <"$cluster_data/$1.pid" && [[ -r /proc/$pid/cmdline ]] || return 1
+    while IFS= read -r -d '' word; do
+        [[ $word != "$cluster_data/$1" ]] || return 0
+    done 2>/dev/null <"/proc/$pid/cmdline"
+    return 1
 }
 
 # Replaces this shell by a node. Settings of a node by itself, which the shell may have, are not meant for it.
@@ -48,11 +52,10 @@ run_cluster_node() {
     for setting in $(compgen -e | grep '^BROKER_' || true); do
         [[ $setting =~ ^BROKER_(LIMITS|STORAGE|LOGGING|TRANSPORT|CLUSTER__) ]] || unset "$setting"
     done
-    export BROKER_HEALTH__PORT
-    BROKER_HEALTH__PORT=$(health_port "$name")
+    export BROKER_HEALTH__PORT=$((7410 + ${name#n}))
     mkdir -p "$cluster_data"
     echo "$BASHPID" >"$cluster_data/$name.pid"
-    exec dotnet "$(node_program)" --name "$name" --data "$cluster_data/$name" --certs "$cluster_data/certs" \
+    exec dotnet "$(built_file src/Broker.Node Broker.Node.dll)" --name "$name" --data "$cluster_data/$name" --certs "$cluster_data/certs" \
         --listen 127.0.0.1 --port "$(node_port "$name")" --development-certificates \
         --cluster-etcd "http://127.0.0.1:$cluster_etcd_port" --cluster-advertise "127.0.0.1:$(node_port "$name")"
 }
@@ -70,11 +73,11 @@ run_cluster_etcd() {
 }
 
 start_cluster() {
-    local name
+    local name pid
     mkdir -p "$cluster_data" && chmod 700 "$cluster_data" || return 1
     for name in etcd "${cluster_nodes[@]}"; do
-        if is_process "$(pid_of "$name")" "$(program_of "$name")"; then
-            echo "$name runs already, as process $(pid_of "$name"); stop it, or the ./run.sh cluster that it belongs to" >&2
+        if find_process "$name"; then
+            echo "$name runs already, as process $pid; stop it, or the ./run.sh cluster that it belongs to" >&2
             return 1
         fi
     done
@@ -82,23 +85,20 @@ start_cluster() {
     # Jobs with process groups of their own: Ctrl-C on the terminal then reaches this shell alone, which stops them in order.
     set -m
     trap 'stopping=yes' INT TERM
-    stopping=''
+    stopping='' status=0
     launch etcd run_cluster_etcd
     for name in "${cluster_nodes[@]}"; do
         launch "$name" run_cluster_node "$name"
     done
     if await_cluster; then
         cat "$root/scripts/next-steps-cluster.txt"
-        watch_cluster
-        stop_cluster
+        watch_cluster && status=0 || status=$?
     else
-        stop_cluster
-        [[ -n $stopping ]]
+        [[ -n $stopping ]] && status=0 || status=1
     fi
+    stop_cluster
+    return "$status"
 }
-
-pid_of() { cat "$cluster_data/$1.pid" 2>/dev/null || true; }
-program_of() { [[ $1 == etcd ]] && echo "$cluster_data/etcd" || echo "$cluster_data/$1"; }
 
 # launch NAME FUNCTION [ARGUMENT]: in the background, with its output in a file.
 launch() {
@@ -106,38 +106,36 @@ launch() {
     shift
     "$@" </dev/null >"$cluster_data/$name.log" 2>&1 &
     echo "$!" >"$cluster_data/$name.pid"
+    disown # or the shell would tell of its end in words of its own
 }
 
 await_cluster() {
-    local name deadline=$((SECONDS + cluster_patience))
+    local name pid deadline=$((SECONDS + cluster_patience))
     for name in "${cluster_nodes[@]}"; do
         until [[ -n $stopping ]] || is_ready "$name"; do
-            if [[ ! -d /proc/$(pid_of "$name") ]]; then
+            read -r pid <"$cluster_data/$name.pid"
+            if [[ ! -d /proc/$pid ]]; then
                 echo "$name has ended; the end of $cluster_data/$name.log:" >&2
                 tail -n 5 "$cluster_data/$name.log" >&2
                 return 1
             elif [[ $SECONDS -ge $deadline ]]; then
-                echo "$name was not ready within $cluster_patience s; its health endpoint says: $(health_of "$name" | tail -n 1). The end of $cluster_data/$name.log:" >&2
+                echo "$name was not ready within $cluster_patience s; the end of $cluster_data/$name.log:" >&2
                 tail -n 5 "$cluster_data/$name.log" >&2
                 return 1
             fi
             pause 0.2
         done
-        [[ -z $stopping ]] || return 1
-        echo "$name serves udp 127.0.0.1:$(node_port "$name"), process $(pid_of "$name"), log in $cluster_data/$name.log"
+        [[ -z $stopping ]] && find_process "$name" || return 1
+        echo "$name serves udp 127.0.0.1:$((7400 + ${name#n})), process $pid, log in $cluster_data/$name.log"
     done
 }
 
 # By the shell, as in the image's health check: a machine need not have curl.
-health_of() {
-    (
-        exec 3<>"/dev/tcp/127.0.0.1/$(health_port "$1")" || exit
-        printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3
-        timeout 5 cat <&3
-    ) 2>/dev/null || true
-}
-
-is_ready() { [[ $(health_of "$1") == 'HTTP/1.'*' 200 '* ]]; }
+is_ready() (
+    exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$((7410 + ${1#n}))" || exit 1
+    printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3
+    read -r -t 5 answer <&3 && [[ $answer == *' 200 '* ]]
+)
 
 # A sleep that a signal for this shell ends.
 pause() {
@@ -147,51 +145,48 @@ pause() {
 
 # Says when a node goes and comes, until this shell is told to stop.
 watch_cluster() {
-    local name
+    local name pid
     declare -A up
     for name in "${cluster_nodes[@]}"; do up[$name]=yes; done
     while [[ -z $stopping ]]; do
         for name in "${cluster_nodes[@]}"; do
-            if is_process "$(pid_of "$name")" "$(program_of "$name")"; then
-                [[ -n ${up[$name]} ]] || echo "$name is back, process $(pid_of "$name")"
+            if find_process "$name"; then
+                [[ -n ${up[$name]} ]] || echo "$name is back, process $pid"
                 up[$name]=yes
             elif [[ -n ${up[$name]} ]]; then
                 echo "$name has ended; ./run.sh cluster node $name brings it back"
                 up[$name]=''
             fi
         done
-        if ! is_process "$(pid_of etcd)" "$(program_of etcd)"; then
+        if ! find_process etcd; then
             echo "etcd has ended; the end of $cluster_data/etcd.log:" >&2
             tail -n 5 "$cluster_data/etcd.log" >&2
-            return 0
+            return 1
         fi
         pause 0.5
     done
 }
 
-# The nodes first, all at once, then what they agree in. A second Ctrl-C changes nothing: each has a limit of its own.
+# The nodes first, all at once, then what they agree in.
 stop_cluster() {
-    local name
+    local name pid
     for name in "${cluster_nodes[@]}"; do
-        terminate "$name"
+        ! find_process "$name" || kill -TERM "$pid" || true
     done
     for name in "${cluster_nodes[@]}"; do
         await_end "$name"
     done
-    terminate etcd
+    ! find_process etcd || kill -TERM "$pid" || true
     await_end etcd
 }
 
-terminate() {
-    ! is_process "$(pid_of "$1")" "$(program_of "$1")" || kill -TERM "$(pid_of "$1")" 2>/dev/null || true
-}
-
+# Waits for an end, and brings it about when it does not come.
 await_end() {
     local deadline=$((SECONDS + 40))
-    while is_process "$(pid_of "$1")" "$(program_of "$1")"; do
+    while find_process "$1"; do
         if [[ $SECONDS -ge $deadline ]]; then
             echo "$1 does not end; it is killed" >&2
-            kill -KILL "$(pid_of "$1")" 2>/dev/null || true
+            kill -KILL "$pid" || true
             deadline=$((SECONDS + 40))
         fi
         pause 0.1

@@ -83,11 +83,19 @@ internal static class ClusterPalette
     /// <summary>What the node does: <c>up</c>, <c>recovering 43 %</c>, or <c>log failed</c>, which is up for what is not durable.</summary>
     private static string Status(NodeServices node)
     {
+        if (!node.IsServing && node.Storage?.Progress is { TotalBytes: > 0 } progress)
+        {
+            return $"recovering {progress.DoneBytes * 100 / progress.TotalBytes} %";
+        }
+
+        if (node.Cluster is { HasJoined: false })
+        {
+            return "joining";
+        }
+
         if (!node.IsServing)
         {
-            return node.Cluster is { HasJoined: false } && node.Storage?.Progress is not { TotalBytes: > 0 } ? "joining"
-                : node.Storage?.Progress is { TotalBytes: > 0 } progress ? $"recovering {progress.DoneBytes * 100 / progress.TotalBytes} %"
-                : "recovering";
+            return "recovering";
         }
 
         return node.Storage is { Log.State: LogState.Failed } ? "log failed" : "up";

@@ -9,18 +9,9 @@ using Broker.Protocol;
 namespace Broker.Actors.Admin;
 
 /// <summary>Hears what happens in the cluster for somebody who is no actor.</summary>
-internal sealed class ClusterTail(ActorRef cluster, Action<ClusterReply.Event> hear, Action ended) : Actor
+internal sealed class ClusterTail(ActorRef cluster, Channel<ClusterReply.Event> events) : Actor
 {
     private const int MaxUnread = 1024;
-
-    /// <summary>Has <see cref="BrokerClusterOptions.OnEvent"/> hear of everything; if there is one. By whoever starts the cluster's actor, as soon as it has.</summary>
-    public static void Report(ActorSystem system, ClusterServices cluster)
-    {
-        if (cluster.Options.OnEvent is { } hear)
-        {
-            system.ActorOf(Props.Create(() => new ClusterTail(cluster.Cluster, e => hear(new ClusterEvent(e.Time, e.Kind, e.Subject, e.Detail)), () => { })), "cluster-log");
-        }
-    }
 
     /// <summary>Yields events until the caller has enough. Who reads too slowly misses the oldest ones, and is told how many.</summary>
     /// <exception cref="AdminException">The cluster's actor has ended.</exception>
@@ -30,10 +21,7 @@ internal sealed class ClusterTail(ActorRef cluster, Action<ClusterReply.Event> h
         var events = Channel.CreateBounded<ClusterReply.Event>(
             new BoundedChannelOptions(MaxUnread) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true, SingleWriter = true },
             _ => Interlocked.Increment(ref missed));
-        var tail = system.ActorOf(Props.Create(() => new ClusterTail(
-            cluster,
-            happened => events.Writer.TryWrite(happened),
-            () => events.Writer.TryComplete(new AdminException(ErrorCode.Unavailable, "this node's part in the cluster has ended")))));
+        var tail = system.ActorOf(Props.Create(() => new ClusterTail(cluster, events)));
         try
         {
             await foreach (var happened in events.Reader.ReadAllAsync(cancellationToken))
@@ -63,11 +51,10 @@ internal sealed class ClusterTail(ActorRef cluster, Action<ClusterReply.Event> h
         switch (message)
         {
             case ClusterReply.Event happened:
-                hear(happened);
+                events.Writer.TryWrite(happened);
                 break;
             case Terminated:
-                ended();
-                Context.Stop(Self);
+                events.Writer.TryComplete(new AdminException(ErrorCode.Unavailable, "this node's part in the cluster has ended"));
                 break;
             default:
                 Unhandled(message);

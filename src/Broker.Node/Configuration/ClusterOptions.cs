@@ -49,6 +49,9 @@ internal sealed class ClusterOptions
     /// <summary>How long a node that is not heard of counts as alive where no link says otherwise. Default 5 s; 2 s to 60 s.</summary>
     public TimeSpan LeaseTime { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long an orderly stop waits for others to lead what this node leads. Default 10 s; zero to 15 s, which leaves the rest of the stop its time.</summary>
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Number of shards, fixed when the cluster begins. Default 64; 1 to 4,096.</summary>
     [Range(1, MaxShards)]
     public int Shards { get; set; } = s_placement.Shards;
@@ -103,6 +106,7 @@ internal sealed class ClusterOptionsRules : IValidateOptions<ClusterOptions>
 {
     private static readonly TimeSpan s_minLeaseTime = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_maxLeaseTime = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_maxDrainTimeout = TimeSpan.FromSeconds(15);
 
     public ValidateOptionsResult Validate(string? name, ClusterOptions options) =>
         options.IsEnabled && Faults(options).ToList() is { Count: > 0 } faults ? ValidateOptionsResult.Fail(faults) : ValidateOptionsResult.Success;
@@ -126,6 +130,11 @@ internal sealed class ClusterOptionsRules : IValidateOptions<ClusterOptions>
         if (options.LeaseTime < s_minLeaseTime || options.LeaseTime > s_maxLeaseTime)
         {
             yield return $"Cluster:LeaseTime is {options.LeaseTime}; it must be between 00:00:02 and 00:01:00";
+        }
+
+        if (options.DrainTimeout < TimeSpan.Zero || options.DrainTimeout > s_maxDrainTimeout)
+        {
+            yield return $"Cluster:DrainTimeout is {options.DrainTimeout}; it must be between 00:00:00 and 00:00:15";
         }
 
         if (options.EtcdCertificate is null != options.EtcdKey is null)

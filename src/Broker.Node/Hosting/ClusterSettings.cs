@@ -22,6 +22,7 @@ internal static class ClusterSettings
         Addresses = Addresses(options, node, listener.EndPoint),
         Zone = options.Zone,
         LeaseTime = options.LeaseTime,
+        DrainTimeout = options.DrainTimeout,
         Placement = options.Placement,
         Replication = new ReplicaOptions { MinInSync = options.Placement.MinInSync },
         Dial = new QuicClientOptions

@@ -158,16 +158,6 @@ public sealed class MembershipPaletteTests : IAsyncDisposable
         Assert.Equal(ErrorCode.Unavailable, refusal.Code);
     }
 
-    [Fact]
-    public async Task Events_are_reported_to_the_nodes_log()
-    {
-        var heard = new TaskCompletionSource<ClusterEvent>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var services = new ClusterServices(_cluster.Cluster.Options with { OnEvent = heard.SetResult }, 1) { Cluster = _cluster.Cluster.Cluster };
-        ClusterTail.Report(_cluster.System, services);
-        (await _cluster.Subscribed.Task.WaitAsync(TimeSpan.FromSeconds(30))).Tell(new ClusterReply.Event(DateTimeOffset.UnixEpoch, "node-down", "b", "no answer"));
-        Assert.Equal(new ClusterEvent(DateTimeOffset.UnixEpoch, "node-down", "b", "no answer"), await heard.Task.WaitAsync(TimeSpan.FromSeconds(30)));
-    }
-
     // Asking is behind what was told before; the answer is that nobody answers.
     private static async Task HeardAsync(ActorRef actor) =>
         await Assert.ThrowsAsync<AskTimeoutException>(() => actor.AskAsync<object>(new JsonObject(), TimeSpan.FromMilliseconds(500)));

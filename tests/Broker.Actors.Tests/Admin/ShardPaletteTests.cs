@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Broker.Actors.Admin;
 using Broker.Actors.Cluster;
 using Broker.Machines.Cluster;

@@ -97,6 +97,7 @@ public sealed class NodeConfigurationTests : IDisposable
     [Theory]
     [InlineData("mininsync", "4", "MinInSync")]
     [InlineData("leasetime", "00:00:01", "LeaseTime")]
+    [InlineData("draintimeout", "00:00:20", "DrainTimeout")]
     [InlineData("etcdprefix", "broker", "slash")]
     [InlineData("etcdkey", "etcd.key", "EtcdCertificate")]
     [InlineData("etcdca", "etcd.pem", "https")]

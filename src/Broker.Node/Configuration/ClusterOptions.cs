@@ -19,7 +19,7 @@ internal sealed class ClusterOptions
     /// <summary>Whether the node is one of a cluster. Default: if <see cref="Etcd"/> is given.</summary>
     public bool? Enabled { get; set; }
 
-    /// <summary>Addresses of etcd's members, such as <c>https://etcd-0:2379</c>, separated by commas; in a file also a list. Default: none.</summary>
+    /// <summary>Addresses of etcd's members, such as <c>https://etcd-1.example:2379</c>, separated by commas; in a file also a list. Default: none.</summary>
     public string? Etcd { get; set; }
 
     /// <summary>What all keys of this cluster begin with in etcd, with a slash at the end. Default <c>broker/</c>.</summary>
@@ -87,9 +87,12 @@ internal sealed class ClusterOptions
     /// <exception cref="ArgumentException">An endpoint is no address.</exception>
     public EtcdOptions ToEtcdOptions() => new()
     {
-        Endpoints = [.. EtcdEndpoints.Select(text => Uri.TryCreate(text, UriKind.Absolute, out var address) ? address : throw new ArgumentException($"'{text}' is no address such as http://127.0.0.1:2379"))],
+        Endpoints = [.. EtcdEndpoints.Select(Address)],
         KeyPrefix = EtcdPrefix,
     };
+
+    private static Uri Address(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var address) ? address : throw new ArgumentException($"'{text}' is no address such as http://127.0.0.1:2379");
 
     private static string? Joined(IConfigurationSection section) =>
         section.GetChildren().Select(child => child.Value).Where(value => value is not null).ToList() is { Count: > 0 } values ? string.Join(',', values) : null;

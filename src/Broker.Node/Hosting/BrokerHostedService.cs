@@ -100,8 +100,8 @@ internal sealed class BrokerHostedService(
     private BrokerClusterOptions Join(QuicListenerOptions listener)
     {
         var joined = ClusterSettings.From(_cluster, _options, listener, e => NodeLog.ClusterEvent(logger, e.Kind, e.Subject, e.Detail));
-        NodeLog.OfCluster(
-            logger, _options.Name, _cluster.Name, string.Join(", ", _cluster.EtcdEndpoints), _cluster.EtcdPrefix, joined.Addresses.Count > 0 ? string.Join(", ", joined.Addresses) : "where it listens");
+        var addresses = joined.Addresses.Count > 0 ? string.Join(", ", joined.Addresses) : "where it listens";
+        NodeLog.OfCluster(logger, _options.Name, _cluster.Name, string.Join(", ", _cluster.EtcdEndpoints), _cluster.EtcdPrefix, addresses);
         return joined;
     }
 

@@ -19,7 +19,7 @@ internal static class ClusterSettings
     /// <param name="onEvent">Hears what happens in the cluster.</param>
     public static BrokerClusterOptions From(ClusterOptions options, BrokerNodeOptions node, QuicListenerOptions listener, Action<ClusterEvent> onEvent) => new()
     {
-        Addresses = Addresses(options, node, listener.EndPoint),
+        Addresses = options.AdvertisedAddresses,
         Zone = options.Zone,
         LeaseTime = options.LeaseTime,
         DrainTimeout = options.DrainTimeout,
@@ -35,13 +35,6 @@ internal static class ClusterSettings
         },
         OnEvent = onEvent,
     };
-
-    /// <summary>Where the node is reached: as configured, else where it listens; a node that listens everywhere is reached by the host's name. Empty if the port is not known yet.</summary>
-    public static IReadOnlyList<string> Addresses(ClusterOptions options, BrokerNodeOptions node, IPEndPoint listen) =>
-        options.AdvertisedAddresses.Count > 0 ? options.AdvertisedAddresses
-        : node.Port == 0 ? []
-        : listen.Address.Equals(IPAddress.Any) || listen.Address.Equals(IPAddress.IPv6Any) ? [$"{Environment.MachineName.ToLowerInvariant()}:{node.Port}"]
-        : [new IPEndPoint(listen.Address, node.Port).ToString()];
 
     /// <summary>Where etcd is, with what the node shows to it.</summary>
     /// <exception cref="IOException">A file cannot be read, or is no certificate.</exception>

@@ -66,7 +66,7 @@ internal sealed class StandInCluster : IAsyncDisposable
 
     public ClusterMember Add(string name, NodeState state = NodeState.Up, bool isThere = true, bool isSuspected = false, bool isCoordinator = false)
     {
-        var registration = isThere ? new NodeRegistration(name, Members.Count + 1, Guid.NewGuid(), "east", [$"{name}.example:7400"], "0.1.0", state) : null;
+        var registration = isThere ? new NodeRegistration(name, Members.Count + 1, Guid.NewGuid(), "east", [$"{name}.example:7400"], "0.1.0") : null;
         Members.Add(new ClusterMember(name, registration, state, "east", isCoordinator, isSuspected));
         return Members[^1];
     }

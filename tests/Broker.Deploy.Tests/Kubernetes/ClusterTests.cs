@@ -69,7 +69,7 @@ public sealed class ClusterTests
         var advertise = Variable("BROKER_CLUSTER__ADVERTISE").Value;
         foreach (var pod in Manifests.PodsOf(Manifests.StatefulSet))
         {
-            var settings = NodeSettings.From([new("BROKER_CLUSTER__ADVERTISE", advertise.Replace("$(BROKER_NAME)", pod, StringComparison.Ordinal)), new("BROKER_CLUSTER__ETCD", "http://a:1")]);
+            var settings = NodeSettings.From([new("BROKER_CLUSTER__ADVERTISE", advertise.Replace("$(BROKER_NAME)", pod, StringComparison.Ordinal)), new("BROKER_CLUSTER__ETCD", "http://a.example:1")]);
             var address = HostPort.Of(Assert.Single(settings.Cluster.AdvertisedAddresses))!;
             Assert.Equal(($"{pod}.{Manifests.StatefulSet.Spec.ServiceName}.{Domain}", new BrokerNodeOptions().Port), (address.Host, address.Port));
         }

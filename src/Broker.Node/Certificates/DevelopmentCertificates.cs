@@ -20,7 +20,6 @@ internal sealed class DevelopmentCertificates(string folder, TimeProvider time, 
     private const string NodePrefix = "node-";
     private const string LockFile = "lock";
     private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LockPause = TimeSpan.FromMilliseconds(20);
 
     // A node should not outlive the certificate that it started with.
     private static readonly TimeSpan RenewBefore = TimeSpan.FromDays(14);
@@ -87,17 +86,21 @@ internal sealed class DevelopmentCertificates(string folder, TimeProvider time, 
     // Nodes that start at once would each make an authority of their own, and trust nobody else.
     private FileStream Lock()
     {
-        var start = time.GetTimestamp();
-        while (true)
+        FileStream? held = null;
+        return SpinWait.SpinUntil(() => (held = TryLock()) is not null, LockPatience)
+            ? held!
+            : throw new IOException($"another process has made certificates in '{folder}' for more than {LockPatience.TotalSeconds} s, or stands still");
+    }
+
+    private FileStream? TryLock()
+    {
+        try
         {
-            try
-            {
-                return new FileStream(Path.Combine(folder, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            }
-            catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException or PathTooLongException) && time.GetElapsedTime(start) < LockPatience)
-            {
-                Thread.Sleep(LockPause); // there is no event for a file that is let go
-            }
+            return new FileStream(Path.Combine(folder, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException or PathTooLongException))
+        {
+            return null;
         }
     }
 

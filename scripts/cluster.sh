@@ -82,6 +82,7 @@ start_cluster() {
         fi
     done
 
+    exec {cluster_silence}<> <(:)
     # Jobs with process groups of their own: Ctrl-C on the terminal then reaches this shell alone, which stops them in order.
     set -m
     trap 'stopping=yes' INT TERM
@@ -137,11 +138,8 @@ is_ready() (
     read -r -t 5 answer <&3 && [[ $answer == *' 200 '* ]]
 )
 
-# A sleep that a signal for this shell ends.
-pause() {
-    sleep "$1" &
-    wait $! || true
-}
+# Waits without a process of its own, of whose end the shell would tell: for a line that never comes.
+pause() { read -r -t "$1" -u "$cluster_silence" || true; }
 
 # Says when a node goes and comes, until this shell is told to stop.
 watch_cluster() {

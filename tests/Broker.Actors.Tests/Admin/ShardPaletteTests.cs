@@ -1,4 +1,3 @@
-using Broker.Actors.Admin;
 using Broker.Actors.Cluster;
 using Broker.Machines.Cluster;
 using Broker.Protocol;

@@ -64,7 +64,7 @@ internal sealed class ClusterTail(ActorRef cluster, Channel<ClusterReply.Event> 
 
     private static JsonObject Row(ClusterReply.Event happened) => new()
     {
-        ["time"] = happened.Time.ToString("O", CultureInfo.InvariantCulture),
+        ["time"] = happened.Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture),
         ["kind"] = happened.Kind,
         ["subject"] = happened.Subject,
         ["detail"] = happened.Detail,

@@ -115,7 +115,7 @@ public sealed class MembershipPaletteTests : IAsyncDisposable
         var subscriber = await _cluster.Subscribed.Task.WaitAsync(TimeSpan.FromSeconds(30));
         subscriber.Tell(new ClusterReply.Event(DateTimeOffset.UnixEpoch, "elected", "shard 7", "b in epoch 3"));
         Assert.True(await next);
-        Assert.Equal("""{"time":"1970-01-01T00:00:00.0000000+00:00","kind":"elected","subject":"shard 7","detail":"b in epoch 3"}""", tail.Current.ToJsonString());
+        Assert.Equal("""{"time":"1970-01-01T00:00:00.0000000Z","kind":"elected","subject":"shard 7","detail":"b in epoch 3"}""", tail.Current.ToJsonString());
         next = tail.MoveNextAsync();
         await enough.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await next);

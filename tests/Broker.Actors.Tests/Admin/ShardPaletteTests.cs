@@ -72,7 +72,7 @@ public sealed class ShardPaletteTests : IAsyncDisposable
     {
         _cluster.Replicas[0] = new ReplicaStatus(0, "leader", 4, 100, 99, 90, [new("b", 90, true, true), new("c", 101, false, false)]);
         var row = Assert.Single(await _cluster.RunAsync("shard show", """{"shard":0}"""));
-        Assert.Equal(("leader", 100, 99, 90), ((string?)row["role"], (int)row["last"]!, (int)row["certain"]!, (int)row["committed"]!));
+        Assert.Equal(("leader", 100UL, 99UL, 90UL), ((string?)row["role"], (ulong)row["last"]!, (ulong)row["certain"]!, (ulong)row["committed"]!));
         Assert.Equal("b 10, c 0 out of sync unreachable", (string?)row["lag"]);
         Assert.Equal(
             """[{"node":"b","acknowledged":90,"lag":10,"inSync":true,"linkUp":true},{"node":"c","acknowledged":101,"lag":0,"inSync":false,"linkUp":false}]""",

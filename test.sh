@@ -13,7 +13,7 @@ root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 prepare() {
     require_dotnet && setup_quic || return 1
     [[ -z $interop ]] || setup_node_js || return 1
-    [[ ! " ${projects[*]} " =~ " Broker."(Actors|Coordination)".Tests " ]] || setup_etcd || return 1
+    [[ ! " ${projects[*]} " =~ " Broker."(Actors|Coordination|Node)".Tests " ]] || setup_etcd || return 1
     build_if_changed tests Broker.sln "$(built_file tests/Broker.Tidy.Tests Broker.Tidy.Tests.dll)" src tests bench
 }
 

@@ -28,7 +28,7 @@ setup_node_js() {
     apt_install nodejs npm
 }
 
-# For the tests of the coordination layer and of clusters, which start etcds of their own.
+# For a cluster on this machine, and for tests, which start etcds of their own.
 setup_etcd() {
     if command -v etcd >/dev/null; then
         return 0

@@ -11,6 +11,7 @@ internal static class NodeCommandLine
     /// <summary>Exit code of a command line, configuration or start that cannot work.</summary>
     public const int Failed = 1;
 
+    private const string ClusterPrefix = "--cluster-";
     private static readonly Option<string> s_data = new("--data") { Description = "Folder of everything that outlives the process. Default: data" };
     private static readonly Option<string> s_certs = new("--certs")
     {
@@ -42,6 +43,10 @@ internal static class NodeCommandLine
             new Option<string>("--transport") { Description = "auto, msquic or ngtcp2. Default: auto" },
             new Option<bool>("--development-certificates") { Description = "Make certificates for this machine where there are none" },
             new Option<string>("--welcome") { Description = "A text file to print once the node serves" },
+            new Option<string>("--cluster-etcd") { Description = "The etcd that the nodes of a cluster share, such as http://127.0.0.1:2379, with commas. Default: none, a node by itself" },
+            new Option<string>("--cluster-name") { Description = "Name of the cluster. Default: broker" },
+            new Option<string>("--cluster-advertise") { Description = "Where other nodes and clients reach this one, as host:port, with commas. Default: where it listens" },
+            new Option<string>("--cluster-zone") { Description = "What fails together with this node, such as a rack" },
         ];
         root.Options.Add(config);
         foreach (var setting in settings)
@@ -73,9 +78,14 @@ internal static class NodeCommandLine
             Description = "What clients call the server, besides this machine's own names: a DNS name or an IP address. As often as needed",
             DefaultValueFactory = _ => [],
         };
-        var command = new Command("certs", "Make development certificates: an authority, a server, a client and an admin, or one more user.")
+        var node = new Option<string[]>("--node")
         {
-            s_data, s_certs, user, role, host,
+            Description = "Name of a node of a cluster, which gets node-NAME.pem and node-NAME.key in place of a server's. As often as needed",
+            DefaultValueFactory = _ => [],
+        };
+        var command = new Command("certs", "Make development certificates: an authority, a server or the nodes of a cluster, a client and an admin, or one more user.")
+        {
+            s_data, s_certs, user, role, host, node,
         };
         command.SetAction(parsed =>
         {
@@ -84,7 +94,7 @@ internal static class NodeCommandLine
             try
             {
                 var certificates = new DevelopmentCertificates(folder, TimeProvider.System, parsed.GetValue(host)!);
-                var made = certificates.Ensure().ToList();
+                var made = certificates.Ensure(parsed.GetValue(node)!).ToList();
                 if (parsed.GetValue(user) is { } name)
                 {
                     certificates.Issue(name, parsed.GetValue(role));
@@ -103,6 +113,8 @@ internal static class NodeCommandLine
         return command;
     }
 
-    // --development-certificates is the key DevelopmentCertificates; keys ignore case.
-    private static string ConfigurationKey(Option option) => option.Name.Replace("-", "", StringComparison.Ordinal);
+    // --development-certificates is the key DevelopmentCertificates, --cluster-etcd is Cluster:Etcd; keys ignore case.
+    private static string ConfigurationKey(Option option) => option.Name.StartsWith(ClusterPrefix, StringComparison.Ordinal)
+        ? $"cluster:{option.Name[ClusterPrefix.Length..]}"
+        : option.Name.Replace("-", "", StringComparison.Ordinal);
 }

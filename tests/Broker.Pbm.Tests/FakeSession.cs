@@ -5,7 +5,7 @@ using Broker.Pbm.Session;
 
 namespace Broker.Pbm.Tests;
 
-/// <summary>A node of a few queues in memory, with a catalog of three commands.</summary>
+/// <summary>A node of a few queues in memory, with a catalog of a few commands.</summary>
 internal sealed class FakeSession : IBrokerSession
 {
     public const string Catalog = """
@@ -17,6 +17,7 @@ internal sealed class FakeSession : IBrokerSession
         {"command":"queue list","description":"List the queues.","arguments":[],"columns":["name","messages"]}
         {"command":"catalog","description":"List the commands.","arguments":[],"columns":["command"]}
         {"command":"actor hierarchy","description":"Show the actors.","arguments":[],"columns":[]}
+        {"command":"cluster tail","description":"Show what happens.","arguments":[],"columns":["kind"],"follows":true}
         """;
 
     public List<(string Command, string Arguments)> Requests { get; } = [];
@@ -27,6 +28,12 @@ internal sealed class FakeSession : IBrokerSession
 
     /// <summary>Rows that every command but the catalog answers.</summary>
     public string[] Rows { get; init; } = [];
+
+    /// <summary>What keeps a command from ending after its rows. Default: nothing.</summary>
+    public Task Last { get; init; } = Task.CompletedTask;
+
+    /// <summary>Completes when a command has taken all rows and wants more.</summary>
+    public TaskCompletionSource AllTaken { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>What a command ends with instead of rows.</summary>
     public PbmException? Failure { get; init; }
@@ -62,6 +69,9 @@ internal sealed class FakeSession : IBrokerSession
         {
             yield return JsonDocument.Parse(row).RootElement;
         }
+
+        AllTaken.TrySetResult();
+        await Last.WaitAsync(cancellationToken);
     }
 
     public Task<PublishResult> PublishAsync(OutgoingMessage message, CancellationToken cancellationToken)

@@ -88,6 +88,14 @@ public sealed class NodeCommandTests
     }
 
     [Fact]
+    public async Task A_command_that_is_not_answered_in_time_is_a_timeout()
+    {
+        await using var pbm = new PbmRun(new FakeSession { Last = new TaskCompletionSource().Task });
+        Assert.Equal(ExitCode.Timeout, await pbm.RunAsync("queue", "list", "--timeout", "0.05"));
+        Assert.Equal("pbm: no answer to 'queue list' within 0.05 s\n", pbm.Error);
+    }
+
+    [Fact]
     public async Task No_connection_has_its_own_exit_code()
     {
         await using var pbm = new PbmRun(refusal: new PbmException(ExitCode.CannotConnect, "", "nobody answers"));
@@ -103,5 +111,29 @@ public sealed class NodeCommandTests
         await pbm.RunAsync("queue", "declare", "a");
         await pbm.RunAsync("connection", "ping");
         Assert.Single(pbm.Targets);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_command_that_follows_shows_each_row_at_once_and_waits_for_the_next_for_ever(bool isTerminal)
+    {
+        var last = new TaskCompletionSource();
+        await using var pbm = new PbmRun(new FakeSession { Rows = ["""{"kind":"elected"}""", """{"kind":"node-up"}"""], Last = last.Task }, isTerminal: isTerminal);
+        using var interrupted = new CancellationTokenSource();
+        var run = pbm.RunAsync(interrupted.Token, "cluster", "tail", "--timeout", "0.05");
+        await pbm.Session.AllTaken.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal("kind\nelected\nnode-up\n", pbm.Output);
+        Assert.NotSame(run, await Task.WhenAny(run, Task.Delay(TimeSpan.FromMilliseconds(200)))); // four times what an answer may take
+        await interrupted.CancelAsync();
+        Assert.Equal(ExitCode.Interrupted, await run);
+    }
+
+    [Fact]
+    public async Task A_command_that_follows_ends_when_the_node_ends_it()
+    {
+        await using var pbm = new PbmRun(new FakeSession { Rows = ["""{"kind":"elected"}"""] });
+        Assert.Equal(ExitCode.Ok, await pbm.RunAsync("cluster", "tail", "--json"));
+        Assert.Equal("{\"kind\":\"elected\"}\n", pbm.Output);
     }
 }

@@ -43,7 +43,7 @@ public sealed class SessionTargetTests : IDisposable
         _environment["BROKER_HOST"] = "node-1";
         _environment["BROKER_PORT"] = "7500";
         _environment["BROKER_USER"] = "alice";
-        var target = SessionTarget.Resolve("node-2", 7600, "/here", "bob", _environment.GetValueOrDefault, [_root]);
+        var target = SessionTarget.Resolve(null, "node-2", 7600, "/here", "bob", _environment.GetValueOrDefault, [_root]);
         Assert.Equal(new SessionTarget("node-2", 7600, "/here", "bob"), target);
     }
 
@@ -79,8 +79,55 @@ public sealed class SessionTargetTests : IDisposable
         Assert.Equal(ExitCode.Usage, Assert.Throws<PbmException>(() => Resolve(from: "")).ExitCode);
     }
 
-    private SessionTarget Resolve(string from) =>
-        SessionTarget.Resolve(null, null, null, null, _environment.GetValueOrDefault, [Directory.CreateDirectory(Path.Combine(_root, from)).FullName]);
+    [Fact]
+    public void A_node_of_a_cluster_on_this_machine_is_named_by_its_folder()
+    {
+        var certificates = Certificates("data/cluster/certs");
+        Node("data/cluster/n1", 7401, Environment.ProcessId);
+        var folder = Node("data/cluster/n2", 7402, Environment.ProcessId);
+        var expected = new SessionTarget("127.0.0.1", 7402, certificates, "admin");
+        Assert.Equal(expected, Resolve(from: "", data: folder));
+        _environment["BROKER_DATA"] = folder;
+        Assert.Equal(expected, Resolve(from: ""));
+        _environment["BROKER_DATA"] = Path.Combine(_root, "data/cluster/n1");
+        _environment["BROKER_HOST"] = "node-1";
+        _environment["BROKER_CERTS"] = "/elsewhere";
+        Assert.Equal(expected, Resolve(from: "", data: folder));
+    }
+
+    [Fact]
+    public void Of_a_cluster_on_this_machine_a_node_that_runs_is_taken()
+    {
+        var certificates = Certificates("data/cluster/certs");
+        Node("data/cluster/n1", 7401, pid: int.MaxValue); // more than any process has
+        Node("data/cluster/n2", 7402, Environment.ProcessId);
+        Assert.Equal(new SessionTarget("127.0.0.1", 7402, certificates, "admin"), Resolve(from: "src"));
+    }
+
+    [Fact]
+    public void Of_a_node_by_itself_and_a_cluster_the_one_that_runs_is_taken()
+    {
+        Certificates("data/certs");
+        Node("data", 7400, pid: int.MaxValue);
+        Certificates("data/cluster/certs");
+        Node("data/cluster/n1", 7401, Environment.ProcessId);
+        Assert.Equal(7401, Resolve(from: "").Port);
+        Node("data", 7400, Environment.ProcessId);
+        Assert.Equal(7400, Resolve(from: "").Port);
+        Node("data", 7400, pid: int.MaxValue);
+        Node("data/cluster/n1", 7401, pid: int.MaxValue);
+        Assert.Equal(7400, Resolve(from: "").Port);
+    }
+
+    private SessionTarget Resolve(string from, string? data = null) =>
+        SessionTarget.Resolve(data, null, null, null, null, _environment.GetValueOrDefault, [Directory.CreateDirectory(Path.Combine(_root, from)).FullName]);
+
+    private string Node(string folder, int port, int pid)
+    {
+        var path = Directory.CreateDirectory(Path.Combine(_root, folder)).FullName;
+        File.WriteAllText(Path.Combine(path, "node.json"), $$"""{"host":"127.0.0.1","port":{{port}},"pid":{{pid}}}""");
+        return path;
+    }
 
     private string Certificates(string folder)
     {

@@ -33,6 +33,7 @@ internal sealed record AdminArgument(string Name, ArgumentKind Kind, string Type
 /// <param name="Run">Carries it out. An <see cref="AdminException"/> is the command's answer; anything else is an internal error.</param>
 /// <param name="Stream">Instead of <paramref name="Run"/>, for what takes long or never ends: yields rows as they come, until it ends or the client abandons the stream.</param>
 /// <param name="WhileRecovering">Whether it can be used before the node has recovered its queues.</param>
+/// <param name="Follows">Whether it goes on until its client abandons it, and may be silent for any time.</param>
 internal sealed record AdminCommand(
     string Name,
     string Description,
@@ -40,7 +41,8 @@ internal sealed record AdminCommand(
     IReadOnlyList<string> Columns,
     Func<AdminArguments, CancellationToken, Task<IReadOnlyList<JsonObject>>>? Run,
     bool WhileRecovering = false,
-    Func<AdminArguments, CancellationToken, IAsyncEnumerable<JsonObject>>? Stream = null)
+    Func<AdminArguments, CancellationToken, IAsyncEnumerable<JsonObject>>? Stream = null,
+    bool Follows = false)
 {
     /// <summary>The command's entry in the catalog.</summary>
     public JsonObject Describe() => new()
@@ -57,6 +59,7 @@ internal sealed record AdminCommand(
             ["description"] = a.Description,
         })]),
         ["columns"] = new JsonArray([.. Columns.Select(c => JsonValue.Create(c))]),
+        ["follows"] = Follows,
     };
 }
 

@@ -14,6 +14,8 @@ internal static class BuiltInCommands
     public static AdminCommands Create(ActorSystem system, NodeServices node, IQuicTransport transport, IQuicListener listener) => new(
     [
         .. ClusterPalette.Commands(system, node, transport, listener),
+        .. MembershipPalette.Commands(system, node),
+        .. ShardPalette.Commands(node),
         .. ActorPalette.Commands(system),
         .. ExchangePalette.Commands(node),
         .. QueuePalette.Commands(node),

@@ -27,6 +27,9 @@ internal abstract record ReplicaCommand
 
     /// <summary>By the keeper of the store: it wants the log before a position back, and this entity of the shard still needs it. Answer: <see cref="Storage.StoreMessage.CheckpointDone"/>.</summary>
     public sealed record Checkpoint(ulong Entity, long Goal) : ReplicaCommand;
+
+    /// <summary>By an operator: how is it? Answer: <see cref="ReplicaStatus"/>.</summary>
+    public sealed record Describe : ReplicaCommand;
 }
 
 /// <summary>What the cluster's actor is told.</summary>

@@ -41,8 +41,9 @@ internal sealed class DevelopmentAuthority : IDisposable
     /// <param name="role">Decides the key usage: nodes are servers, clients and admins are clients.</param>
     /// <param name="hostNames">DNS names and IP addresses of a server; empty for clients.</param>
     /// <param name="now">The current time.</param>
+    /// <param name="dials">Whether a node is to be a client, too: of the other nodes of its cluster.</param>
     /// <returns>Certificate and PKCS#8 key as PEM.</returns>
-    public (byte[] CertificatePem, byte[] KeyPem) Issue(string name, CertificateRole role, IEnumerable<string> hostNames, DateTimeOffset now)
+    public (byte[] CertificatePem, byte[] KeyPem) Issue(string name, CertificateRole role, IEnumerable<string> hostNames, DateTimeOffset now, bool dials = false)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var subject = new X500DistinguishedNameBuilder();
@@ -50,8 +51,7 @@ internal sealed class DevelopmentAuthority : IDisposable
         var request = new CertificateRequest(subject.Build(), key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        var usage = role == CertificateRole.Node ? ServerAuthentication : ClientAuthentication;
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], critical: false));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(Usages(role, dials), critical: false));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(Certificate, true, false));
         request.CertificateExtensions.Add(Names(role, hostNames));
@@ -64,6 +64,11 @@ internal sealed class DevelopmentAuthority : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Certificate.Dispose();
+
+    private static OidCollection Usages(CertificateRole role, bool dials) =>
+        role != CertificateRole.Node ? [new Oid(ClientAuthentication)]
+        : dials ? [new Oid(ServerAuthentication), new Oid(ClientAuthentication)]
+        : [new Oid(ServerAuthentication)];
 
     private static X509Extension Names(CertificateRole role, IEnumerable<string> hostNames)
     {

@@ -7,7 +7,8 @@ namespace Broker.Node.Certificates;
 
 /// <summary>
 /// The certificates that let one machine start without a public key infrastructure: <c>ca</c>, <c>server</c>, <c>client</c> and <c>admin</c>,
-/// each a <c>.pem</c> and a <c>.key</c> file of mode 0600. Whatever is missing, unreadable or about to expire is made anew; the rest is left alone.
+/// each a <c>.pem</c> and a <c>.key</c> file of mode 0600, and for a node of a cluster <c>node-</c> and its name in place of <c>server</c>. Whatever is missing, unreadable or about to expire
+/// is made anew; the rest is left alone. Nodes of one machine may share the folder.
 /// </summary>
 /// <param name="folder">Where they are, or will be.</param>
 /// <param name="time">The clock of their validity.</param>
@@ -16,37 +17,91 @@ internal sealed class DevelopmentCertificates(string folder, TimeProvider time, 
 {
     private const string Authority = "ca";
     private const string Server = "server";
+    private const string NodePrefix = "node-";
+    private const string LockFile = "lock";
+    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(30);
 
     // A node should not outlive the certificate that it started with.
     private static readonly TimeSpan RenewBefore = TimeSpan.FromDays(14);
 
+    /// <summary>What the files of a node are called: <c>server</c>, or for one of a cluster, which shows its own name, <c>node-</c> and that name.</summary>
+    public static string FileNameOf(string? clusterNode) => clusterNode is null ? Server : NodePrefix + clusterNode;
+
     /// <summary>Makes what is missing.</summary>
+    /// <param name="clusterNodes">Names of nodes of a cluster; none: a server for a node by itself.</param>
     /// <returns>The names of the certificates that were made, in order; empty if all were there.</returns>
-    /// <exception cref="ArgumentException">One of the hosts is no DNS name or IP address.</exception>
-    public IReadOnlyList<string> Ensure()
+    /// <exception cref="ArgumentException">One of the hosts is no DNS name or IP address, or one of the names cannot be a node's.</exception>
+    public IReadOnlyList<string> Ensure(params IReadOnlyList<string> clusterNodes)
     {
+        foreach (var node in clusterNodes)
+        {
+            CheckName(node, "a node");
+        }
+
         var made = new List<string>();
         var hostNames = HostNames();
+        PrivateFile.CreateFolder(folder);
+        using var held = Lock();
         using var authority = LoadOrCreateAuthority(made);
-        EnsureLeaf(authority, Server, CertificateRole.Node, hostNames, made);
-        EnsureLeaf(authority, "client", CertificateRole.Client, [], made);
-        EnsureLeaf(authority, "admin", CertificateRole.Admin, [], made);
+        if (clusterNodes.Count == 0)
+        {
+            EnsureLeaf(authority, Server, Server, CertificateRole.Node, hostNames, made);
+        }
+
+        foreach (var node in clusterNodes)
+        {
+            EnsureLeaf(authority, FileNameOf(node), node, CertificateRole.Node, hostNames, made, dials: true);
+        }
+
+        EnsureLeaf(authority, "client", "client", CertificateRole.Client, [], made);
+        EnsureLeaf(authority, "admin", "admin", CertificateRole.Admin, [], made);
         return made;
     }
 
     /// <summary>Makes a certificate for one more user, replacing one of the same name.</summary>
-    /// <exception cref="ArgumentException">The name is not 1 to 64 letters, digits, dots, dashes or underscores, or is taken by the authority or the
+    /// <exception cref="ArgumentException">The name is not 1 to 64 letters, digits, dots, dashes or underscores, or is taken by the authority or a
     /// server.</exception>
     public void Issue(string user, CertificateRole role)
     {
-        if (user is Authority or Server || user.Length is 0 or > 64 || user[0] == '.' || !user.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'))
+        CheckName(user, "a user");
+        if (user is Authority or Server or LockFile || user.StartsWith(NodePrefix, StringComparison.Ordinal))
         {
-            throw new ArgumentException(
-                $"'{user}' cannot name a user: use 1 to 64 letters, digits, dots, dashes or underscores, and neither 'ca' nor 'server'");
+            throw new ArgumentException($"'{user}' cannot name a user: 'ca', 'server', 'lock' and what begins with 'node-' are taken");
         }
 
+        PrivateFile.CreateFolder(folder);
+        using var held = Lock();
         using var authority = LoadOrCreateAuthority([]);
         Write(user, authority.Issue(user, role, role == CertificateRole.Node ? HostNames() : [], time.GetUtcNow()));
+    }
+
+    private static void CheckName(string name, string of)
+    {
+        if (name.Length is 0 or > 64 || name[0] == '.' || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'))
+        {
+            throw new ArgumentException($"'{name}' cannot name {of}: use 1 to 64 letters, digits, dots, dashes or underscores");
+        }
+    }
+
+    // Nodes that start at once would each make an authority of their own, and trust nobody else.
+    private FileStream Lock()
+    {
+        FileStream? held = null;
+        return SpinWait.SpinUntil(() => (held = TryLock()) is not null, LockPatience)
+            ? held!
+            : throw new IOException($"another process has made certificates in '{folder}' for more than {LockPatience.TotalSeconds} s, or stands still");
+    }
+
+    private FileStream? TryLock()
+    {
+        try
+        {
+            return new FileStream(Path.Combine(folder, LockFile), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException or PathTooLongException))
+        {
+            return null;
+        }
     }
 
     private IReadOnlyList<string> HostNames()
@@ -63,7 +118,6 @@ internal sealed class DevelopmentCertificates(string folder, TimeProvider time, 
 
     private DevelopmentAuthority LoadOrCreateAuthority(List<string> made)
     {
-        PrivateFile.CreateFolder(folder);
         if (Load(Authority) is { } certificate)
         {
             using (certificate)
@@ -82,15 +136,16 @@ internal sealed class DevelopmentCertificates(string folder, TimeProvider time, 
         return authority;
     }
 
-    private void EnsureLeaf(DevelopmentAuthority authority, string name, CertificateRole role, IReadOnlyList<string> hostNames, List<string> made)
+    private void EnsureLeaf(
+        DevelopmentAuthority authority, string name, string user, CertificateRole role, IReadOnlyList<string> hostNames, List<string> made, bool dials = false)
     {
         using var existing = Load(name);
-        if (existing is not null && IsCurrent(existing) && IsSignedBy(existing, authority.Certificate) && hostNames.All(host => existing.MatchesHostname(host)))
+        if (existing is not null && IsCurrent(existing) && IssuedBy.Check(existing, authority.Certificate) && hostNames.All(host => existing.MatchesHostname(host)))
         {
             return;
         }
 
-        Write(name, authority.Issue(name, role, hostNames.Union(HostNames(existing)), time.GetUtcNow()));
+        Write(name, authority.Issue(user, role, hostNames.Union(HostNames(existing)), time.GetUtcNow(), dials));
         made.Add(name);
     }
 
@@ -116,16 +171,6 @@ internal sealed class DevelopmentCertificates(string folder, TimeProvider time, 
     {
         var now = time.GetUtcNow();
         return certificate.NotBefore <= now && now + RenewBefore < certificate.NotAfter;
-    }
-
-    private bool IsSignedBy(X509Certificate2 certificate, X509Certificate2 authority)
-    {
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.Add(authority);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.VerificationTime = time.GetUtcNow().LocalDateTime;
-        return chain.Build(certificate);
     }
 
     // The key first: a certificate that exists then always has its key.

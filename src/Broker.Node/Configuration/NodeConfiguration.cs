@@ -30,9 +30,13 @@ internal static class NodeConfiguration
         services.AddSingleton<IValidateOptions<HealthOptions>, HealthOptionsValidator>();
         services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
         services.AddSingleton<IValidateOptions<StorageOptions>, StorageOptionsValidator>();
+        services.AddSingleton<IValidateOptions<ClusterOptions>, ClusterOptionsValidator>();
+        services.AddSingleton<IValidateOptions<ClusterOptions>, ClusterOptionsRules>();
         services.AddOptions<BrokerNodeOptions>().Bind(configuration).ValidateOnStart();
         services.AddOptions<HealthOptions>().Bind(configuration.GetSection("Health")).ValidateOnStart();
         services.AddOptions<LimitOptions>().Bind(configuration.GetSection("Limits")).ValidateOnStart();
         services.AddOptions<StorageOptions>().Bind(configuration.GetSection("Storage")).ValidateOnStart();
+        var cluster = configuration.GetSection("Cluster");
+        services.AddOptions<ClusterOptions>().Bind(cluster).Configure(options => options.ReadLists(cluster)).ValidateOnStart();
     }
 }

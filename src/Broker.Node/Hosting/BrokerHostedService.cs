@@ -1,13 +1,12 @@
 using System.Net;
 using System.Runtime.InteropServices;
+using Broker.Actors.Cluster;
 using Broker.Actors.Server;
 using Broker.Actors.Storage;
-using Broker.Coordination.Embedded;
 using Broker.Node.Certificates;
 using Broker.Node.Configuration;
 using Broker.Node.Data;
 using Broker.Node.Health;
-using Broker.Storage.Disks;
 using Broker.Transport;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -20,6 +19,7 @@ internal sealed class BrokerHostedService(
     IOptions<BrokerNodeOptions> options,
     IOptions<LimitOptions> limits,
     IOptions<StorageOptions> storage,
+    IOptions<ClusterOptions> cluster,
     Func<string, IQuicTransport> createTransport,
     TextWriter banner,
     NodeHealth health,
@@ -27,8 +27,9 @@ internal sealed class BrokerHostedService(
     ILogger<BrokerHostedService> logger) : IHostedService, IAsyncDisposable
 {
     private readonly BrokerNodeOptions _options = options.Value;
+    private readonly ClusterOptions _cluster = cluster.Value;
     private DataFolder? _data;
-    private SingleNodeStorage? _storage;
+    private NodeStores? _storage;
     private IQuicTransport? _transport;
     private BrokerServer? _server;
 
@@ -40,8 +41,9 @@ internal sealed class BrokerHostedService(
         _data = DataFolder.Open(_options.Data);
         EnsureDevelopmentCertificates();
         _transport = createTransport(_options.Transport);
-        var listener = ListenerSettings.From(_options, BrokerServer.ApplicationProtocols, _data.ReadOrCreateStatelessResetKey());
-        _storage = OpenStorage(_data);
+        var tls = ListenerSettings.Tls(_options.CertificateFolder, _cluster.IsEnabled ? _options.Name : null);
+        var listener = ListenerSettings.From(_options, tls, BrokerServer.ApplicationProtocols, _data.ReadOrCreateStatelessResetKey());
+        _storage = await NodeStores.OpenAsync(Path.Combine(_data.FullPath, "store"), _options.Name, storage.Value, _cluster, Log, time);
         var broker = new BrokerServerOptions
         {
             NodeId = _options.Name,
@@ -51,6 +53,11 @@ internal sealed class BrokerHostedService(
             TimeProvider = time,
             OnFault = fault => NodeLog.ActorFault(logger, fault.Exception, fault.Kind, fault.Path, fault.TypeName, fault.Directive),
         };
+        if (_cluster.IsEnabled)
+        {
+            broker = broker with { Cluster = Join(listener), ClusterName = _cluster.Name, ShardCount = _cluster.Shards };
+        }
+
         _server = await BrokerServer.StartAsync(broker, _transport, listener, cancellationToken);
         health.Problem = () => _server.Problem;
         health.State = NodeState.Ready;
@@ -90,12 +97,13 @@ internal sealed class BrokerHostedService(
         _data?.Dispose();
     }
 
-    private SingleNodeStorage OpenStorage(DataFolder data) => SingleNodeStorage.Open(
-        new FileDisk(Path.Combine(data.FullPath, "store")),
-        storage.Value.ToStoreOptions(_options.Name),
-        new EmbeddedMetadataOptions { AcceptDamage = storage.Value.AcceptMetadataDamage },
-        options => options with { MinFreeBytes = storage.Value.MinFreeBytes, OnNotice = Log },
-        time);
+    private BrokerClusterOptions Join(QuicListenerOptions listener)
+    {
+        var joined = ClusterSettings.From(_cluster, _options, listener, e => NodeLog.ClusterEvent(logger, e.Kind, e.Subject, e.Detail));
+        var addresses = joined.Addresses.Count > 0 ? string.Join(", ", joined.Addresses) : "where it listens";
+        NodeLog.OfCluster(logger, _options.Name, _cluster.Name, string.Join(", ", _cluster.EtcdEndpoints), _cluster.EtcdPrefix, addresses);
+        return joined;
+    }
 
     private void Log(StoreNotice notice)
     {
@@ -115,7 +123,15 @@ internal sealed class BrokerHostedService(
 
     private void EnsureDevelopmentCertificates()
     {
-        if (_options.DevelopmentCertificates && new DevelopmentCertificates(_options.CertificateFolder, time).Ensure() is { Count: > 0 } made)
+        if (!_options.DevelopmentCertificates)
+        {
+            return;
+        }
+
+        // Other nodes check the certificate against the address that they dial.
+        IReadOnlyList<string> hosts = [.. _cluster.AdvertisedAddresses.Select(address => HostPort.Of(address)!.Host)];
+        IReadOnlyList<string> nodes = _cluster.IsEnabled ? [_options.Name] : [];
+        if (new DevelopmentCertificates(_options.CertificateFolder, time, hosts).Ensure(nodes) is { Count: > 0 } made)
         {
             NodeLog.CertificatesMade(logger, _options.CertificateFolder, string.Join(", ", made));
         }

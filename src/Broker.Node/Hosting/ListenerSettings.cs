@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Broker.Node.Certificates;
 using Broker.Node.Configuration;
 using Broker.Transport;
 
@@ -12,20 +13,26 @@ internal static class ListenerSettings
     private const int MaxStreams = 256;
     private const int StreamWindow = 512 << 10;
 
-    /// <summary>Reads certificates and key from the options' folders.</summary>
+    /// <summary>The files of the node's identity.</summary>
+    /// <param name="folder">Where they are.</param>
+    /// <param name="clusterNode">The node's name, if it is one of a cluster.</param>
     /// <exception cref="QuicTransportException"><see cref="QuicError.InvalidConfiguration"/>, naming the file that cannot be read.</exception>
+    public static QuicTlsOptions Tls(string folder, string? clusterNode)
+    {
+        var name = DevelopmentCertificates.FileNameOf(clusterNode);
+        return QuicTlsOptions.FromFiles(Path.Combine(folder, name + ".pem"), Path.Combine(folder, name + ".key"), Path.Combine(folder, "ca.pem"));
+    }
+
+    /// <summary>Where and with which bounds the node listens.</summary>
     public static QuicListenerOptions From(
-        BrokerNodeOptions options, IReadOnlyList<string> applicationProtocols, ReadOnlyMemory<byte> statelessResetKey) => new()
+        BrokerNodeOptions options, QuicTlsOptions tls, IReadOnlyList<string> applicationProtocols, ReadOnlyMemory<byte> statelessResetKey) => new()
     {
         EndPoint = new IPEndPoint(Address(options.Listen), options.Port),
         ApplicationProtocols = applicationProtocols,
         StatelessResetKey = statelessResetKey,
         MaxInboundStreams = MaxStreams,
         StreamReceiveWindow = StreamWindow,
-        Tls = QuicTlsOptions.FromFiles(
-            Path.Combine(options.CertificateFolder, "server.pem"),
-            Path.Combine(options.CertificateFolder, "server.key"),
-            Path.Combine(options.CertificateFolder, "ca.pem")),
+        Tls = tls,
     };
 
     private static IPAddress Address(string? configured) =>

@@ -26,4 +26,10 @@ internal static partial class NodeLog
 
     [LoggerMessage(102, LogLevel.Information, "Stopped")]
     public static partial void Stopped(ILogger logger);
+
+    [LoggerMessage(107, LogLevel.Information, "Cluster: {Kind} {Subject}: {Detail}")]
+    public static partial void ClusterEvent(ILogger logger, string kind, string subject, string detail);
+
+    [LoggerMessage(108, LogLevel.Information, "Node '{Name}' of cluster '{Cluster}', agreed on in etcd at {Etcd} below '{Prefix}', reached at {Addresses}")]
+    public static partial void OfCluster(ILogger logger, string name, string cluster, string etcd, string prefix, string addresses);
 }

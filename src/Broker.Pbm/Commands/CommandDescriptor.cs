@@ -48,6 +48,9 @@ internal sealed record CommandDescriptor
     /// <summary>The row's properties that a table shows, in order; empty: all, in the order of the first row.</summary>
     public IReadOnlyList<string> Columns { get; init; } = [];
 
+    /// <summary>Whether it goes on until it is interrupted, and may be silent for any time.</summary>
+    public bool Follows { get; init; }
+
     /// <summary>Reads a row of the catalog.</summary>
     /// <exception cref="PbmException">The row is of another form: node and <c>pbm</c> are of versions that do not go together.</exception>
     public static CommandDescriptor Read(JsonElement row)

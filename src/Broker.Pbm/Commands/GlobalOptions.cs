@@ -10,13 +10,14 @@ internal sealed class GlobalOptions
     private static readonly TimeSpan s_defaultTimeout = TimeSpan.FromSeconds(10);
 
     private readonly Option<bool> _json = Global<bool>("--json", "One JSON object a line");
+    private readonly Option<string> _data = Global<string>("--data", "Data folder of a node of this machine, such as data/cluster/n2 [BROKER_DATA]");
     private readonly Option<string> _host = Global<string>("--host", "The node's name or address [BROKER_HOST; default: the local node]");
     private readonly Option<int?> _port = Global<int?>("--port", "The node's UDP port [BROKER_PORT; default: the local node's, or 7400]");
     private readonly Option<string> _certs = Global<string>("--certs", "Folder with ca.pem, USER.pem and USER.key [BROKER_CERTS]");
     private readonly Option<string> _user = Global<string>("--user", "Whose certificate to show [BROKER_USER; default: admin]");
     private readonly Option<double?> _timeout = Global<double?>("--timeout", "Seconds to wait for each answer [default: 10]");
 
-    private IEnumerable<Option> All => [_json, _host, _port, _certs, _user, _timeout];
+    private IEnumerable<Option> All => [_json, _data, _host, _port, _certs, _user, _timeout];
 
     public void AddTo(Command root)
     {
@@ -39,7 +40,7 @@ internal sealed class GlobalOptions
         Require(parsed.GetValue(_timeout) is null or (> 0 and <= MaxTimeoutSeconds), $"--timeout must be above 0 and at most {MaxTimeoutSeconds} seconds.");
     }
 
-    public static bool IsGlobal(string name) => name is "json" or "host" or "port" or "certs" or "user" or "timeout" or "help" or "version";
+    public static bool IsGlobal(string name) => name is "json" or "data" or "host" or "port" or "certs" or "user" or "timeout" or "help" or "version";
 
     public bool Json(ParseResult parsed) => parsed.GetValue(_json);
 
@@ -47,6 +48,7 @@ internal sealed class GlobalOptions
 
     /// <summary>The node that the command line, the environment and the machine point to.</summary>
     public SessionTarget Target(ParseResult parsed) => SessionTarget.Resolve(
+        parsed.GetValue(_data),
         parsed.GetValue(_host),
         parsed.GetValue(_port),
         parsed.GetValue(_certs),

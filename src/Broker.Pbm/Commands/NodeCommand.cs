@@ -46,18 +46,33 @@ internal static class NodeCommand
         CommandDescriptor descriptor, JsonObject arguments, CommandContext context, CancellationToken cancellationToken)
     {
         var session = await context.ConnectAsync(cancellationToken);
-        var rows = new RowWriter(context.Console, context.Json, descriptor.Columns);
-        var answer = session.AdminAsync(descriptor.Command, arguments, cancellationToken).GetAsyncEnumerator(cancellationToken);
-        await using (answer)
+        var rows = new RowWriter(context.Console, context.Json, descriptor.Columns, descriptor.Follows);
+        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var answer = session.AdminAsync(descriptor.Command, arguments, abandoned.Token).GetAsyncEnumerator(abandoned.Token);
+        var next = Task.FromResult(true);
+        try
         {
-            while (await context.WithinAsync(answer.MoveNextAsync().AsTask(), $"answer to '{descriptor.Command}'", cancellationToken))
+            while (await NextAsync())
             {
                 rows.Add(answer.Current);
             }
         }
+        finally
+        {
+            // An enumerator can be disposed of only when it has nothing under way.
+            await abandoned.CancelAsync();
+            await next.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await answer.DisposeAsync();
+        }
 
         rows.End();
         return ExitCode.Ok;
+
+        Task<bool> NextAsync()
+        {
+            next = answer.MoveNextAsync().AsTask();
+            return descriptor.Follows ? next.WaitAsync(cancellationToken) : context.WithinAsync(next, $"answer to '{descriptor.Command}'", cancellationToken);
+        }
     }
 
     private static Func<ParseResult, JsonNode?> Add(Command command, ArgumentDescriptor argument) => (argument.Kind, argument.Type) switch

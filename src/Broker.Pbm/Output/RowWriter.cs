@@ -6,7 +6,11 @@ namespace Broker.Pbm.Output;
 /// <summary>
 /// Shows rows: a table on a terminal, a header and tab-separated lines in a pipe, one JSON object a line with <c>--json</c>.
 /// </summary>
-internal sealed class RowWriter(PbmConsole console, bool json, IReadOnlyList<string> columns)
+/// <param name="console">Where to write.</param>
+/// <param name="json">Write JSON lines.</param>
+/// <param name="columns">What a row of text shows; empty: all that the first row has.</param>
+/// <param name="follows">Rows may come at any time, and each is to be seen at once: no table, which would need the last one first.</param>
+internal sealed class RowWriter(PbmConsole console, bool json, IReadOnlyList<string> columns, bool follows = false)
 {
     // A table needs all widths before its first line; beyond so many rows it would cost memory and be no longer read.
     private const int TableRows = 10_000;
@@ -16,6 +20,22 @@ internal sealed class RowWriter(PbmConsole console, bool json, IReadOnlyList<str
 
     /// <summary>Shows one row, or keeps it for the table.</summary>
     public void Add(JsonElement row)
+    {
+        Show(row);
+        if (follows)
+        {
+            console.Output.Flush();
+        }
+    }
+
+    /// <summary>Shows what was kept. Call once after the last row.</summary>
+    public void End()
+    {
+        FlushTable();
+        console.Output.Flush();
+    }
+
+    private void Show(JsonElement row)
     {
         if (json)
         {
@@ -29,7 +49,7 @@ internal sealed class RowWriter(PbmConsole console, bool json, IReadOnlyList<str
         }
 
         var cells = _columns.Select(column => Cell(row, column)).ToArray();
-        if (console.IsTerminal && _table.Count < TableRows && !_headerWritten)
+        if (console.IsTerminal && !follows && _table.Count < TableRows && !_headerWritten)
         {
             _table.Add(cells);
             return;
@@ -37,13 +57,6 @@ internal sealed class RowWriter(PbmConsole console, bool json, IReadOnlyList<str
 
         FlushTable();
         WriteLine(cells);
-    }
-
-    /// <summary>Shows what was kept. Call once after the last row.</summary>
-    public void End()
-    {
-        FlushTable();
-        console.Output.Flush();
     }
 
     private static string Cell(JsonElement row, string column) =>

@@ -27,12 +27,14 @@ public sealed class AdminTests
         Assert.Equal(names.Order(StringComparer.Ordinal), names);
         string[] expected =
         [
-            "actor hierarchy", "binding declare", "binding delete", "binding list", "catalog", "cluster show", "connection close", "connection list",
+            "actor hierarchy", "binding declare", "binding delete", "binding list", "catalog", "cluster down", "cluster join", "cluster leave", "cluster show", "cluster tail",
+            "cluster-sharding list", "cluster-sharding move", "cluster-sharding rebalance", "cluster-sharding region-stats", "connection close", "connection list",
             "exchange declare", "exchange delete", "exchange list", "queue declare", "queue delete", "queue list", "queue peek", "queue purge",
-            "store quarantine export", "store quarantine list", "store show", "store verify", "user disable", "user enable", "user list",
+            "node drain", "node resume", "shard show", "store quarantine export", "store quarantine list", "store show", "store verify", "user disable", "user enable", "user list",
         ];
         Assert.Empty(expected.Except(names));
         Assert.All(catalog, c => Assert.NotEmpty((string)c["description"]!));
+        Assert.Equal(["cluster tail"], catalog.Where(c => (bool)c["follows"]!).Select(c => (string)c["command"]!));
         var peek = catalog.Single(c => (string)c["command"]! == "queue peek")["arguments"]!.AsArray();
         Assert.Equal(["positional", "option"], peek.Select(a => (string)a!["kind"]!));
         Assert.Equal([true, false], peek.Select(a => (bool)a!["required"]!));
@@ -235,5 +237,33 @@ public sealed class AdminTests
         }
 
         Assert.Equal(Enumerable.Range(0, 700).Select(i => $"q{i:000}"), (await admin.RunAsync("queue list")).Select(q => (string)q["name"]!));
+    }
+
+    [Theory]
+    [InlineData("cluster tail", "")]
+    [InlineData("cluster join", "")]
+    [InlineData("cluster leave", """{"node":"node-1"}""")]
+    [InlineData("node drain", """{"node":"node-1"}""")]
+    [InlineData("cluster-sharding list", "")]
+    [InlineData("shard show", "")]
+    public async Task A_node_by_itself_says_how_it_would_be_one_of_a_cluster(string command, string json)
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        Assert.Contains("BROKER_CLUSTER__ETCD", await admin.RefusedAsync(ErrorCode.PreconditionFailed, command, json), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_runs_in_the_regions_of_a_node_is_counted_by_shard()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        var before = await CountAsync();
+        await admin.RunAsync("queue declare", """{"queue":"orders"}""");
+        await admin.RunAsync("queue declare", """{"queue":"invoices"}""");
+        Assert.Equal(before + 2, await CountAsync());
+
+        async Task<int> CountAsync() =>
+            (await admin.RunAsync("cluster-sharding region-stats")).Where(r => (string)r["region"]! == "queue").Sum(r => (int)r["entities"]!);
     }
 }

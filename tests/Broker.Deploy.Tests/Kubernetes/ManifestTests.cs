@@ -10,6 +10,7 @@ namespace Broker.Deploy.Tests.Kubernetes;
 public sealed class ManifestTests
 {
     private const string App = "app.kubernetes.io/";
+    private const string EtcdVersion = "v3.5.21"; // 3.4 or 3.5, says docs/cluster.md, and of 3.5 at least 16
 
     public static TheoryData<string> Files => [.. Manifests.Files];
 
@@ -72,27 +73,29 @@ public sealed class ManifestTests
         var version = XDocument.Load(Path.Combine(Repository.Root, "Directory.Build.props")).Descendants("Version").Single().Value;
         Assert.All(Manifests.All.Where(thing => thing is not V1Namespace), thing => Assert.Equal(version, thing.Metadata.Labels[App + "version"]));
         Assert.All(Containers, container => Assert.Equal($"broker:{version}", container.Image));
-        var image = Assert.Single(Manifests.Kustomization.Images);
-        Assert.Equal(("broker", version), (image.Name, image.NewTag));
+        Assert.Equal([("broker", version), ("etcd", EtcdVersion)], Manifests.Kustomization.Images.Select(image => (image.Name, image.NewTag)));
+        Assert.Equal($"etcd:{EtcdVersion}", Etcd.Image);
     }
 
     [Fact]
-    public void Selectors_select_the_node_and_nobody_else()
+    public void Selectors_select_nodes_or_members_of_etcd_and_nobody_else()
     {
-        var node = Manifests.StatefulSet.Spec.Template.Metadata.Labels;
+        var kinds = new[] { Manifests.StatefulSet, Manifests.Etcd }.ToDictionary(set => set.Metadata.Name, set => set.Spec.Template.Metadata.Labels);
         var pbm = Manifests.The<V1Pod>("pbm").Metadata.Labels;
-        IEnumerable<IDictionary<string, string>> selectors =
+        IEnumerable<(string Of, IDictionary<string, string> Selector)> selectors =
         [
-            Manifests.StatefulSet.Spec.Selector.MatchLabels,
-            Assert.Single(Manifests.All.OfType<V1PodDisruptionBudget>()).Spec.Selector.MatchLabels,
-            Assert.Single(Manifests.All.OfType<V1NetworkPolicy>()).Spec.PodSelector.MatchLabels,
-            .. Manifests.All.OfType<V1Service>().Select(service => service.Spec.Selector),
+            .. Manifests.All.OfType<V1StatefulSet>().Select(set => (set.Metadata.Name, set.Spec.Selector.MatchLabels)),
+            .. Manifests.All.OfType<V1PodDisruptionBudget>().Select(budget => (budget.Metadata.Name, budget.Spec.Selector.MatchLabels)),
+            .. Manifests.All.OfType<V1NetworkPolicy>().Select(policy => (policy.Metadata.Name, policy.Spec.PodSelector.MatchLabels)),
+            .. Manifests.All.OfType<V1Service>().Select(service => (service.Metadata.Name, service.Spec.Selector)),
+            .. Manifests.All.OfType<V1StatefulSet>().SelectMany(set => Spreads(set.Spec.Template.Spec).Select(selector => (set.Metadata.Name, selector.MatchLabels))),
         ];
-        Assert.All(selectors, selector =>
+        Assert.All(selectors, one =>
         {
-            Assert.Subset(node.ToHashSet(), selector.ToHashSet());
-            Assert.NotEqual(selector.Count, selector.Intersect(pbm).Count());
-            Assert.DoesNotContain(App + "version", selector.Keys); // or a new version would be somebody else
+            var (own, other) = one.Of.StartsWith("broker-etcd", StringComparison.Ordinal) ? (kinds["broker-etcd"], kinds["broker"]) : (kinds["broker"], kinds["broker-etcd"]);
+            Assert.Subset(own.ToHashSet(), one.Selector.ToHashSet());
+            Assert.All([pbm, other], labels => Assert.NotEqual(one.Selector.Count, one.Selector.Intersect(labels).Count()));
+            Assert.DoesNotContain(App + "version", one.Selector.Keys); // or a new version would be somebody else
         });
     }
 
@@ -101,13 +104,13 @@ public sealed class ManifestTests
     public void Pods_keep_to_the_restricted_standard()
     {
         Assert.Equal("restricted", Manifests.The<V1Namespace>("broker").Metadata.Labels["pod-security.kubernetes.io/enforce"]);
-        Assert.All([Manifests.Node, Manifests.The<V1Pod>("pbm").Spec], pod =>
+        Assert.All([Manifests.Node, Manifests.Etcd.Spec.Template.Spec, Manifests.The<V1Pod>("pbm").Spec], pod =>
         {
             Assert.True(pod.SecurityContext.RunAsNonRoot);
             Assert.Equal("RuntimeDefault", pod.SecurityContext.SeccompProfile.Type);
             Assert.False(pod.AutomountServiceAccountToken);
         });
-        Assert.All(Containers, container =>
+        Assert.All([.. Containers, Etcd], container =>
         {
             Assert.False(container.SecurityContext.AllowPrivilegeEscalation);
             Assert.True(container.SecurityContext.ReadOnlyRootFilesystem);
@@ -116,6 +119,11 @@ public sealed class ManifestTests
     }
 
     private static IEnumerable<V1Container> Containers => [Manifests.NodeContainer, Assert.Single(Manifests.The<V1Pod>("pbm").Spec.Containers)];
+
+    private static V1Container Etcd => Assert.Single(Manifests.Etcd.Spec.Template.Spec.Containers);
+
+    private static IEnumerable<V1LabelSelector> Spreads(V1PodSpec pod) =>
+        pod.TopologySpreadConstraints.Select(c => c.LabelSelector).Concat(pod.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution.Select(t => t.LabelSelector));
 
     private static Process Start(string program, params string[] arguments)
     {

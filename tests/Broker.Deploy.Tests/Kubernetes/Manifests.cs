@@ -29,6 +29,11 @@ internal static partial class Manifests
 
     public static V1StatefulSet StatefulSet => The<V1StatefulSet>("broker");
 
+    public static V1StatefulSet Etcd => The<V1StatefulSet>("broker-etcd");
+
+    /// <summary>The names of a set's pods by themselves, in order.</summary>
+    public static IReadOnlyList<string> PodsOf(V1StatefulSet set) => [.. Enumerable.Range(0, set.Spec.Replicas!.Value).Select(i => $"{set.Metadata.Name}-{i}")];
+
     public static V1PodSpec Node => StatefulSet.Spec.Template.Spec;
 
     public static V1Container NodeContainer => Assert.Single(Node.Containers);

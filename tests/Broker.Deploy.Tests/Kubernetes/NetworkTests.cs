@@ -27,15 +27,24 @@ public sealed class NetworkTests
         Assert.Equal("Local", Manifests.The<V1Service>("broker-external").Spec.ExternalTrafficPolicy);
 
     [Fact]
-    public void Clients_may_come_in_and_the_node_calls_nobody()
+    public void Clients_may_come_in_and_nodes_call_each_other_and_etcd_and_nobody_else()
     {
-        var policy = Assert.Single(Manifests.All.OfType<V1NetworkPolicy>()).Spec;
+        var policy = Manifests.The<V1NetworkPolicy>("broker").Spec;
         Assert.Equal(["Ingress", "Egress"], policy.PolicyTypes);
-        Assert.Empty(policy.Egress);
         var rule = Assert.Single(policy.Ingress);
         Assert.Null(rule.FromProperty);
-        var port = Assert.Single(rule.Ports);
-        Assert.Equal((Manifests.NodeContainer.Ports.Single(quic => quic.Name == "quic").ContainerPort.ToString(), "UDP"), (port.Port.Value, port.Protocol));
+        Assert.Equal(["7400/UDP"], Ports(rule.Ports));
+        Assert.Equal(Number(Manifests.NodeContainer, "quic"), rule.Ports[0].Port.Value);
+        Assert.Equal(["node 7400/UDP", "etcd 2379/TCP", "anybody 53/UDP 53/TCP"], policy.Egress.Select(e => $"{Peer(e.To)} {string.Join(' ', Ports(e.Ports))}"));
+    }
+
+    [Fact]
+    public void Etcd_is_reached_by_the_nodes_and_its_members_alone()
+    {
+        var policy = Manifests.The<V1NetworkPolicy>("broker-etcd").Spec;
+        Assert.Equal(["Ingress", "Egress"], policy.PolicyTypes);
+        Assert.Equal(["node 2379/TCP", "etcd 2379/TCP 2380/TCP"], policy.Ingress.Select(i => $"{Peer(i.FromProperty)} {string.Join(' ', Ports(i.Ports))}"));
+        Assert.Equal(["etcd 2379/TCP 2380/TCP", "anybody 53/UDP 53/TCP"], policy.Egress.Select(e => $"{Peer(e.To)} {string.Join(' ', Ports(e.Ports))}"));
     }
 
     /// <summary>Linux forgets a UDP flow after 30 s; the policy and the services rely on a connection being used, or gone, before that.</summary>
@@ -47,10 +56,20 @@ public sealed class NetworkTests
         Assert.True(new QuicListenerOptions { EndPoint = new(0, 0), ApplicationProtocols = [], Tls = new QuicTlsOptions { TrustedRootsPem = default } }.IdleTimeout <= forgotten);
     }
 
-    [Fact]
-    public void Nobody_evicts_the_only_node_unasked()
+    /// <summary>They make each other ready, so they must find each other before.</summary>
+    [Theory]
+    [InlineData("broker-nodes")]
+    [InlineData("broker-etcd")]
+    public void Names_of_pods_are_known_before_they_are_ready(string service)
     {
-        var budget = Assert.Single(Manifests.All.OfType<V1PodDisruptionBudget>()).Spec;
-        Assert.Equal(("0", "AlwaysAllow"), (budget.MaxUnavailable.Value, budget.UnhealthyPodEvictionPolicy));
+        var spec = Manifests.The<V1Service>(service).Spec;
+        Assert.Equal(("None", true), (spec.ClusterIP, spec.PublishNotReadyAddresses));
+        Assert.Contains(Manifests.All.OfType<V1StatefulSet>(), set => set.Spec.ServiceName == service && set.Spec.PodManagementPolicy == "Parallel");
     }
+
+    private static string Number(V1Container container, string port) => container.Ports.Single(p => p.Name == port).ContainerPort.ToString();
+
+    private static IEnumerable<string> Ports(IEnumerable<V1NetworkPolicyPort> ports) => ports.Select(p => $"{p.Port.Value}/{p.Protocol}");
+
+    private static string Peer(IList<V1NetworkPolicyPeer>? peers) => peers is null ? "anybody" : Assert.Single(peers).PodSelector.MatchLabels["app.kubernetes.io/component"];
 }

@@ -2,6 +2,7 @@ using System.Net;
 using Broker.Actors.Server;
 using Broker.Deploy.Tests.Docker;
 using Broker.Deploy.Tests.Settings;
+using Broker.Node.Certificates;
 using Broker.Node.Configuration;
 using Broker.Node.Health;
 using Broker.Storage.Log;
@@ -18,9 +19,6 @@ public sealed class NodeTests
     private readonly Dockerfile _image = Dockerfile.Read("deploy/docker/Dockerfile");
 
     [Fact]
-    public void There_is_one() => Assert.Equal(1, Manifests.StatefulSet.Spec.Replicas);
-
-    [Fact]
     public void The_node_accepts_its_settings_and_listens_where_its_ports_say()
     {
         var settings = NodeSettings.From(_settings.Data);
@@ -34,9 +32,9 @@ public sealed class NodeTests
     [Fact]
     public void Its_name_outlives_the_pod()
     {
-        var name = Assert.Single(_container.Env);
-        Assert.Equal(("BROKER_NAME", "metadata.name"), (name.Name, name.ValueFrom.FieldRef.FieldPath));
-        NodeSettings.From([new(name.Name, $"{Manifests.StatefulSet.Metadata.Name}-0")]);
+        var name = Variable("BROKER_NAME");
+        Assert.Equal("metadata.name", name.ValueFrom.FieldRef.FieldPath);
+        Assert.All(Manifests.PodsOf(Manifests.StatefulSet), pod => NodeSettings.From([new(name.Name, pod)]));
         Assert.Equal("broker-nodes", Manifests.StatefulSet.Spec.ServiceName);
         Assert.Equal("None", Manifests.The<V1Service>("broker-nodes").Spec.ClusterIP);
     }
@@ -102,13 +100,22 @@ public sealed class NodeTests
     }
 
     [Fact]
-    public void The_certificates_are_where_the_node_reads_them()
+    public void Each_nodes_certificate_is_where_it_reads_it_and_no_other_nodes_is()
     {
         var mount = MountAt(NodeSettings.From(_settings.Data).Node.CertificateFolder);
         Assert.True(mount.ReadOnlyProperty);
-        var secret = _pod.Volumes.Single(volume => volume.Name == mount.Name).Secret;
-        Assert.Equal(["ca.pem", "server.key", "server.pem"], secret.Items.Select(item => item.Path).Order(StringComparer.Ordinal));
-        AssertSecret(secret);
+        Assert.Equal("$(BROKER_NAME)", mount.SubPathExpr);
+        var projected = _pod.Volumes.Single(volume => volume.Name == mount.Name).Projected;
+        Assert.Equal(Convert.ToInt32("440", 8), projected.DefaultMode);
+        var pods = Manifests.PodsOf(Manifests.StatefulSet);
+        Assert.Equal(pods.Select(pod => $"{pod}-certs"), projected.Sources.Select(source => source.Secret.Name));
+        Assert.All(pods.Zip(projected.Sources), one =>
+        {
+            var file = DevelopmentCertificates.FileNameOf(one.First);
+            Assert.Equal(
+                [("ca.crt", $"{one.First}/ca.pem"), ("tls.crt", $"{one.First}/{file}.pem"), ("tls.key", $"{one.First}/{file}.key")],
+                one.Second.Secret.Items.Select(item => (item.Key, item.Path)));
+        });
     }
 
     [Fact]
@@ -141,6 +148,8 @@ public sealed class NodeTests
     public void Every_volume_is_mounted_and_every_mount_has_its_volume() => Assert.Equal(
         _pod.Volumes.Select(volume => volume.Name).Concat(Manifests.StatefulSet.Spec.VolumeClaimTemplates.Select(claim => claim.Metadata.Name)).Order(StringComparer.Ordinal),
         _container.VolumeMounts.Select(mount => mount.Name).Order(StringComparer.Ordinal));
+
+    private V1EnvVar Variable(string name) => Assert.Single(_container.Env, variable => variable.Name == name);
 
     private V1VolumeMount MountAt(string path) => Assert.Single(_container.VolumeMounts, mount => mount.MountPath == path);
 

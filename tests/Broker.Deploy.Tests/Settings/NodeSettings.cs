@@ -15,13 +15,16 @@ internal sealed class NodeSettings
 {
     private const string Prefix = "BROKER_";
 
-    private NodeSettings(BrokerNodeOptions node, HealthOptions health, StorageOptions storage) => (Node, Health, Storage) = (node, health, storage);
+    private NodeSettings(BrokerNodeOptions node, HealthOptions health, StorageOptions storage, ClusterOptions cluster) =>
+        (Node, Health, Storage, Cluster) = (node, health, storage, cluster);
 
     public BrokerNodeOptions Node { get; }
 
     public HealthOptions Health { get; }
 
     public StorageOptions Storage { get; }
+
+    public ClusterOptions Cluster { get; }
 
     /// <summary>How long the node's orderly stop may take.</summary>
     public static TimeSpan ShutdownTimeout
@@ -56,7 +59,7 @@ internal sealed class NodeSettings
         services.AddNodeOptions(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
         using var provider = services.BuildServiceProvider();
         provider.GetRequiredService<IStartupValidator>().Validate();
-        return new NodeSettings(Get<BrokerNodeOptions>(provider), Get<HealthOptions>(provider), Get<StorageOptions>(provider));
+        return new NodeSettings(Get<BrokerNodeOptions>(provider), Get<HealthOptions>(provider), Get<StorageOptions>(provider), Get<ClusterOptions>(provider));
     }
 
     /// <summary>What a health endpoint answers to a path, in a state of the node.</summary>
@@ -87,7 +90,7 @@ internal sealed class NodeSettings
     // Keys of the configuration ignore case.
     private static HashSet<string> Known { get; } = new(
         [
-            .. Of<BrokerNodeOptions>(""), .. Of<HealthOptions>("Health:"), .. Of<LimitOptions>("Limits:"), .. Of<StorageOptions>("Storage:"),
+            .. Of<BrokerNodeOptions>(""), .. Of<HealthOptions>("Health:"), .. Of<LimitOptions>("Limits:"), .. Of<StorageOptions>("Storage:"), .. Of<ClusterOptions>("Cluster:"),
             "Logging:LogLevel:Default",
         ],
         StringComparer.OrdinalIgnoreCase);

@@ -137,6 +137,61 @@ public sealed class DevelopmentCertificatesTests : IDisposable
     }
 
     [Fact]
+    public void A_node_of_a_cluster_shows_its_name_to_whom_it_dials_and_who_dials_it()
+    {
+        Assert.Equal(["ca", "node-n1", "node-n2", "client", "admin"], EnsureNodes("n1", "n2"));
+        using var certificate = Load("node-n1");
+
+        Assert.Equal("n1", certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false));
+        Assert.Equal("broker://role/node", certificate.GetNameInfo(X509NameType.UrlName, forIssuer: false));
+        var usages = certificate.Extensions.OfType<X509EnhancedKeyUsageExtension>().Single().EnhancedKeyUsages;
+        Assert.Equal(["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"], usages.Cast<System.Security.Cryptography.Oid>().Select(oid => oid.Value!));
+        Assert.True(certificate.MatchesHostname("127.0.0.1"));
+        Assert.True(IsTrusted("node-n1"));
+        Assert.Empty(EnsureNodes("n2", "n1"));
+        Assert.Equal(["server"], Ensure());
+    }
+
+    [Fact]
+    public async Task Nodes_that_start_at_once_share_an_authority()
+    {
+        var together = new Barrier(8);
+        await Task.WhenAll(Enumerable.Range(1, 8).Select(i => Task.Factory.StartNew(
+            () =>
+            {
+                together.SignalAndWait();
+                EnsureNodes($"n{i}");
+            },
+            TaskCreationOptions.LongRunning)));
+        Assert.All(Enumerable.Range(1, 8), i => Assert.True(IsTrusted($"node-n{i}"), $"n{i} is of another authority"));
+        Assert.True(IsTrusted("client"));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a b")]
+    [InlineData("../n1")]
+    [InlineData("a-name-that-is-longer-than-the-sixty-four-characters-of-a-common-name")]
+    public void A_node_name_that_no_certificate_can_have_is_refused(string node)
+    {
+        Assert.Throws<ArgumentException>(() => EnsureNodes(node));
+        Assert.Empty(Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
+    public void A_leaf_of_another_authority_of_the_same_name_is_noticed()
+    {
+        Ensure();
+        using var other = new TemporaryFolder();
+        new DevelopmentCertificates(other.Path, _time).Ensure();
+        File.Copy(other["admin.pem"], _folder["admin.pem"], overwrite: true);
+        File.Copy(other["admin.key"], _folder["admin.key"], overwrite: true);
+
+        Assert.Equal(["admin"], Ensure());
+        Assert.True(IsTrusted("admin"));
+    }
+
+    [Fact]
     public void Only_the_owner_may_read_a_key()
     {
         if (OperatingSystem.IsWindows())
@@ -165,6 +220,8 @@ public sealed class DevelopmentCertificatesTests : IDisposable
     [InlineData("")]
     [InlineData("ca")]
     [InlineData("server")]
+    [InlineData("node-n1")]
+    [InlineData("lock")]
     [InlineData("../alice")]
     [InlineData(".alice")]
     public void A_user_name_that_is_no_file_name_is_refused(string user)
@@ -175,6 +232,8 @@ public sealed class DevelopmentCertificatesTests : IDisposable
     }
 
     private IReadOnlyList<string> Ensure(params string[] hosts) => new DevelopmentCertificates(_folder.Path, _time, hosts).Ensure();
+
+    private IReadOnlyList<string> EnsureNodes(params string[] nodes) => new DevelopmentCertificates(_folder.Path, _time).Ensure(nodes);
 
     private X509Certificate2 Load(string name) => X509Certificate2.CreateFromPemFile(_folder[name + ".pem"], _folder[name + ".key"]);
 

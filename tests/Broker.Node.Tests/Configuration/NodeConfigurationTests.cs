@@ -1,4 +1,5 @@
 using Broker.Actors.Server;
+using Broker.Machines.Cluster;
 using Broker.Node.Configuration;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -77,12 +78,64 @@ public sealed class NodeConfigurationTests : IDisposable
     [InlineData("health:address", "everywhere", "IP address")]
     [InlineData("health:port", "0", "Port")]
     [InlineData("limits:maxmessagebytes", "1000", "MaxMessageBytes")]
+    [InlineData("cluster:enabled", "true", "Cluster:Etcd")]
+    [InlineData("cluster:etcd", "127.0.0.1:2379", "Cluster:Etcd")]
+    [InlineData("cluster:etcd", "http://a.example:1,https://b.example:2", "both")]
+    [InlineData("cluster:name", "a b", "Cluster:Name")]
+    [InlineData("cluster:shards", "0", "Shards")]
+    [InlineData("cluster:shards", "5000", "Shards")]
+    [InlineData("cluster:replicas", "16", "Replicas")]
     public void A_value_that_cannot_work_is_refused_with_its_name(string key, string value, string named)
     {
         var services = Services(File("{}"), (key, value));
         var refusal = Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<IStartupValidator>().Validate());
         Assert.Contains(named, refusal.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("mininsync", "4", "MinInSync")]
+    [InlineData("leasetime", "00:00:01", "LeaseTime")]
+    [InlineData("draintimeout", "00:00:20", "DrainTimeout")]
+    [InlineData("etcdprefix", "broker", "slash")]
+    [InlineData("etcdkey", "etcd.key", "EtcdCertificate")]
+    [InlineData("etcdca", "etcd.pem", "https")]
+    [InlineData("advertise", "broker-1", "'broker-1' is not host:port")]
+    [InlineData("advertise", "a:1, b:0", "'b:0' is not host:port")]
+    [InlineData("advertise", "2001:db8::1:7400", "is not host:port")]
+    [InlineData("advertise", "a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9,a:10,a:11,a:12,a:13,a:14,a:15,a:16,a:17", "17 addresses")]
+    public void A_cluster_that_cannot_work_is_refused_with_the_names_of_its_settings(string key, string value, string named)
+    {
+        var services = Services(File("""{ "Cluster": { "Etcd": "http://127.0.0.1:2379" } }"""), ($"cluster:{key}", value));
+        var refusal = Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<IStartupValidator>().Validate());
+        Assert.Contains(named, refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_an_etcd_a_node_is_by_itself_whatever_else_is_said_of_a_cluster()
+    {
+        Assert.False(Cluster("""{ "Cluster": { "Zone": "east", "MinInSync": 9 } }""").IsEnabled);
+        Assert.False(Cluster("""{ "Cluster": { "Etcd": "http://127.0.0.1:2379", "Enabled": false } }""").IsEnabled);
+        Assert.True(Cluster("""{ "Cluster": { "Etcd": "http://127.0.0.1:2379" } }""").IsEnabled);
+    }
+
+    [Fact]
+    public void Lists_are_texts_with_commas_or_lists()
+    {
+        var lists = Cluster("""{ "Cluster": { "Etcd": ["http://a.example:2379", "http://b.example:2379"], "Advertise": ["n1:7400", "[::1]:7400"] } }""");
+        Assert.Equal(["http://a.example:2379", "http://b.example:2379"], lists.EtcdEndpoints);
+        Assert.Equal(["n1:7400", "[::1]:7400"], lists.AdvertisedAddresses);
+        Set("BROKER_CLUSTER__ETCD", "http://c.example:2379, http://d.example:2379");
+        Assert.Equal(["http://c.example:2379", "http://d.example:2379"], Cluster("""{ "Cluster": { "Etcd": ["http://a.example:2379"] } }""").EtcdEndpoints);
+    }
+
+    [Fact]
+    public void Placement_that_is_not_given_is_the_clusters_own()
+    {
+        Assert.Equal(new PlacementOptions(), Cluster("{}").Placement);
+        Assert.Equal(new PlacementOptions { Replicas = 1, MinInSync = 1 }, Cluster("""{ "Cluster": { "Replicas": 1 } }""").Placement);
+    }
+
+    private ClusterOptions Cluster(string json) => Services(File(json)).GetRequiredService<IOptions<ClusterOptions>>().Value;
 
     private static BrokerNodeOptions Bind(string file, params (string Key, string? Value)[] commandLine) =>
         Services(file, commandLine).GetRequiredService<IOptions<BrokerNodeOptions>>().Value;

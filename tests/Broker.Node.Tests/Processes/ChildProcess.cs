@@ -8,6 +8,8 @@ namespace Broker.Node.Tests.Processes;
 internal sealed partial class ChildProcess : IDisposable
 {
     private const int SigTerm = 15;
+    private const int SigCont = 18;
+    private const int SigStop = 19;
     private const int MaxKeptCharacters = 256 << 10;
     private readonly Process _process;
     private readonly Action<string>? _onLine;
@@ -87,13 +89,13 @@ internal sealed partial class ChildProcess : IDisposable
     }
 
     /// <summary>SIGTERM, to this process and no other.</summary>
-    public void Terminate()
-    {
-        if (!_process.HasExited)
-        {
-            Assert.Equal(0, Kill(Id, SigTerm));
-        }
-    }
+    public void Terminate() => Signal(SigTerm);
+
+    /// <summary>SIGSTOP: it gets no more turns, and does not know that it gets none.</summary>
+    public void Pause() => Signal(SigStop);
+
+    /// <summary>SIGCONT.</summary>
+    public void Resume() => Signal(SigCont);
 
     /// <summary>SIGKILL, to this process and no other.</summary>
     public void Kill()
@@ -135,6 +137,14 @@ internal sealed partial class ChildProcess : IDisposable
         if (ReferenceEquals(kept, _standardOutput))
         {
             _onLine?.Invoke(line);
+        }
+    }
+
+    private void Signal(int signal)
+    {
+        if (!_process.HasExited)
+        {
+            Assert.Equal(0, Kill(Id, signal));
         }
     }
 

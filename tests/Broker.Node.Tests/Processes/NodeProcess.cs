@@ -13,13 +13,15 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     private const string Program = "Broker.Node.dll";
 
     private readonly ChildProcess _process;
+    private readonly string _certs;
     private readonly TemporaryFolder? _temporary;
     private bool _expectedToRun = true;
 
-    private NodeProcess(ChildProcess process, string data, TemporaryFolder? temporary, IPEndPoint address)
+    private NodeProcess(ChildProcess process, string data, string? certs, TemporaryFolder? temporary, IPEndPoint address)
     {
         _process = process;
         _temporary = temporary;
+        _certs = certs ?? Path.Combine(data, "certs");
         Data = data;
         Address = address;
     }
@@ -70,7 +72,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         {
             await Wait.For(Task.WhenAny(banner.Task, process.Exited), "the node's banner");
             Assert.True(banner.Task.IsCompleted, $"the node ended before it served\n{process.Transcript}");
-            return new NodeProcess(process, data, temporary, await banner.Task);
+            return new NodeProcess(process, data, settings.Certs, temporary, await banner.Task);
         }
         catch
         {
@@ -139,6 +141,12 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         await Wait.For(_process.Exited, "the end of a killed node");
     }
 
+    /// <summary>SIGSTOP.</summary>
+    public void Pause() => _process.Pause();
+
+    /// <summary>SIGCONT.</summary>
+    public void Resume() => _process.Resume();
+
     /// <summary>SIGTERM; the node must end in order.</summary>
     public async Task StopAsync()
     {
@@ -176,6 +184,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         (string Name, string Value)[] usual =
         [
             ("--data", data),
+            ("--certs", settings.Certs ?? Path.Combine(data, "certs")),
             ("--listen", "127.0.0.1"),
             ("--port", settings.Port.ToString(CultureInfo.InvariantCulture)),
             ("--transport", "ngtcp2"),
@@ -185,7 +194,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
         return ChildProcess.Start([.. settings.Launcher, .. ChildProcess.DotNet(Program, arguments)], environment, onLine: onLine);
     }
 
-    private string Certificate(string name) => Path.Combine(Data, "certs", name);
+    private string Certificate(string name) => Path.Combine(_certs, name);
 
     [GeneratedRegex(@"^broker .* serves udp (?<address>\S+) with ")]
     private static partial Regex Banner();

@@ -12,6 +12,9 @@ internal sealed record NodeSettings
     /// <summary>Data folder. <c>null</c> (default): a temporary one that goes with the node.</summary>
     public string? Data { get; init; }
 
+    /// <summary>Folder of certificates. <c>null</c> (default): <c>certs</c> in the data folder.</summary>
+    public string? Certs { get; init; }
+
     /// <summary>UDP port. Default 0: the system's choice.</summary>
     public int Port { get; init; }
 

@@ -22,9 +22,6 @@ internal abstract record ReplicaCommand
     /// <param name="NothingChanged">Whether it is certain that it did not take place and never will.</param>
     public sealed record ProposalFailed(long Revision, bool NothingChanged = true) : ReplicaCommand;
 
-    /// <summary>By an operator: how is the replica? Answer: <see cref="ReplicaStatus"/>.</summary>
-    public sealed record Describe : ReplicaCommand;
-
     /// <summary>By the keeper of the store: it wants the log before a position back, and this entity of the shard still needs it. Answer: <see cref="Storage.StoreMessage.CheckpointDone"/>.</summary>
     public sealed record Checkpoint(ulong Entity, long Goal) : ReplicaCommand;
 

@@ -75,7 +75,7 @@ internal sealed class RoutingNode : IAsyncDisposable
         };
         var node = new RoutingNode(transport, listener, name, new BrokerClusterOptions { Dial = dial, RoutingPatience = patience });
         await RoutingActor.StartAsync(node.System, node.Services);
-        IApplicationProtocol[] protocols = [new NodeLinkProtocol(node._identity, new NodeLinkOptions(), new ShardReceivers()), new BrokerProtocol()];
+        IApplicationProtocol[] protocols = [new NodeLinkProtocol(() => node._identity, new NodeLinkOptions(), new ShardReceivers()), new BrokerProtocol()];
         node.System.ActorOf(Props.Create(() => new ListenerActor(listener, protocols.ToDictionary(p => p.Alpn), node.Services)), "listener");
         return node;
     }

@@ -13,14 +13,6 @@ public sealed class MessageIndex
     /// <summary>Records of the log with messages, by position.</summary>
     public ReadOnlySpan<LogRun> Runs => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_runs)[_firstRun..];
 
-    /// <summary>Forgets all places.</summary>
-    public void Clear()
-    {
-        _segments.Clear();
-        _runs.Clear();
-        _firstRun = 0;
-    }
-
     /// <summary>Takes in a record. Its place is not known yet.</summary>
     public void AddRun(in LogRun run) => _runs.Add(run);
 

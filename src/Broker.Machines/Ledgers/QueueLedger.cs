@@ -158,15 +158,6 @@ public sealed class QueueLedger
         return ledger;
     }
 
-    /// <summary>Where messages lie is not known: they come from another node, and are still to be put somewhere. Numbers of segments begin anew.</summary>
-    public void ForgetPlaces()
-    {
-        Index.Clear();
-        _dropped.Clear();
-        LastSegment = 0;
-        OpenSegment = default;
-    }
-
     internal void SetState(ulong nextPosition, long liveBytes, uint lastSegment, (uint Number, long Length) open)
     {
         NextPosition = nextPosition;

@@ -50,7 +50,7 @@ internal sealed partial class ReplicaActor
         {
             null => new ShardState(machine.Epoch, machine.Log.UpTo(machine.Log.Last), machine.CommittedIndex, IsInstalling: false),
             { IsWritten: true } install => new ShardState(machine.Epoch, install.Log, install.Log.Last, IsInstalling: false),
-            _ => new ShardState(machine.Epoch, new Lineage(), 0, IsInstalling: true),
+            { } install => new ShardState(machine.Epoch, install.Log, install.Log.Last, IsInstalling: true),
         };
         Write(new ShardStateRecord(_disk, _shard, state) { NeededFrom = PositionBehind(state.Committed) }, note);
     }

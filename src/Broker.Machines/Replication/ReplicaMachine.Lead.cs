@@ -58,6 +58,20 @@ public sealed partial class ReplicaMachine
         }
     }
 
+    /// <summary>
+    /// Records for a follower are gone before they could be sent. It hears nothing more of this session, asks again, and gets what there is instead: it would wait for them for ever otherwise, and this
+    /// replica for it.
+    /// </summary>
+    /// <param name="node">For whom they were.</param>
+    /// <param name="session">The follower's session.</param>
+    public void HandleNotSent(string node, long session)
+    {
+        if (CurrentRole == Role.Leading && _followers.TryGetValue(node, out var progress) && progress.Session == session)
+        {
+            _followers.Remove(node);
+        }
+    }
+
     private void Lead()
     {
         Invariant.That(_assignment!.InSync.Contains(_self) && !_isInstalling, "who leads is in sync");

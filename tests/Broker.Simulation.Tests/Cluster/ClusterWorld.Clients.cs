@@ -80,6 +80,8 @@ internal sealed partial class ClusterWorld
             Assert.True(Now < end, $"not within {s_patience}: {what}");
             Advance(TimeSpan.FromMilliseconds(100));
         }
+
+        Trace(what);
     }
 
     private bool IsWell() => Members.All(m => m.IsRunning) && Enumerable.Range(0, Options.Placement.Shards).All(shard =>
@@ -136,11 +138,23 @@ internal sealed partial class ClusterWorld
                 if (Metadata[shard].Assignment!.Replicas.Contains(member.Name))
                 {
                     var read = ShardLogReader.Read(member.Life!.Log, member.Life.Storage.Options.Store, shard);
+                    Assert.True(read.Problem is null, $"{member} cannot read shard {shard}: {read.Problem}\n{RecordsOf(member.Life, shard)}");
                     Assert.True(read.Committed == read.Log.Last, $"{member} knows {read.Committed} of {read.Log.Last} records of shard {shard} to be committed");
                     _equalReplicas.Look(member.Name, read);
                 }
             }
         }
+    }
+
+    /// <summary>What the log of a node has of a shard, for the message of a failure.</summary>
+    private static string RecordsOf(MemberLife life, int shard)
+    {
+        var records = new List<string>();
+        life.Log.TryScan(
+            header => ShardReplay.IsOf(header, shard),
+            record => records.Add($"{record.Header.Position}: {record.Header.Kind} {record.Header.Entity:x} {record.Header.Index}, {record.Header.ShardIndex} of {record.Header.CommittedIndex}"),
+            damage => records.Add(damage.ToString()));
+        return string.Join('\n', records.Take(40));
     }
 
     private void Collect()

@@ -14,7 +14,7 @@ namespace Broker.Simulation.Tests.Cluster;
 internal sealed partial class ClusterWorld
 {
     private const int MostSteps = 400; // of a node in one slice of time
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
     private readonly PriorityQueue<Action, (TimeSpan, long)> _events = new();
     private readonly Dictionary<(string From, string To), SimulatedLink> _links = [];
     private readonly OneLeader _oneLeader = new();

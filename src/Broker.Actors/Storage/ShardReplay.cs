@@ -326,8 +326,9 @@ internal sealed class ShardReplay(int shard)
             var replay = ReplayOf(record.Entity);
             if (replay.LastIndex is { } last && record.Index > last + 1)
             {
-                Fail($"records {last + 1} to {record.Index - 1} of queue number {record.Entity} are missing");
-                return;
+                // An old checkpoint, and what came between the two went with the log's beginning: so a later one has it.
+                replay = new LedgerReplay();
+                _replays[record.Entity] = replay;
             }
 
             replay.OnOperations(record.Index, operations, record.MessageCount, record.Position, record.Length);

@@ -127,9 +127,9 @@ internal sealed partial class ReplicaActor
     private void Send(string node, ReplicaMessage message)
     {
         var peer = PeerOf(node);
-        if (!peer.IsUp)
+        if (!peer.IsUp || peer.MustBegin)
         {
-            return;
+            return; // as it is, nothing that was on its way has arrived either; a stream that were opened now would be forgotten when all begins anew
         }
 
         switch (message)

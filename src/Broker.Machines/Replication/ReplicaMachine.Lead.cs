@@ -156,6 +156,27 @@ public sealed partial class ReplicaMachine
         Commit();
     }
 
+    /// <summary>
+    /// What was on its way to a follower is lost, and the follower need not know of it: its own link to this node may have been up all the time. If it has more than it has acknowledged, it notices, and asks
+    /// again.
+    /// </summary>
+    private void SendAgain(string node)
+    {
+        if (!_followers.TryGetValue(node, out var progress))
+        {
+            return;
+        }
+
+        if (progress.IsInstalling || progress.Certain == 0)
+        {
+            _followers.Remove(node); // whether it knows how its log and this one fit together is not known: it asks again
+            return;
+        }
+
+        progress.Sent = progress.Certain;
+        SendRecords(node, progress);
+    }
+
     private void SendRecords()
     {
         foreach (var (node, progress) in _followers)

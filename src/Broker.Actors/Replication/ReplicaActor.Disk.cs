@@ -2,6 +2,7 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Storage;
 using Broker.Machines;
 using Broker.Machines.Replication;
+using Broker.Storage.Disks;
 using Broker.Storage.Log;
 using Broker.Storage.Records;
 
@@ -243,6 +244,11 @@ internal sealed partial class ReplicaActor
         if (message.Peer is { } peer)
         {
             HandleReadFailed(peer, message.Failure);
+        }
+        else if (message is { Install: { } broken, Failure: DiskException { Error: DiskError.Full } })
+        {
+            broken.IsBusy = false;
+            broken.Problem = message.Failure.Message; // to ask again at once would fill what is left
         }
         else if (message is { Install: { } install, Failure: InvalidDataException })
         {

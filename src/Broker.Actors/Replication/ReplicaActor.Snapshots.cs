@@ -71,7 +71,7 @@ internal sealed partial class ReplicaActor
 
     private void HandleSnapshotPart(string from, ReadOnlyMemory<byte> part)
     {
-        if (_install is { IsWritten: false } install && install.From == from)
+        if (_install is { IsWritten: false, Problem: null } install && install.From == from)
         {
             install.HeardAt = Now;
             install.Parts.Enqueue(part);
@@ -88,7 +88,11 @@ internal sealed partial class ReplicaActor
         }
 
         install.IsBusy = false;
-        if (install.IsComplete)
+        if (install.IsAbandoned)
+        {
+            BeginAnew();
+        }
+        else if (install.IsComplete)
         {
             FinishInstall(install);
         }
@@ -152,18 +156,24 @@ internal sealed partial class ReplicaActor
             return;
         }
 
-        _install = null;
-        if (!install.IsBusy)
-        {
-            install.Abandon();
-        }
-
+        install.IsAbandoned = install.IsBusy = true;
+        install.Problem = reason;
+        install.Parts.Clear();
+        install.Abandon();
         foreach (var (queue, _) in install.Queues)
         {
             DeleteQueue(queue);
         }
 
         _storage.Notice(StoreNoticeSeverity.Warning, $"shard {_shard}: what node '{install.From}' sent is not complete: {reason}; it is asked for again");
+        Context.PipeTo(Task.WhenAll(_deletions), () => new ReplicaMessages.SnapshotWritten(install), failure => new ReplicaMessages.JobFailed(failure, null, install));
+        _deletions.Clear();
+    }
+
+    /// <summary>Nothing is left of the snapshot, and nothing that comes now can be taken for a part of it.</summary>
+    private void BeginAnew()
+    {
+        _install = null;
         _machine!.HandleInstallFailed(Now);
         WriteState(default);
     }
@@ -172,7 +182,7 @@ internal sealed partial class ReplicaActor
     {
         if (_install is { IsBusy: false, IsWritten: false, Parts.Count: 0 } install && Now - install.HeardAt > MaxSnapshotSilence)
         {
-            AbandonInstall(install, "nothing more has come");
+            AbandonInstall(install, install.Problem ?? "nothing more has come");
         }
     }
 }

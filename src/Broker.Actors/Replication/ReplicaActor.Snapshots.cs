@@ -1,6 +1,7 @@
 using Broker.Actors.Runtime;
 using Broker.Actors.Storage;
 using Broker.Machines.Replication;
+using Broker.Storage.Records;
 
 namespace Broker.Actors.Replication;
 
@@ -43,7 +44,7 @@ internal sealed partial class ReplicaActor
     /// <summary>What is here is void from now on, which must be on the disk before anything of it goes.</summary>
     private void BeginInstall(Lineage log)
     {
-        var old = _followed.Keys.ToList();
+        var old = QueuesWithRecords();
         _install = new SnapshotInstall(_storage, _sender, log) { HeardAt = Now };
         _followed.Clear();
         _touched.Clear();
@@ -56,6 +57,21 @@ internal sealed partial class ReplicaActor
     }
 
     private IReadOnlyList<ulong> _void = [];
+
+    /// <summary>All queues of which the node may have something, be it only what is not carried out yet: the log keeps it for them until it is told that they are gone.</summary>
+    private List<ulong> QueuesWithRecords()
+    {
+        var queues = _cluster.ShardOfQueue.Where(q => q.Value == _shard).Select(q => q.Key).ToHashSet();
+        for (var index = Math.Max(_applied + 1, _records.First); index <= _records.Last; index++)
+        {
+            if ((_records[index].InMemory?.Entity ?? _records[index].Held?.Entity) is { } entity && !ShardEntity.Is(entity))
+            {
+                queues.Add(entity);
+            }
+        }
+
+        return [.. queues.Order()];
+    }
 
     private void HandleInstallBegan(SnapshotInstall install)
     {
@@ -176,6 +192,17 @@ internal sealed partial class ReplicaActor
         _install = null;
         _machine!.HandleInstallFailed(Now);
         WriteState(default);
+    }
+
+    /// <summary>What is here of a shard that the node is not to have any more goes, as before a snapshot that never comes.</summary>
+    private void GiveUpIfUnwanted()
+    {
+        if (_install is null && _writing.Count == 0 && _machine!.TryGiveUp())
+        {
+            _sender = "";
+            BeginInstall(new Lineage());
+            _install!.IsAbandoned = true;
+        }
     }
 
     private void CheckInstall()

@@ -400,6 +400,7 @@ internal sealed partial class ReplicaActor : Actor
 
         BeginStreams();
         CheckInstall();
+        GiveUpIfUnwanted();
         BeginNextLife();
         _machine.HandleTick(Now);
     }

@@ -49,6 +49,7 @@ internal sealed partial class ClusterWorld
             case 2 when member is { IsRunning: true, Disk.HasCrashed: false }:
                 Note("crash at a disk operation", member);
                 member.Disk.CrashAt(member.Disk.OperationCount + 1 + Random.Next(60));
+                member.IsDoomed = true;
                 break;
             case 0 or 1 or 2 or 3 when !member.IsRunning:
                 Note("restart", member);
@@ -194,6 +195,11 @@ internal sealed partial class ClusterWorld
 
         foreach (var member in Members)
         {
+            if (member is { IsRunning: true, IsDoomed: true })
+            {
+                Crash(member); // now, rather than when all is to be well
+            }
+
             Metadata.States[member.Name] = NodeState.Up;
             member.HasMetadata = true;
             member.IsPaused = member.IsSlow = false;

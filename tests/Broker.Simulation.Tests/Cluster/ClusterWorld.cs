@@ -172,11 +172,6 @@ internal sealed partial class ClusterWorld
         {
             Trace($"{member.Name} has crashed at a disk operation");
             Crash(member);
-            if (_isCalm)
-            {
-                Later(TimeSpan.FromMilliseconds(100), () => Start(member));
-            }
-
             return;
         }
 
@@ -200,10 +195,13 @@ internal sealed partial class ClusterWorld
             ? $"shard {s}, revision {revision}: epoch {a.Epoch}, leader {a.Leader}, in sync {string.Join(' ', a.InSync.Select(r => $"{r.Node}/{r.Store.ToString()[^2..]}"))}, on {string.Join(' ', a.Replicas)}"
             : $"shard {s}: not assigned");
         var members = Members.Select(m => m.Life is { } life
-            ? $"{m} store {m.Store.ToString()[^2..]}, {life.Cluster.Identity.Life.Incarnation}, log {life.Log.State} {life.Log.StartPosition}-{life.Log.SyncedPosition}: "
+            ? $"{m} store {m.Store.ToString()[^2..]}, {life.Cluster.Identity.Life.Incarnation}, log {life.Log.State} {life.Log.StartPosition}-{life.Log.SyncedPosition} {life.Storage.BlockedBy} "
+                + $"needed by {string.Join(' ', life.Log.EntitiesNeeding(life.Log.RetirementGoal()).Select(e => e.ToString("x", CultureInfo.InvariantCulture)))}: "
                 + string.Join("; ", Enumerable.Range(0, life.Cluster.Shards.Count).Select(s => $"{s} {life.System.GetHierarchy($"user/replica/{s}", 0)?.Detail}"))
             : m.ToString());
         var links = string.Join(' ', _links.Values.Where(l => !l.IsUp).Select(l => $"{l.From.Name}->{l.To.Name}"));
-        return string.Join('\n', [.. shards, .. members, $"links down: {links}", $"{string.Join(' ', _publishers.Select(p => p.Unconfirmed))} unconfirmed"]);
+        var queues = Queues.SelectMany(q => Members.Where(m => m.Life?.Find(q.Name) is not null).Select(m => (q, m, Local: m.Life!.Find(q.Name)!)))
+            .Select(q => $"{q.q.Name} (shard {q.q.Shard}) on {q.m.Name}: {q.Local.Status}, {q.Local.Status.Parked} parked, {q.Local.Status.Enqueued} taken {q.m.Life!.System.GetHierarchy("user/queues/" + q.Local.Actor.Path.Name, 0)?.Detail}");
+        return string.Join('\n', [.. shards, .. members, .. queues, $"links down: {links}", $"{string.Join(' ', _publishers.Select(p => p.Unconfirmed))} unconfirmed"]);
     }
 }

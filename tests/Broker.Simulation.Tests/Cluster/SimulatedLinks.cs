@@ -151,12 +151,18 @@ internal sealed class SimulatedStream(ClusterWorld world, SimulatedConnection co
     {
         while (_untakenBytes < world.Options.Links.ReceiveRoomBytes && _waiting.TryDequeue(out var message))
         {
+            if (connection.To.Cluster.Replication.Find(shard) is not { } receiver)
+            {
+                Reset(); // nobody takes it there, or not yet
+                return;
+            }
+
             var cost = ShardCost.Of(message);
             _untaken.Enqueue(cost);
             _untakenBytes += cost;
             _incoming ??= connection.To.System.ActorOf(Props.Create(() => new Incoming(this)));
             world.Trace($"{connection.FromLife.Node}->{connection.ToLife.Node} {shard}: {message.Length} bytes");
-            connection.To.Cluster.Replication.Find(shard)!.Tell(new ShardMessage(connection.FromLife, shard, message), _incoming);
+            receiver.Tell(new ShardMessage(connection.FromLife, shard, message), _incoming);
             world.Later(world.NetworkDelay(), () =>
             {
                 if (!IsOver)

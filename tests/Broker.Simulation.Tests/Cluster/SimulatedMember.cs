@@ -37,6 +37,9 @@ internal sealed class SimulatedMember
 
     public bool IsDiskFull { get; set; }
 
+    /// <summary>Its disk will crash at one of the next operations.</summary>
+    public bool IsDoomed { get; set; }
+
     public bool IsRunning => Life is not null;
 
     /// <summary>The power goes, or only the process.</summary>
@@ -44,7 +47,7 @@ internal sealed class SimulatedMember
     {
         Life!.End();
         Life = null;
-        IsPaused = false;
+        IsPaused = IsDoomed = false;
         Disk = Disk.Crash(lossless);
     }
 

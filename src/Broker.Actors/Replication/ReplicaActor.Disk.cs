@@ -2,6 +2,7 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Storage;
 using Broker.Machines;
 using Broker.Machines.Replication;
+using Broker.Storage.Disks;
 using Broker.Storage.Log;
 using Broker.Storage.Records;
 
@@ -51,7 +52,7 @@ internal sealed partial class ReplicaActor
         {
             null => new ShardState(machine.Epoch, machine.Log.UpTo(machine.Log.Last), machine.CommittedIndex, IsInstalling: false),
             { IsWritten: true } install => new ShardState(machine.Epoch, install.Log, install.Log.Last, IsInstalling: false),
-            var install => new ShardState(machine.Epoch, install.Log, install.Log.Last, IsInstalling: true),
+            { } install => new ShardState(machine.Epoch, install.Log, install.Log.Last, IsInstalling: true),
         };
         Write(new ShardStateRecord(_disk, _shard, state) { NeededFrom = PositionBehind(state.Committed) }, note);
     }
@@ -249,6 +250,11 @@ internal sealed partial class ReplicaActor
         if (message.Peer is { } peer)
         {
             HandleReadFailed(peer, message.Failure);
+        }
+        else if (message is { Install: { } broken, Failure: DiskException { Error: DiskError.Full } })
+        {
+            broken.IsBusy = false;
+            broken.Problem = message.Failure.Message; // to ask again at once would fill what is left
         }
         else if (message is { Install: { } install, Failure: InvalidDataException })
         {

@@ -127,9 +127,9 @@ internal sealed partial class ReplicaActor
     private void Send(string node, ReplicaMessage message)
     {
         var peer = PeerOf(node);
-        if (!peer.IsUp)
+        if (!peer.IsUp || peer.MustBegin)
         {
-            return;
+            return; // as it is, nothing that was on its way has arrived either; a stream that were opened now would be forgotten when all begins anew
         }
 
         switch (message)
@@ -200,7 +200,8 @@ internal sealed partial class ReplicaActor
     {
         if (!_records.Has(records.Next) || !_records.Has(records.Last))
         {
-            return true; // cut off or given up meanwhile: whoever lacks them asks again
+            _machine!.HandleNotSent(peer.Node, records.Message.Session); // cut off or given up meanwhile
+            return true;
         }
 
         if (_records[records.Next].InMemory is null)
@@ -342,7 +343,8 @@ internal sealed partial class ReplicaActor
         var end = records.Next + (ulong)message.Records.Count;
         if (!_records.Has(records.Next) || !_records.Has(end - 1) || message.Records.Any(r => r.IsEmpty))
         {
-            peer.Queue.Dequeue(); // the follower notices the gap, and asks again
+            peer.Queue.Dequeue();
+            _machine!.HandleNotSent(peer.Node, records.Message.Session);
             return;
         }
 

@@ -159,19 +159,9 @@ internal sealed partial class ReplicaActor
         var queue = message.Queue;
         if (!_followed.TryGetValue(queue.Queue, out var current) || current != queue)
         {
-            if (_borrowed.Remove(queue))
+            if (_borrowed.Contains(queue))
             {
-                if (message.Message is QueueMessage.Copied lent)
-                {
-                    _borrowed.Add(queue);
-                    queue.Checkpoints.HandleCopied(lent, Context);
-                    queue.Tend();
-                }
-                else
-                {
-                    queue.Tend();
-                    Host.Return(queue.Queue, queue.Ledger, _servingEpoch);
-                }
+                GoOnWithout(queue, message.Message as QueueMessage.Copied);
             }
 
             return; // else of an earlier time
@@ -191,6 +181,38 @@ internal sealed partial class ReplicaActor
 
     private readonly HashSet<FollowedQueue> _borrowed = [];
 
+    /// <summary>Begins a checkpoint of a queue whose actor has not come. While it goes on the actor may come at any time, and takes the ledger as it is then.</summary>
+    private void BeginWithout(ulong number, QueueLedger ledger, long goal)
+    {
+        var queue = _borrowed.FirstOrDefault(b => b.Ledger == ledger) ?? new FollowedQueue(this, number, ledger);
+        _borrowed.Add(queue);
+        queue.Checkpoints.Begin(goal, Context);
+        queue.Tend();
+    }
+
+    private void GoOnWithout(FollowedQueue queue, QueueMessage.Copied? copied)
+    {
+        var isThere = Host.TryUse(queue.Queue, ledger =>
+        {
+            Invariant.That(ledger == queue.Ledger, "a ledger that was not taken is the one that it was");
+            if (copied is not null)
+            {
+                queue.Checkpoints.HandleCopied(copied, Context);
+            }
+
+            queue.Tend();
+        });
+        if (copied is null || !isThere)
+        {
+            _borrowed.Remove(queue);
+        }
+
+        if (!isThere)
+        {
+            _storage.Keeper.Tell(new StoreMessage.CheckpointDone(queue.Queue), Self); // the queue's actor is asked when it is still needed
+        }
+    }
+
     private void HandleCheckpoint(ReplicaCommand.Checkpoint message)
     {
         if (ShardEntity.Is(message.Entity) && _machine is not null)
@@ -202,12 +224,9 @@ internal sealed partial class ReplicaActor
             queue.Checkpoints.Begin(message.Goal, Context);
             _touched.Add(queue);
         }
-        else if (IsServing && Host.Borrow(message.Entity) is { } ledger)
+        else if (IsServing && Host.TryUse(message.Entity, ledger => BeginWithout(message.Entity, ledger, message.Goal)))
         {
-            var borrowed = new FollowedQueue(this, message.Entity, ledger); // that nobody wants: it is not declared, or not yet
-            _borrowed.Add(borrowed);
-            borrowed.Checkpoints.Begin(message.Goal, Context);
-            borrowed.Tend();
+            // nobody wants it: it is not declared, or not yet
         }
         else
         {

@@ -1,6 +1,7 @@
 using Broker.Actors.Runtime;
 using Broker.Actors.Storage;
 using Broker.Machines.Replication;
+using Broker.Storage.Records;
 
 namespace Broker.Actors.Replication;
 
@@ -43,7 +44,7 @@ internal sealed partial class ReplicaActor
     /// <summary>What is here is void from now on, which must be on the disk before anything of it goes.</summary>
     private void BeginInstall(Lineage log)
     {
-        var old = _followed.Keys.ToList();
+        var old = QueuesWithRecords();
         _install = new SnapshotInstall(_storage, _sender, log) { HeardAt = Now };
         _followed.Clear();
         _touched.Clear();
@@ -56,6 +57,21 @@ internal sealed partial class ReplicaActor
     }
 
     private IReadOnlyList<ulong> _void = [];
+
+    /// <summary>All queues of which the node may have something, be it only what is not carried out yet: the log keeps it for them until it is told that they are gone.</summary>
+    private List<ulong> QueuesWithRecords()
+    {
+        var queues = _cluster.ShardOfQueue.Where(q => q.Value == _shard).Select(q => q.Key).ToHashSet();
+        for (var index = Math.Max(_applied + 1, _records.First); index <= _records.Last; index++)
+        {
+            if ((_records[index].InMemory?.Entity ?? _records[index].Held?.Entity) is { } entity && !ShardEntity.Is(entity))
+            {
+                queues.Add(entity);
+            }
+        }
+
+        return [.. queues.Order()];
+    }
 
     private void HandleInstallBegan(SnapshotInstall install)
     {
@@ -71,7 +87,7 @@ internal sealed partial class ReplicaActor
 
     private void HandleSnapshotPart(string from, ReadOnlyMemory<byte> part)
     {
-        if (_install is { IsWritten: false } install && install.From == from)
+        if (_install is { IsWritten: false, Problem: null } install && install.From == from)
         {
             install.HeardAt = Now;
             install.Parts.Enqueue(part);
@@ -88,7 +104,11 @@ internal sealed partial class ReplicaActor
         }
 
         install.IsBusy = false;
-        if (install.IsComplete)
+        if (install.IsAbandoned)
+        {
+            BeginAnew();
+        }
+        else if (install.IsComplete)
         {
             FinishInstall(install);
         }
@@ -152,27 +172,44 @@ internal sealed partial class ReplicaActor
             return;
         }
 
-        _install = null;
-        if (!install.IsBusy)
-        {
-            install.Abandon();
-        }
-
+        install.IsAbandoned = install.IsBusy = true;
+        install.Problem = reason;
+        install.Parts.Clear();
+        install.Abandon();
         foreach (var (queue, _) in install.Queues)
         {
             DropFiles(queue);
         }
 
         _storage.Notice(StoreNoticeSeverity.Warning, $"shard {_shard}: what node '{install.From}' sent is not complete: {reason}; it is asked for again");
+        Context.PipeTo(Task.WhenAll(_deletions), () => new ReplicaMessages.SnapshotWritten(install), failure => new ReplicaMessages.JobFailed(failure, null, install));
+        _deletions.Clear();
+    }
+
+    /// <summary>Nothing is left of the snapshot, and nothing that comes now can be taken for a part of it.</summary>
+    private void BeginAnew()
+    {
+        _install = null;
         _machine!.HandleInstallFailed(Now);
         Write(new ShardStateRecord(_disk, _shard, new ShardState(_machine.Epoch, new Lineage(), 0, IsInstalling: true)), default); // and empty from here on
+    }
+
+    /// <summary>What is here of a shard that the node is not to have any more goes, as before a snapshot that never comes.</summary>
+    private void GiveUpIfUnwanted()
+    {
+        if (_install is null && _writing.Count == 0 && _machine!.TryGiveUp())
+        {
+            _sender = "";
+            BeginInstall(new Lineage());
+            _install!.IsAbandoned = true;
+        }
     }
 
     private void CheckInstall()
     {
         if (_install is { IsBusy: false, IsWritten: false, Parts.Count: 0 } install && Now - install.HeardAt > MaxSnapshotSilence)
         {
-            AbandonInstall(install, "nothing more has come");
+            AbandonInstall(install, install.Problem ?? "nothing more has come");
         }
     }
 }

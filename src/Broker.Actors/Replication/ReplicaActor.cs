@@ -406,6 +406,7 @@ internal sealed partial class ReplicaActor : Actor
 
         BeginStreams();
         CheckInstall();
+        GiveUpIfUnwanted();
         BeginNextLife();
         _machine.HandleTick(Now);
     }

@@ -67,26 +67,19 @@ internal sealed class ShardHost
         }
     }
 
-    /// <summary>Takes a ledger that no queue's actor wants, for a checkpoint; to be given back with <see cref="Return"/>.</summary>
-    /// <returns><c>null</c> if somebody has it, or nobody ever had.</returns>
-    public QueueLedger? Borrow(ulong queue)
+    /// <summary>Does something with a ledger that no queue's actor has taken; none gets it meanwhile, so it must be short.</summary>
+    /// <returns><c>false</c> if somebody has it, or nobody ever had.</returns>
+    public bool TryUse(ulong queue, Action<QueueLedger> use)
     {
         lock (_lock)
         {
-            return _epoch != 0 && _ledgers.Remove(queue, out var ledger) && _taken.Add(queue) ? ledger : null;
-        }
-    }
-
-    /// <summary>Gives a ledger back.</summary>
-    public void Return(ulong queue, QueueLedger ledger, long epoch)
-    {
-        lock (_lock)
-        {
-            if (epoch == _epoch)
+            if (_epoch == 0 || !_ledgers.TryGetValue(queue, out var ledger))
             {
-                _taken.Remove(queue);
-                _ledgers[queue] = ledger;
+                return false;
             }
+
+            use(ledger);
+            return true;
         }
     }
 }

@@ -30,6 +30,12 @@ internal sealed class SnapshotInstall(NodeStorage storage, string from, Lineage 
     /// <summary>Whether all parts are on the disk.</summary>
     public bool IsComplete { get; private set; }
 
+    /// <summary>Why it will come to nothing; <c>null</c> if all is well so far.</summary>
+    public string? Problem { get; set; }
+
+    /// <summary>Whether it was given up, and what it has written is being deleted.</summary>
+    public bool IsAbandoned { get; set; }
+
     /// <summary>Whether the records that make it count are on their way to the disk.</summary>
     public bool IsWritten { get; set; }
 

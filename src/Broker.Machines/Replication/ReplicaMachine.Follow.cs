@@ -53,6 +53,23 @@ public sealed partial class ReplicaMachine
         }
     }
 
+    /// <summary>
+    /// If this node is to have no replica of the shard any more, begins to give up what it has: the owner deletes it, and calls <see cref="HandleInstallFailed"/> when nothing is left. It would keep the node's
+    /// log from being given up for ever otherwise.
+    /// </summary>
+    /// <returns><c>false</c> if it is wanted, or has nothing.</returns>
+    public bool TryGiveUp()
+    {
+        if (_isInstalling || CurrentRole != Role.Idle || CertainEpoch < Epoch || _log.Last == 0 || _assignment is not { } assignment
+            || assignment.Replicas.Contains(_self.Node) || assignment.InSync.Any(r => r.Node == _self.Node))
+        {
+            return false;
+        }
+
+        _isInstalling = true;
+        return true;
+    }
+
     /// <summary>Begins to follow, or begins again: whatever was on its way counts no more.</summary>
     private void Follow()
     {

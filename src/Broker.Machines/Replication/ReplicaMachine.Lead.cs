@@ -58,6 +58,20 @@ public sealed partial class ReplicaMachine
         }
     }
 
+    /// <summary>
+    /// Records for a follower are gone before they could be sent. It hears nothing more of this session, asks again, and gets what there is instead: it would wait for them for ever otherwise, and this
+    /// replica for it.
+    /// </summary>
+    /// <param name="node">For whom they were.</param>
+    /// <param name="session">The follower's session.</param>
+    public void HandleNotSent(string node, long session)
+    {
+        if (CurrentRole == Role.Leading && _followers.TryGetValue(node, out var progress) && progress.Session == session)
+        {
+            _followers.Remove(node);
+        }
+    }
+
     private void Lead()
     {
         Invariant.That(_assignment!.InSync.Contains(_self) && !_isInstalling, "who leads is in sync");
@@ -140,6 +154,27 @@ public sealed partial class ReplicaMachine
 
         SendRecords(from, progress);
         Commit();
+    }
+
+    /// <summary>
+    /// What was on its way to a follower is lost, and the follower need not know of it: its own link to this node may have been up all the time. If it has more than it has acknowledged, it notices, and asks
+    /// again.
+    /// </summary>
+    private void SendAgain(string node)
+    {
+        if (!_followers.TryGetValue(node, out var progress))
+        {
+            return;
+        }
+
+        if (progress.IsInstalling || progress.Certain == 0)
+        {
+            _followers.Remove(node); // whether it knows how its log and this one fit together is not known: it asks again
+            return;
+        }
+
+        progress.Sent = progress.Certain;
+        SendRecords(node, progress);
     }
 
     private void SendRecords()

@@ -169,6 +169,10 @@ public sealed partial class ReplicaMachine
         {
             Follow(); // what was on its way is lost
         }
+        else if (hasChanged && isUp && CurrentRole == Role.Leading)
+        {
+            SendAgain(node);
+        }
     }
 
     /// <summary>Time has passed. To be called every 100 ms or so.</summary>

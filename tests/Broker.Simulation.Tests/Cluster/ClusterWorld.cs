@@ -1,0 +1,207 @@
+using System.Globalization;
+using Broker.Actors.Queues;
+using Broker.Actors.Runtime.Sharding;
+using Broker.Machines.Cluster;
+using Broker.Machines.Topology;
+using Broker.Simulation.Tests.Cluster.Checkers;
+using Broker.Storage.Disks;
+
+namespace Broker.Simulation.Tests.Cluster;
+
+/// <summary>
+/// Some nodes with real replicas, queues, logs and recovery, and a network, disks, metadata and clients of their own, everything on one thread and from one seed: the same seed is the same run.
+/// </summary>
+internal sealed partial class ClusterWorld
+{
+    private const int MostSteps = 400; // of a node in one slice of time
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private readonly PriorityQueue<Action, (TimeSpan, long)> _events = new();
+    private readonly Dictionary<(string From, string To), SimulatedLink> _links = [];
+    private readonly OneLeader _oneLeader = new();
+    private readonly EqualReplicas _equalReplicas = new();
+    private ulong _trace = 14695981039346656037;
+    private long _eventNumber;
+
+    private ClusterWorld(ClusterOptions options)
+    {
+        Options = options;
+        Random = new Random(options.Seed);
+        Members = [.. Enumerable.Range(0, options.Nodes).Select(i => new SimulatedMember($"n{i}", NextStore(), Random.Next(), shortReads: Random.Next(3) == 0))];
+        Metadata = new SimulatedMetadata([.. Members.Select(m => m.Name)]);
+        Queues = [.. Enumerable.Range(1, options.Queues).Select(Declare)];
+        _coordinator = new PlacementMachine(options.Placement);
+        _publishers = [.. Enumerable.Range(0, 3).Select(i => new ClusterPublisher(this, i, named: i > 0))];
+        foreach (var from in Members)
+        {
+            foreach (var to in Members.Where(m => m != from))
+            {
+                _links.Add((from.Name, to.Name), new SimulatedLink(this, from, to));
+            }
+        }
+    }
+
+    public ClusterOptions Options { get; }
+
+    public Random Random { get; }
+
+    public TimeSpan Now { get; private set; }
+
+    public IReadOnlyList<SimulatedMember> Members { get; }
+
+    public IReadOnlyList<ClusterQueue> Queues { get; }
+
+    public SimulatedMetadata Metadata { get; }
+
+    /// <summary>A number of everything that has happened, in order.</summary>
+    public ulong TraceHash => _trace;
+
+    /// <summary>What has happened that is worth simulating, and how often.</summary>
+    public ClusterCoverage Seen { get; } = new();
+
+    public static ClusterWorld Run(ClusterOptions options)
+    {
+        var world = new ClusterWorld(options);
+        try
+        {
+            world.Live();
+        }
+        catch (Exception e)
+        {
+            throw new InvalidOperationException($"after {world.Now}: {e.Message}\n{world.Describe()}", e);
+        }
+        finally
+        {
+            foreach (var member in world.Members)
+            {
+                member.Life?.End();
+            }
+        }
+
+        return world;
+    }
+
+    /// <summary>Takes something that has happened into <see cref="TraceHash"/>.</summary>
+    public void Trace(string what)
+    {
+        foreach (var character in what)
+        {
+            _trace = (_trace ^ character) * 1099511628211;
+        }
+
+        _trace = (_trace ^ (ulong)Now.Ticks) * 1099511628211;
+        Log?.Invoke($"{Now.TotalMilliseconds,8:0} {what}");
+    }
+
+    /// <summary>For who looks for the reason of a failure.</summary>
+    public static Action<string>? Log { get; set; }
+
+    public void Later(TimeSpan delay, Action what) => _events.Enqueue(what, (Now + delay, ++_eventNumber));
+
+    public TimeSpan Delay(int from, int to) => TimeSpan.FromMilliseconds(Random.Next(from, to + 1));
+
+    public TimeSpan NetworkDelay() => Random.Next(30) == 0 ? Delay(0, 250) : Delay(0, 5);
+
+    /// <summary>A node that has an actor of the queue, be it the leader or one that does not know yet that it is none any more.</summary>
+    public (MemberLife? Life, LocalQueue? Queue) FindServing(ClusterQueue queue)
+    {
+        List<(MemberLife?, LocalQueue?)> found = [.. Members.Where(m => m.Life?.Find(queue.Name) is not null).Select(m => (m.Life, m.Life!.Find(queue.Name)))];
+        return found.Count == 0 ? default : found[Random.Next(found.Count)];
+    }
+
+    private void Live()
+    {
+        foreach (var member in Members)
+        {
+            Start(member);
+        }
+
+        foreach (var link in _links.Values)
+        {
+            link.Dial();
+        }
+
+        Members.ToList().ForEach(Watch);
+        Coordinate();
+        Act();
+        Tend();
+        Advance(TimeSpan.FromMilliseconds(500));
+        for (var i = 0; i < Options.Faults; i++)
+        {
+            Advance(TimeSpan.FromTicks((long)(Random.NextDouble() * Options.MaxCalm.Ticks)));
+            Fault();
+        }
+
+        Heal();
+        Advance(TimeSpan.FromMilliseconds(500));
+        Settle();
+    }
+
+    /// <summary>Lets time pass: what is due happens, and nodes get turns, some more and some fewer.</summary>
+    private void Advance(TimeSpan time)
+    {
+        for (var end = Now + time; Now < end;)
+        {
+            var slice = Delay(1, 6);
+            Now += slice;
+            while (_events.TryPeek(out _, out var due) && due.Item1 <= Now)
+            {
+                _events.Dequeue()();
+            }
+
+            foreach (var member in Members)
+            {
+                if (member is { Life: { } life, IsPaused: false })
+                {
+                    Turn(member, life);
+                }
+            }
+        }
+    }
+
+    private void Turn(SimulatedMember member, MemberLife life)
+    {
+        try
+        {
+            life.Time.Advance(Now - life.StartedAt - life.Time.GetElapsedTime(0));
+            var steps = member.IsSlow ? Random.Next(8) : Random.Next(12) == 0 ? Random.Next(20) : MostSteps;
+            while (steps-- > 0 && life.Step())
+            {
+            }
+        }
+        catch (DiskCrashedException)
+        {
+            Trace($"{member.Name} has crashed at a disk operation");
+            Crash(member);
+            return;
+        }
+
+        NoFaults.Look(life);
+        _oneLeader.Look(life);
+    }
+
+    private ClusterQueue Declare(int number)
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"q{number}");
+        return new ClusterQueue(
+            new QueueDefinition(name, Durable: true, (ulong)number),
+            StableHash.ShardOf(name, Options.Placement.Shards),
+            new MessageFates(name, () => string.Create(CultureInfo.InvariantCulture, $"[{Now.TotalMilliseconds:0}]")),
+            new PublisherOrder(name));
+    }
+
+    private string Describe()
+    {
+        var shards = Enumerable.Range(0, Options.Placement.Shards).Select(s => Metadata[s] is ({ } a, var revision)
+            ? $"shard {s}, revision {revision}: epoch {a.Epoch}, leader {a.Leader}, in sync {string.Join(' ', a.InSync.Select(r => $"{r.Node}/{r.Store.ToString()[^2..]}"))}, on {string.Join(' ', a.Replicas)}"
+            : $"shard {s}: not assigned");
+        var members = Members.Select(m => m.Life is { } life
+            ? $"{m} store {m.Store.ToString()[^2..]}, {life.Cluster.Identity.Life.Incarnation}, log {life.Log.State} {life.Log.StartPosition}-{life.Log.SyncedPosition} {life.Storage.BlockedBy} "
+                + $"needed by {string.Join(' ', life.Log.EntitiesNeeding(life.Log.RetirementGoal()).Select(e => e.ToString("x", CultureInfo.InvariantCulture)))}: "
+                + string.Join("; ", Enumerable.Range(0, life.Cluster.Shards.Count).Select(s => $"{s} {life.System.GetHierarchy($"user/replica/{s}", 0)?.Detail}"))
+            : m.ToString());
+        var links = string.Join(' ', _links.Values.Where(l => !l.IsUp).Select(l => $"{l.From.Name}->{l.To.Name}"));
+        var queues = Queues.SelectMany(q => Members.Where(m => m.Life?.Find(q.Name) is not null).Select(m => (q, m, Local: m.Life!.Find(q.Name)!)))
+            .Select(q => $"{q.q.Name} (shard {q.q.Shard}) on {q.m.Name}: {q.Local.Status}, {q.Local.Status.Parked} parked, {q.Local.Status.Enqueued} taken {q.m.Life!.System.GetHierarchy("user/queues/" + q.Local.Actor.Path.Name, 0)?.Detail}");
+        return string.Join('\n', [.. shards, .. members, .. queues, $"links down: {links}", $"{string.Join(' ', _publishers.Select(p => p.Unconfirmed))} unconfirmed"]);
+    }
+}

@@ -97,7 +97,8 @@ internal sealed class StoreActor(NodeServices node, NodeStorage storage) : Actor
     }
 
     /// <summary>
-    /// An actor that has ended answers no more. In a cluster its queue may have another one at once, which was not asked, so there it is a matter of time; what is still needed then is asked for again.
+    /// An actor that has ended answers no more. In a cluster its queue may have another one at once, which was not asked, so there it is a matter of time; what is still needed then is asked
+    /// for again.
     /// </summary>
     private void GiveUpAwaited()
     {

@@ -19,6 +19,7 @@ public static class ClusterValues
     private sealed class Parts
     {
         public string Text { get; set; } = "";
+        public string State { get; set; } = "";
 
         public string Zone { get; set; } = "";
 
@@ -115,7 +116,7 @@ public static class ClusterValues
     public static NodeStanding ReadStanding(ReadOnlySpan<byte> value)
     {
         var parts = Read(value);
-        return new NodeStanding(StateOf(parts.Text), parts.Zone);
+        return new NodeStanding(StateOf(parts.State), parts.Zone);
     }
 
     /// <summary>Who decides.</summary>
@@ -145,8 +146,11 @@ public static class ClusterValues
         {
             switch (member)
             {
-                case "node" or "state":
+                case "node":
                     into.Text = reader.Text();
+                    return true;
+                case "state":
+                    into.State = reader.Text();
                     return true;
                 case "zone":
                     into.Zone = reader.Text();

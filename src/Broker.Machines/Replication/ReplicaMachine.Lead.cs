@@ -59,7 +59,8 @@ public sealed partial class ReplicaMachine
     }
 
     /// <summary>
-    /// Records for a follower are gone before they could be sent. It hears nothing more of this session, asks again, and gets what there is instead: it would wait for them for ever otherwise, and this
+    /// Records for a follower are gone before they could be sent. It hears nothing more of this session, asks again, and gets what there is instead: it would wait for them for ever
+    /// otherwise, and this
     /// replica for it.
     /// </summary>
     /// <param name="node">For whom they were.</param>
@@ -157,7 +158,8 @@ public sealed partial class ReplicaMachine
     }
 
     /// <summary>
-    /// What was on its way to a follower is lost, and the follower need not know of it: its own link to this node may have been up all the time. If it has more than it has acknowledged, it notices, and asks
+    /// What was on its way to a follower is lost, and the follower need not know of it: its own link to this node may have been up all the time. If it has more than it has acknowledged, it
+    /// notices, and asks
     /// again.
     /// </summary>
     private void SendAgain(string node)

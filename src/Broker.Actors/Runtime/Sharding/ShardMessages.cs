@@ -13,7 +13,8 @@ public sealed record ShardEnvelope(string EntityId, object Message);
 public sealed record Passivate(object StopMessage);
 
 /// <summary>
-/// To a region: end the shard's entities. What comes for them until they have terminated waits, no more than <see cref="ShardRegionOptions.ResetBuffer"/> messages, and is for new ones. Without effect on a
+/// To a region: end the shard's entities. What comes for them until they have terminated waits, no more than <see cref="ShardRegionOptions.ResetBuffer"/> messages, and is for new ones.
+/// Without effect on a
 /// shard that does not run.
 /// </summary>
 /// <param name="Shard">Its id.</param>

@@ -48,7 +48,7 @@ internal sealed class BenchSuite(string transportKind, DirectoryInfo certificate
             await PrintRateAsync("broker 100 B, 1 producer 1 consumer, acked", () => bench.EndToEndAsync(100, 1, acknowledge: true));
             await PrintRateAsync("broker 1 KiB, 10 producers 10 consumers, acked", () => bench.EndToEndAsync(1024, 10, acknowledge: true));
             await PrintLatenciesAsync("broker confirm latency at 1,000 msg/s of 1 KiB", () => bench.ConfirmLatencyAsync(durable: false));
-            var durable = new DurableBench(Options(node, transport), node, seconds);
+            var durable = new DurableBench(Options(node, transport), () => node.CpuTime, seconds);
             await PrintLatenciesAsync("durable confirm latency at 1,000 msg/s of 1 KiB", () => bench.ConfirmLatencyAsync(durable: true));
             await PrintDurableAsync("durable 1 KiB, 1 queue, window 256", () => durable.RunAsync(1, 1024, 256));
             await PrintDurableAsync("durable 1 KiB, 1 queue, window 8192", () => durable.RunAsync(1, 1024, 8192));

@@ -12,11 +12,17 @@ namespace Broker.Bench;
 internal sealed record DurableResult(double Rate, double NodeMicroseconds, Latencies Confirm, Latencies EndToEnd);
 
 /// <summary>Durable queues: every message is on the disk, synced, before its confirm, and acknowledged by its consumer.</summary>
-internal sealed class DurableBench(BrokerClientOptions options, ChildProcess node, double seconds)
+/// <param name="options">Where clients connect.</param>
+/// <param name="cpuTime">CPU time that the broker has used so far.</param>
+/// <param name="seconds">Length of a measurement.</param>
+internal sealed class DurableBench(BrokerClientOptions options, Func<TimeSpan> cpuTime, double seconds)
 {
     private const int StreamsPerConnection = 250; // the node allows 256
     private const int SampleEvery = 16;
     private static readonly TimeSpan StallTimeout = TimeSpan.FromSeconds(60);
+
+    /// <summary>The queue with a number.</summary>
+    public static string QueueName(int bodyBytes, int number) => $"durable-{bodyBytes}-{number}";
 
     /// <summary>Queues with a producer and a consumer each, as many messages unconfirmed and unacknowledged as the window says.</summary>
     public async Task<DurableResult> RunAsync(int queues, int bodyBytes, int window)
@@ -39,10 +45,10 @@ internal sealed class DurableBench(BrokerClientOptions options, ChildProcess nod
             {
                 var producing = clients[i % (clients.Count / 2)];
                 var consuming = clients[(clients.Count / 2) + (i % (clients.Count / 2))];
-                pairs.Add(await Pair.OpenAsync(producing, consuming, $"durable-{bodyBytes}-{i}", bodyBytes, window));
+                pairs.Add(await Pair.OpenAsync(producing, consuming, QueueName(bodyBytes, i), bodyBytes, window));
             }
 
-            var cpu = node.CpuTime;
+            var cpu = cpuTime();
             var clock = Stopwatch.StartNew();
             await Task.WhenAll(pairs.Select(p => Task.Run(() => p.PublishAsync(clock, seconds))));
             var sent = pairs.Sum(p => p.Sent);
@@ -57,7 +63,7 @@ internal sealed class DurableBench(BrokerClientOptions options, ChildProcess nod
             }
 
             var elapsed = clock.Elapsed;
-            var used = node.CpuTime - cpu;
+            var used = cpuTime() - cpu;
             var (confirm, endToEnd) = (new Latencies(), new Latencies());
             foreach (var pair in pairs)
             {

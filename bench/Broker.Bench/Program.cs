@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using Broker.Bench;
+using Broker.Client;
 using Broker.Transport;
 using Broker.Transport.Auto;
 
@@ -39,5 +40,15 @@ run.SetAction(async (parsed, _) =>
     await suite.RunAsync();
 });
 
-return await new RootCommand("Measures the broker and what it stands on.") { rawServer, run }.Parse(args)
+var addressesOption = new Option<string[]>("--address") { Description = "Address of a node; once for each", Required = true };
+var processesOption = new Option<int[]>("--process") { Description = "Process of a node; once for each", Required = true };
+var cluster = new Command("cluster", "Measures a cluster that runs on this machine.") { certificatesOption, addressesOption, processesOption, secondsOption, runsOption };
+cluster.SetAction(async (parsed, _) => await new ClusterBench(
+    [.. parsed.GetValue(addressesOption)!.Select(BrokerEndpoint.Parse)],
+    parsed.GetValue(processesOption)!,
+    parsed.GetValue(certificatesOption)!,
+    parsed.GetValue(secondsOption),
+    parsed.GetValue(runsOption)).RunAsync());
+
+return await new RootCommand("Measures the broker and what it stands on.") { rawServer, run, cluster }.Parse(args)
     .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

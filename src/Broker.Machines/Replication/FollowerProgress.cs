@@ -20,6 +20,12 @@ internal sealed class FollowerProgress(NodeLife life, ReplicaId replica, long se
     /// <summary>Whether it puts a snapshot in the place of its log; nothing is sent until it has.</summary>
     public bool IsInstalling { get; set; }
 
+    /// <summary>What it was last told to be committed.</summary>
+    public ulong ToldCommitted { get; set; }
+
+    /// <summary>When it was last told something.</summary>
+    public TimeSpan ToldAt { get; set; } = now;
+
     /// <summary>When it last had all that the log had at the tick before.</summary>
     public TimeSpan CaughtUpAt { get; set; } = now;
 }

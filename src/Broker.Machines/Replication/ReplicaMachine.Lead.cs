@@ -203,6 +203,8 @@ public sealed partial class ReplicaMachine
 
         var first = progress.Sent + 1;
         progress.Sent = last;
+        progress.ToldCommitted = CommittedIndex;
+        progress.ToldAt = _now;
         Emit(new ReplicaEffect.Send(node, new ReplicaMessage.Records(Epoch, progress.Session, first, _log.Runs(first, last), CommittedIndex)));
     }
 
@@ -210,12 +212,10 @@ public sealed partial class ReplicaMachine
     private void Commit()
     {
         var index = CertainIndex;
-        foreach (var member in _assignment!.InSync.Concat(_proposals.SelectMany(p => p)))
+        LowerToSlowest(ref index, _assignment!.InSync);
+        for (var i = 0; i < _proposals.Count; i++)
         {
-            if (member != _self)
-            {
-                index = Math.Min(index, _followers.TryGetValue(member.Node, out var progress) && progress.Replica == member ? progress.Certain : 0);
-            }
+            LowerToSlowest(ref index, _proposals[i]);
         }
 
         if (index < _startIndex)
@@ -231,6 +231,18 @@ public sealed partial class ReplicaMachine
         }
     }
 
+    private void LowerToSlowest(ref ulong index, IReadOnlyList<ReplicaId> members)
+    {
+        for (var i = 0; i < members.Count; i++)
+        {
+            var member = members[i];
+            if (member != _self)
+            {
+                index = Math.Min(index, _followers.TryGetValue(member.Node, out var progress) && progress.Replica == member ? progress.Certain : 0);
+            }
+        }
+    }
+
     private void Tick()
     {
         foreach (var (node, progress) in _followers)
@@ -240,8 +252,11 @@ public sealed partial class ReplicaMachine
                 progress.CaughtUpAt = _now;
             }
 
-            if (!progress.IsInstalling)
+            // An idle shard says no more than it must for its followers not to ask: there are many of them.
+            if (!progress.IsInstalling && (progress.ToldCommitted != CommittedIndex || progress.Certain < _log.Last || _now - progress.ToldAt >= _options.MaxSilence / 3))
             {
+                progress.ToldCommitted = CommittedIndex;
+                progress.ToldAt = _now;
                 Emit(new ReplicaEffect.Send(node, new ReplicaMessage.Beat(Epoch, progress.Session, CommittedIndex)));
             }
         }

@@ -12,7 +12,8 @@ public sealed record ReplicaOptions
     /// <summary>Likewise for one whose link is down. Default 300 ms: writes wait for it.</summary>
     public TimeSpan MaxLinkDown { get; init; } = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>A follower that has heard nothing from its leader for so long asks again. Default 1 s; more than the time between two ticks of the leader.</summary>
+    /// <summary>A follower that has heard nothing from its leader for so long asks again. Default 1 s; more than three times the time between two ticks of the leader, who
+    /// says something each third of it.</summary>
     public TimeSpan MaxSilence { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Records on their way to one follower, unacknowledged. Default 4,096; at least 1.</summary>

@@ -111,6 +111,7 @@ internal sealed partial class NodeProcess : IAsyncDisposable
     {
         var options = new BrokerClientOptions
         {
+            RecoverConnection = false, // what a node does to a connection is to be seen, not what the library makes of it
             Endpoints = [new BrokerEndpoint(Address.Address.ToString(), Address.Port)],
             CertificateFile = Certificate($"{user}.pem"),
             PrivateKeyFile = Certificate($"{user}.key"),

@@ -185,7 +185,7 @@ internal sealed partial class ReplicaActor
     /// <summary>Takes the ledgers that the disk has, and what is still to be carried out on them.</summary>
     private void TakeOver(RecoveredShard shard)
     {
-        _followed.Clear();
+        LetGo();
         foreach (var (queue, ledger) in shard.Ledgers)
         {
             _followed.Add(queue, new FollowedQueue(this, queue, ledger));

@@ -24,6 +24,7 @@ namespace Broker.Simulation.Tests.Cluster;
 internal sealed class MemberLife
 {
     private const int MaxStartSteps = 500_000;
+    private static readonly TimeSpan s_fullDiskWait = TimeSpan.FromMilliseconds(100);
     private readonly SimulatedThread _thread;
     private readonly EmbeddedActorSystem _system;
     private readonly Dictionary<int, ReplicaStatus> _statuses = [];
@@ -76,6 +77,13 @@ internal sealed class MemberLife
     {
         var thread = new SimulatedThread(world.Random);
         var time = new ManualTimeProvider();
+        var triedAt = 0L;
+        thread.MayTryAgain = () =>
+        {
+            var mayTry = time.GetElapsedTime(triedAt) > s_fullDiskWait;
+            triedAt = mayTry ? time.GetTimestamp() : triedAt;
+            return mayTry;
+        };
         var faults = new List<ActorFault>();
         var notices = new List<StoreNotice>();
         var store = NodeStore.Open(member.Disk, new StoreOptions { NodeName = member.Name, Log = SimulatedNode.LogOptions, Segments = SimulatedNode.SegmentOptions }, time);

@@ -21,6 +21,9 @@ internal sealed class SimulatedThread(Random random) : SynchronizationContext, I
     /// <summary>The metadata store has no thread of its own here; told when it may have something to do.</summary>
     public Func<bool> StepMetadata { get; set; } = static () => false;
 
+    /// <summary>Whether a log for which the disk had no room may be tried again already. Default: at every turn.</summary>
+    public Func<bool> MayTryAgain { get; set; } = static () => true;
+
     public WriteAheadLog? Log => _log;
 
     public override void Post(SendOrPostCallback d, object? state) => _continuations.Enqueue((d, state));
@@ -78,7 +81,7 @@ internal sealed class SimulatedThread(Random random) : SynchronizationContext, I
 
     private bool CommitLog()
     {
-        if (!_logHasWork || _log is null)
+        if (!_logHasWork || _log is null || (_log.State == LogState.Full && !MayTryAgain()))
         {
             return false;
         }

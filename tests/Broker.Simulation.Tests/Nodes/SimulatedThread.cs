@@ -21,8 +21,8 @@ internal sealed class SimulatedThread(Random random) : SynchronizationContext, I
     /// <summary>The metadata store has no thread of its own here; told when it may have something to do.</summary>
     public Func<bool> StepMetadata { get; set; } = static () => false;
 
-    /// <summary>Whether a log for which the disk had no room may be tried again already. Default: at every turn.</summary>
-    public Func<bool> MayTryAgain { get; set; } = static () => true;
+    /// <summary>Whether the disk is done with what the log had for it before. Default: always.</summary>
+    public Func<WriteAheadLog, bool> MayCommit { get; set; } = static _ => true;
 
     public WriteAheadLog? Log => _log;
 
@@ -81,7 +81,7 @@ internal sealed class SimulatedThread(Random random) : SynchronizationContext, I
 
     private bool CommitLog()
     {
-        if (!_logHasWork || _log is null || (_log.State == LogState.Full && !MayTryAgain()))
+        if (!_logHasWork || _log is null || !MayCommit(_log))
         {
             return false;
         }

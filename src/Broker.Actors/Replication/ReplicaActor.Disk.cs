@@ -249,6 +249,8 @@ internal sealed partial class ReplicaActor
         {
             broken.IsBusy = false;
             broken.Problem = message.Failure.Message; // to ask again at once would fill what is left
+            broken.Parts.Clear();
+            TakeMore();
         }
         else if (message is { Install: { } install, Failure: InvalidDataException })
         {

@@ -13,7 +13,7 @@ public sealed class ClusterTests
     ];
 
     [Fact]
-    public void A_cluster_in_which_nothing_fails_serves() => Run(1, seed => ClusterWorld.Run(ClusterOptions.Of(seed, faults: 0)));
+    public void A_cluster_in_which_nothing_fails_serves() => Run(Math.Min(20, ClusterSeeds.Count), seed => ClusterWorld.Run(ClusterOptions.Of(seed, faults: 0)).Seen.Check(["confirmed", "settled"]));
 
     [Fact]
     public void Nothing_confirmed_is_lost_and_all_replicas_have_the_same()

@@ -124,7 +124,7 @@ internal sealed partial class ClusterWorld
         Coordinate();
         Act();
         Tend();
-        Advance(TimeSpan.FromMilliseconds(500));
+        Advance(TimeSpan.FromMilliseconds(Options.Faults > 0 ? 500 : 3000));
         for (var i = 0; i < Options.Faults; i++)
         {
             Advance(TimeSpan.FromTicks((long)(Random.NextDouble() * Options.MaxCalm.Ticks)));
@@ -192,7 +192,8 @@ internal sealed partial class ClusterWorld
     private string Describe()
     {
         var shards = Enumerable.Range(0, Options.Placement.Shards).Select(s => Metadata[s] is ({ } a, var revision)
-            ? $"shard {s}, revision {revision}: epoch {a.Epoch}, leader {a.Leader}, in sync {string.Join(' ', a.InSync.Select(r => $"{r.Node}/{r.Store.ToString()[^2..]}"))}, on {string.Join(' ', a.Replicas)}"
+            ? $"shard {s}, revision {revision}: epoch {a.Epoch}, leader {a.Leader}, "
+                + $"in sync {string.Join(' ', a.InSync.Select(r => $"{r.Node}/{r.Store.ToString()[^2..]}"))}, on {string.Join(' ', a.Replicas)}"
             : $"shard {s}: not assigned");
         var members = Members.Select(m => m.Life is { } life
             ? $"{m} store {m.Store.ToString()[^2..]}, {life.Cluster.Identity.Life.Incarnation}, log {life.Log.State} {life.Log.StartPosition}-{life.Log.SyncedPosition} {life.Storage.BlockedBy} "

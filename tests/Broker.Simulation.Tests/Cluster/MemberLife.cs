@@ -103,7 +103,13 @@ internal sealed class MemberLife
                 Placement = world.Options.Placement,
                 Replication = world.Options.Replication,
                 Links = world.Options.Links,
-                Dial = new QuicClientOptions { Tls = new QuicTlsOptions { TrustedRootsPem = default }, ApplicationProtocols = [], EndPoint = new IPEndPoint(IPAddress.Loopback, 1), ServerName = member.Name },
+                Dial = new QuicClientOptions
+                {
+                    Tls = new QuicTlsOptions { TrustedRootsPem = default },
+                    ApplicationProtocols = [],
+                    EndPoint = new IPEndPoint(IPAddress.Loopback, 1),
+                    ServerName = member.Name,
+                },
             },
         });
         var life = new MemberLife(member, thread, time, system, services) { Faults = faults, Notices = notices };

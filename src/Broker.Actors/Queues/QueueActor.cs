@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Server;
+using Broker.Actors.Storage;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
 using Broker.Machines.Topology;
@@ -61,6 +62,10 @@ internal sealed partial class QueueActor : Actor
             }
 
             _node.Memory.Add(-_accountedBytes);
+            if (_journal is not null)
+            {
+                _node.Storage!.Keeper.Tell(new StoreMessage.CheckpointDone(_registration.Id), Self); // it may wait for one that does not come now
+            }
         }
     }
 

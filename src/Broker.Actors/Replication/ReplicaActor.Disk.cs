@@ -191,7 +191,7 @@ internal sealed partial class ReplicaActor
     /// <summary>Takes the ledgers that the disk has, and what is still to be carried out on them.</summary>
     private void TakeOver(RecoveredShard shard)
     {
-        _followed.Clear();
+        LetGo();
         foreach (var (queue, ledger) in shard.Ledgers)
         {
             _followed.Add(queue, new FollowedQueue(this, queue, ledger));
@@ -255,6 +255,8 @@ internal sealed partial class ReplicaActor
         {
             broken.IsBusy = false;
             broken.Problem = message.Failure.Message; // to ask again at once would fill what is left
+            broken.Parts.Clear();
+            TakeMore();
         }
         else if (message is { Install: { } install, Failure: InvalidDataException })
         {

@@ -139,9 +139,21 @@ internal sealed partial class ReplicaActor
     private Dictionary<ulong, QueueLedger> TakeLedgers()
     {
         var ledgers = _followed.ToDictionary(f => f.Key, f => f.Value.Ledger);
+        LetGo();
+        return ledgers;
+    }
+
+    /// <summary>The keeper of the store hears at once that a checkpoint which it may wait for does not come; it asks again whoever has the queue then.</summary>
+    private void LetGo()
+    {
+        foreach (var queue in _followed.Keys.Concat(_borrowed.Select(b => b.Queue)))
+        {
+            _storage.Keeper.Tell(new StoreMessage.CheckpointDone(queue), Self);
+        }
+
         _followed.Clear();
         _touched.Clear();
-        return ledgers;
+        _borrowed.Clear();
     }
 
     private void TendQueues()

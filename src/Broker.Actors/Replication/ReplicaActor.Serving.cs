@@ -87,7 +87,7 @@ internal sealed partial class ReplicaActor
             }
         }
 
-        _borrowed.Clear();
+        LetGo();
         _mustRebuild = true;
         _rebuildAfter = _writing.Count > 0 ? _writing.Last().Record : null;
     }

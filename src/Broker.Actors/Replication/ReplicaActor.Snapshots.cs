@@ -46,8 +46,7 @@ internal sealed partial class ReplicaActor
     {
         var old = QueuesWithRecords();
         _install = new SnapshotInstall(_storage, _sender, log) { HeardAt = Now };
-        _followed.Clear();
-        _touched.Clear();
+        LetGo();
         _records.Reset(0);
         _applied = _committed = 0;
         _mustRebuild = false;

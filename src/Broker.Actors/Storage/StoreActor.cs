@@ -205,7 +205,7 @@ internal sealed class StoreActor(NodeServices node, NodeStorage storage) : Actor
                 _awaited.Add(entity);
                 queue.Actor.Tell(new QueueMessage.Checkpoint(goal), Self);
             }
-            else if (node.Cluster is { } cluster && cluster.ShardOf(entity) is { } shard)
+            else if (node.Cluster is { } cluster && cluster.ShardOf(entity) is { } shard && !cluster.Replicas[shard].IsNobody) // they start later
             {
                 _awaited.Add(entity);
                 cluster.Replicas[shard].Tell(new ReplicaCommand.Checkpoint(entity, goal), Self);

@@ -54,9 +54,8 @@ public sealed partial class ReplicaMachine
     }
 
     /// <summary>
-    /// If this node is to have no replica of the shard any more, begins to give up what it has: the owner deletes it, and calls <see cref="HandleInstallFailed"/> when nothing is left. It
-    /// would keep the node's
-    /// log from being given up for ever otherwise.
+    /// If this node is to have no replica of the shard any more, begins to give up what it has: the owner deletes it, and calls <see cref="HandleInstallFailed"/> when nothing is left.
+    /// It would keep the node's log from being given up for ever otherwise.
     /// </summary>
     /// <returns><c>false</c> if it is wanted, or has nothing.</returns>
     public bool TryGiveUp()

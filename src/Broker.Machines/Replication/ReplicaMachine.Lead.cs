@@ -60,8 +60,7 @@ public sealed partial class ReplicaMachine
 
     /// <summary>
     /// Records for a follower are gone before they could be sent. It hears nothing more of this session, asks again, and gets what there is instead: it would wait for them for ever
-    /// otherwise, and this
-    /// replica for it.
+    /// otherwise, and this replica for it.
     /// </summary>
     /// <param name="node">For whom they were.</param>
     /// <param name="session">The follower's session.</param>
@@ -159,8 +158,7 @@ public sealed partial class ReplicaMachine
 
     /// <summary>
     /// What was on its way to a follower is lost, and the follower need not know of it: its own link to this node may have been up all the time. If it has more than it has acknowledged, it
-    /// notices, and asks
-    /// again.
+    /// notices, and asks again.
     /// </summary>
     private void SendAgain(string node)
     {

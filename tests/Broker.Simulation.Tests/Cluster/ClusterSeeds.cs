@@ -5,8 +5,8 @@ namespace Broker.Simulation.Tests.Cluster;
 
 /// <summary>Runs many histories of clusters, on all cores, and says how to run again those that have failed.</summary>
 /// <remarks>
-/// <c>BROKER_CLUSTER_SIM_RUNS</c>: how many, default 1,000, or <c>forever</c>, until one fails. <c>BROKER_CLUSTER_SIM_SEED</c>: the first, default 1. <c>BROKER_CLUSTER_SIM_LOG</c>: with one run, the file that
-/// says all that has happened.
+/// <c>BROKER_CLUSTER_SIM_RUNS</c>: how many, default 1,000, or <c>forever</c>, until one fails. <c>BROKER_CLUSTER_SIM_SEED</c>: the first, default 1. <c>BROKER_CLUSTER_SIM_LOG</c>: with
+/// one run, the file that is to say all that has happened.
 /// </remarks>
 internal static class ClusterSeeds
 {

@@ -8,7 +8,9 @@ namespace Broker.Simulation.Tests.Cluster;
 internal sealed partial class ClusterWorld
 {
     private PlacementMachine _coordinator;
-    private bool _isCalm;
+    /// <summary>All was healed.</summary>
+    public bool IsCalm { get; private set; }
+
     private bool _isFrozen; // nobody gets another shard
     private long _incarnation;
     private int _stores;
@@ -16,8 +18,8 @@ internal sealed partial class ClusterWorld
     /// <summary>A replica wants to change its shard's in-sync set. The answer may be late, or missing, although it took place.</summary>
     public void Propose(MemberLife from, ActorRef replica, ClusterCommand.Propose proposal)
     {
-        var answered = _isCalm || Random.Next(4) > 0;
-        var carriedOut = _isCalm || Random.Next(6) > 0;
+        var answered = IsCalm || Random.Next(4) > 0;
+        var carriedOut = IsCalm || Random.Next(6) > 0;
         var mayComeLate = !carriedOut && Random.Next(2) == 0;
         if (!from.Member.HasMetadata)
         {
@@ -73,7 +75,7 @@ internal sealed partial class ClusterWorld
             }
         }
 
-        Later(Delay(1, _isCalm || Random.Next(10) > 0 ? 60 : 2000), () => Watch(member));
+        Later(Delay(1, IsCalm || Random.Next(10) > 0 ? 60 : 2000), () => Watch(member));
     }
 
     /// <summary>Leases end some time after their owners do, now and then although they have not. Whoever has lost one begins another life.</summary>
@@ -94,7 +96,7 @@ internal sealed partial class ClusterWorld
             }
         }
 
-        Later(_isCalm || Random.Next(5) > 0 ? TimeSpan.Zero : Delay(0, 300), Decide(Metadata.View()));
+        Later(IsCalm || Random.Next(5) > 0 ? TimeSpan.Zero : Delay(0, 300), Decide(Metadata.View()));
         Later(TimeSpan.FromMilliseconds(150), Coordinate);
     }
 

@@ -129,7 +129,7 @@ internal sealed partial class ClusterWorld
             }
         }
 
-        Advance(TimeSpan.FromMilliseconds(200));
+        Advance(TimeSpan.FromMilliseconds(600)); // longer than any disk takes
         foreach (var member in Members)
         {
             NoFaults.Look(member.Life!);

@@ -186,7 +186,7 @@ internal sealed partial class ClusterWorld
     private void Heal()
     {
         Trace("healed");
-        _isCalm = true;
+        IsCalm = true;
         Metadata.Suspected.Clear();
         foreach (var link in _links.Values)
         {

@@ -14,7 +14,7 @@ namespace Broker.Simulation.Tests.Cluster;
 internal sealed partial class ClusterWorld
 {
     private const int MostSteps = 400; // of a node in one slice of time
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(40);
     private readonly PriorityQueue<Action, (TimeSpan, long)> _events = new();
     private readonly Dictionary<(string From, string To), SimulatedLink> _links = [];
     private readonly OneLeader _oneLeader = new();
@@ -124,7 +124,7 @@ internal sealed partial class ClusterWorld
         Coordinate();
         Act();
         Tend();
-        Advance(TimeSpan.FromMilliseconds(500));
+        Advance(TimeSpan.FromMilliseconds(Options.Faults > 0 ? 500 : 3000));
         for (var i = 0; i < Options.Faults; i++)
         {
             Advance(TimeSpan.FromTicks((long)(Random.NextDouble() * Options.MaxCalm.Ticks)));
@@ -192,7 +192,8 @@ internal sealed partial class ClusterWorld
     private string Describe()
     {
         var shards = Enumerable.Range(0, Options.Placement.Shards).Select(s => Metadata[s] is ({ } a, var revision)
-            ? $"shard {s}, revision {revision}: epoch {a.Epoch}, leader {a.Leader}, in sync {string.Join(' ', a.InSync.Select(r => $"{r.Node}/{r.Store.ToString()[^2..]}"))}, on {string.Join(' ', a.Replicas)}"
+            ? $"shard {s}, revision {revision}: epoch {a.Epoch}, leader {a.Leader}, "
+                + $"in sync {string.Join(' ', a.InSync.Select(r => $"{r.Node}/{r.Store.ToString()[^2..]}"))}, on {string.Join(' ', a.Replicas)}"
             : $"shard {s}: not assigned");
         var members = Members.Select(m => m.Life is { } life
             ? $"{m} store {m.Store.ToString()[^2..]}, {life.Cluster.Identity.Life.Incarnation}, log {life.Log.State} {life.Log.StartPosition}-{life.Log.SyncedPosition} {life.Storage.BlockedBy} "
@@ -201,7 +202,7 @@ internal sealed partial class ClusterWorld
             : m.ToString());
         var links = string.Join(' ', _links.Values.Where(l => !l.IsUp).Select(l => $"{l.From.Name}->{l.To.Name}"));
         var queues = Queues.SelectMany(q => Members.Where(m => m.Life?.Find(q.Name) is not null).Select(m => (q, m, Local: m.Life!.Find(q.Name)!)))
-            .Select(q => $"{q.q.Name} (shard {q.q.Shard}) on {q.m.Name}: {q.Local.Status}, {q.Local.Status.Parked} parked, {q.Local.Status.Enqueued} taken {q.m.Life!.System.GetHierarchy("user/queues/" + q.Local.Actor.Path.Name, 0)?.Detail}");
+            .Select(q => $"{q.q.Name} (shard {q.q.Shard}) on {q.m.Name}: {q.Local.Status}, {q.Local.Status.Parked} parked, {q.Local.Status.Enqueued} taken");
         return string.Join('\n', [.. shards, .. members, .. queues, $"links down: {links}", $"{string.Join(' ', _publishers.Select(p => p.Unconfirmed))} unconfirmed"]);
     }
 }

@@ -76,6 +76,7 @@ internal sealed class MemberLife
     {
         var thread = new SimulatedThread(world.Random);
         var time = new ManualTimeProvider();
+        thread.MayCommit = DiskTimes(world, time);
         var faults = new List<ActorFault>();
         var notices = new List<StoreNotice>();
         var store = NodeStore.Open(member.Disk, new StoreOptions { NodeName = member.Name, Log = SimulatedNode.LogOptions, Segments = SimulatedNode.SegmentOptions }, time);
@@ -102,7 +103,13 @@ internal sealed class MemberLife
                 Placement = world.Options.Placement,
                 Replication = world.Options.Replication,
                 Links = world.Options.Links,
-                Dial = new QuicClientOptions { Tls = new QuicTlsOptions { TrustedRootsPem = default }, ApplicationProtocols = [], EndPoint = new IPEndPoint(IPAddress.Loopback, 1), ServerName = member.Name },
+                Dial = new QuicClientOptions
+                {
+                    Tls = new QuicTlsOptions { TrustedRootsPem = default },
+                    ApplicationProtocols = [],
+                    EndPoint = new IPEndPoint(IPAddress.Loopback, 1),
+                    ServerName = member.Name,
+                },
             },
         });
         var life = new MemberLife(member, thread, time, system, services) { Faults = faults, Notices = notices };
@@ -144,6 +151,23 @@ internal sealed class MemberLife
 
     public LocalQueue? Find(string queue) => Services.Queues.TryGet(queue, out var found) ? found : null;
 
+    /// <summary>A disk takes its time, now and then much. A log for which it has no room is tried again after a while.</summary>
+    private static Func<WriteAheadLog, bool> DiskTimes(ClusterWorld world, ManualTimeProvider time)
+    {
+        var next = 0L;
+        return log =>
+        {
+            if (time.GetTimestamp() < next)
+            {
+                return false;
+            }
+
+            var delay = log.State == LogState.Full ? TimeSpan.FromMilliseconds(100) : !world.IsCalm && world.Random.Next(12) == 0 ? world.Delay(0, 300) : world.Delay(0, 4);
+            next = time.GetTimestamp() + delay.Ticks;
+            return true;
+        };
+    }
+
     private async Task StartAsync(ClusterWorld world, NodeLife name)
     {
         await Storage.RecoverAsync(isClustered: true);
@@ -159,7 +183,7 @@ internal sealed class MemberLife
         Cluster.Cluster = _system.ActorOf(Props.Create(() => new SimulatedAgreement(world, this)), "cluster");
         await ReplicaActors.StartAsync(_system, Services);
         _asker = _system.ActorOf(Props.Create(() => new Asker(_statuses)));
-        _system.ActorOf(Props.Create(() => new SimulatedQueues(Services, world.Queues)), "queues");
+        _system.ActorOf(Props.Create(() => new SimulatedQueues(world, Services)), "queues");
         foreach (var other in world.Members.Where(m => m != Member))
         {
             var link = _system.ActorOf(Props.Create(() => new SimulatedLinkActor(other.Name)), $"link-{other.Name}");

@@ -7,10 +7,12 @@ using Broker.Actors.Server;
 namespace Broker.Simulation.Tests.Cluster;
 
 /// <summary>Stands for what starts the queues of a shard where it is served: in another epoch, anew, and only when those of the one before have ended.</summary>
-internal sealed class SimulatedQueues(NodeServices services, IReadOnlyList<ClusterQueue> queues) : Actor
+internal sealed class SimulatedQueues(ClusterWorld world, NodeServices services) : Actor
 {
     private readonly Dictionary<int, (long Epoch, HashSet<ActorRef> Actors)> _served = [];
     private readonly Dictionary<ActorRef, int> _shardOf = [];
+
+    private sealed record Noticed(int Shard);
 
     protected override SupervisorStrategy SupervisorStrategy => SupervisorStrategy.Stopping;
 
@@ -20,7 +22,13 @@ internal sealed class SimulatedQueues(NodeServices services, IReadOnlyList<Clust
     {
         switch (message)
         {
+            case ShardChanged m when world.Random.Next(4) == 0:
+                Context.Timers.StartSingle(m.Shard, new Noticed(m.Shard), world.Delay(0, 400)); // whoever serves no more does so a little longer
+                break;
             case ShardChanged m:
+                Look(m.Shard);
+                break;
+            case Noticed m:
                 Look(m.Shard);
                 break;
             case Terminated m when _shardOf.Remove(m.Actor, out var shard):
@@ -52,7 +60,7 @@ internal sealed class SimulatedQueues(NodeServices services, IReadOnlyList<Clust
         }
 
         _served[shard] = (epoch, actors);
-        foreach (var queue in epoch > 0 ? queues.Where(q => q.Shard == shard) : [])
+        foreach (var queue in epoch > 0 ? world.Queues.Where(q => q.Shard == shard) : [])
         {
             var actor = Context.ActorOf(Props.Create(() => new QueueActor(queue.Name, services)), string.Create(CultureInfo.InvariantCulture, $"{queue.Name}-{epoch}"));
             actors.Add(actor);

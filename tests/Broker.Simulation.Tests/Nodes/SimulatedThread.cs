@@ -21,6 +21,9 @@ internal sealed class SimulatedThread(Random random) : SynchronizationContext, I
     /// <summary>The metadata store has no thread of its own here; told when it may have something to do.</summary>
     public Func<bool> StepMetadata { get; set; } = static () => false;
 
+    /// <summary>Whether the disk is done with what the log had for it before. Default: always.</summary>
+    public Func<WriteAheadLog, bool> MayCommit { get; set; } = static _ => true;
+
     public WriteAheadLog? Log => _log;
 
     public override void Post(SendOrPostCallback d, object? state) => _continuations.Enqueue((d, state));
@@ -78,7 +81,7 @@ internal sealed class SimulatedThread(Random random) : SynchronizationContext, I
 
     private bool CommitLog()
     {
-        if (!_logHasWork || _log is null)
+        if (!_logHasWork || _log is null || !MayCommit(_log))
         {
             return false;
         }

@@ -4,8 +4,8 @@ using Broker.Simulation.Tests.Checkers;
 namespace Broker.Simulation.Tests.Cluster.Checkers;
 
 /// <summary>
-/// What became of each message of a queue, over all nodes that ever served it: what was confirmed is consumed or still there at the end, what was settled for certain is delivered no more, none is there
-/// twice, and no two deliveries say that they are the same one.
+/// What became of each message of a queue, over all nodes that ever served it: what was confirmed is consumed or still there at the end, what was settled for certain is delivered no more,
+/// none is there twice, and no two deliveries say that they are the same one.
 /// </summary>
 /// <remarks>
 /// A leader that was cut off may deliver late what it had decided on long ago. So deliveries are told apart by their counts, each of which was agreed on once, and not by when they come.

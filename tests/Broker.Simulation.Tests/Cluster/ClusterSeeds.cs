@@ -33,7 +33,7 @@ internal static class ClusterSeeds
             catch (Exception e)
             {
                 failures.Add((seed, e));
-                if (failures.Count >= MaxShown)
+                if (failures.Count >= (s_runs == "forever" ? 1 : MaxShown))
                 {
                     loop.Stop();
                 }

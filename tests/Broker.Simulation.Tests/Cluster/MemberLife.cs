@@ -149,7 +149,7 @@ internal sealed class MemberLife
         return _statuses.GetValueOrDefault(shard) ?? new ReplicaStatus(shard, "unknown", 0, 1, 0, 0, []);
     }
 
-    public LocalQueue? Find(string queue) => Services.Queues.TryGet(queue, out var found) ? found : null;
+    public LocalQueue? Find(string queue) => Services.Queues.TryGet(queue, out var found) && found.IsAvailable ? found : null;
 
     /// <summary>A disk takes its time, now and then much. A log for which it has no room is tried again after a while.</summary>
     private static Func<WriteAheadLog, bool> DiskTimes(ClusterWorld world, ManualTimeProvider time)

@@ -18,8 +18,8 @@ internal sealed class ClusterBench(IReadOnlyList<BrokerEndpoint> nodes, IReadOnl
     public async Task RunAsync()
     {
         await using var transport = QuicTransports.Create("auto");
-        Console.WriteLine($"{Environment.ProcessorCount} cores, .NET {Environment.Version}, {transport.Name} {transport.LibraryVersions}; {nodes.Count} nodes on this machine; {runs} runs of {seconds} s each: "
-            + "median, half the range, [runs]");
+        Console.WriteLine($"{Environment.ProcessorCount} cores, .NET {Environment.Version}, {transport.Name} {transport.LibraryVersions}; {nodes.Count} nodes on this machine; "
+            + $"{runs} runs of {seconds} s each: median, half the range, [runs]");
         var leader = await LeaderAsync(transport);
         var other = nodes.First(n => n != leader);
         await MeasureAsync(transport, leader, 256, 2); // warms all processes up

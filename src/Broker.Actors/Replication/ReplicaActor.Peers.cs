@@ -22,6 +22,7 @@ internal sealed partial class ReplicaActor
     private readonly Dictionary<ActorRef, string> _nodeOfLink = [];
     private readonly Queue<(ActorRef Stream, int Bytes)> _untaken = new(); // messages whose senders wait to hear that there is room for more
     private List<WireRecord> _arrived = []; // with the message that is being handled
+    private readonly Dictionary<string, ReplicaMessage> _early = []; // by node: who asked before anything was known of the shard here
     private string _sender = ""; // of the message that is being handled
     private long _untakenBytes;
 
@@ -240,7 +241,12 @@ internal sealed partial class ReplicaActor
 
         if (_machine is null)
         {
-            return; // nothing is known of the shard yet: whoever asks asks again
+            if (message is ReplicaMessage.Follow)
+            {
+                _early[from] = message; // its watch was quicker
+            }
+
+            return;
         }
 
         _sender = from;

@@ -242,7 +242,7 @@ internal sealed partial class ReplicaActor
         }
         else
         {
-            if (!IsServing && !_mustRebuild && _install is null && !HasRecordsToCome(message.Entity))
+            if (!ShardEntity.Is(message.Entity) && !IsServing && !_mustRebuild && _install is null && !HasRecordsToCome(message.Entity))
             {
                 _storage.Log.Forget(message.Entity); // all its records were cut off
             }

@@ -179,6 +179,13 @@ internal sealed partial class ReplicaActor : Actor
             {
                 _machine.HandleLink(peer.Node, peer.IsUp, Now);
             }
+
+            foreach (var (node, follow) in _early)
+            {
+                _machine.HandleMessage(node, follow, Now); // kept until it leads
+            }
+
+            _early.Clear();
         }
 
         _machine.HandleAssignment(assignment, revision, Now);

@@ -53,6 +53,12 @@ internal sealed partial class ClusterActor
             case ClusterCommand.Leave:
                 Leave(asker);
                 break;
+            case ClusterCommand.Resign m when !_hasLeft:
+                Publish("resigned", Name, m.Reason);
+                Release();
+                break;
+            case ClusterCommand.Resign:
+                break;
         }
     }
 

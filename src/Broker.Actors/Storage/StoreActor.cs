@@ -1,5 +1,6 @@
 using Broker.Actors.Cluster;
 using Broker.Actors.Queues;
+using Broker.Actors.Replication;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Storage.Disks;
@@ -76,6 +77,11 @@ internal sealed class StoreActor(NodeServices node, NodeStorage storage) : Actor
                 foreach (var queue in node.Queues.Durable)
                 {
                     queue.Actor.Tell(new LogSignal.Failed(storage.Log.Reason), Self); // those with nothing under way have not heard of it
+                }
+
+                foreach (var replica in node.Cluster?.Replicas ?? [])
+                {
+                    replica.Tell(new ReplicaMessages.LogFailed(storage.Log.Reason), Self); // likewise
                 }
             }
 

@@ -36,7 +36,7 @@ internal sealed class MetadataFollower(IActorContext context, IMetadataStore met
     private sealed record Again(MetadataFollower Owner) : News(Owner);
 
     /// <summary>Begins to read and to watch.</summary>
-    public void Begin() => context.PipeTo(metadata.ReadAsync(prefix, _stopped.Token), snapshot => new Read(this, snapshot), _ => new Lost(this));
+    public void Begin() => context.PipeTo(ReadAsync(), snapshot => new Read(this, snapshot), _ => new Lost(this));
 
     /// <summary>Begins to watch, behind what the actor knows already.</summary>
     public void BeginAfter(long revision)
@@ -44,6 +44,9 @@ internal sealed class MetadataFollower(IActorContext context, IMetadataStore met
         _watch = metadata.WatchAsync(prefix, revision, _stopped.Token).GetAsyncEnumerator(_stopped.Token);
         Next(_watch);
     }
+
+    /// <summary>A store that refuses before it has begun is no worse than one that does so later.</summary>
+    private async Task<MetadataSnapshot> ReadAsync() => await metadata.ReadAsync(prefix, _stopped.Token);
 
     /// <summary>Handles a message that is for it.</summary>
     /// <returns><c>false</c> if it is not.</returns>

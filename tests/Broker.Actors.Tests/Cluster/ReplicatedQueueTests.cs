@@ -56,6 +56,21 @@ public sealed class ReplicatedQueueTests
         Assert.Equal(Bodies(1, 400), await ConsumeAsync(last, 400));
     }
 
+    [Fact]
+    public async Task A_node_whose_log_fails_lets_others_lead()
+    {
+        await using var cluster = await StartAsync(3);
+        var first = await ServingAsync(cluster);
+        await PublishAsync(first, 1, 100);
+
+        first.Services.Storage!.Log.Fail("the disk is broken");
+        var second = await ServingAsync(cluster, not: first);
+
+        Assert.Contains(first.Events, e => e.Kind == "resigned");
+        Assert.DoesNotContain(first.Name, (await cluster.ShardAsync(Shard)).Leader!.Value.Node);
+        Assert.Equal(Bodies(1, 100), await ConsumeAsync(second, 100));
+    }
+
     private static async Task<TestCluster> StartAsync(int nodes)
     {
         var cluster = new TestCluster { ShardCount = Shards, HasReplicas = true };

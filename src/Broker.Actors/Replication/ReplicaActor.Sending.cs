@@ -9,7 +9,7 @@ namespace Broker.Actors.Replication;
 internal sealed partial class ReplicaActor
 {
     /// <summary>Records are sent together up to so many bytes.</summary>
-    private const int ChunkBytes = 128 << 10;
+    private const int ChunkBytes = 64 << 10;
 
     private long _reads;
 

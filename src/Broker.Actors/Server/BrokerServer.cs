@@ -15,6 +15,7 @@ namespace Broker.Actors.Server;
 public sealed class BrokerServer : IAsyncDisposable
 {
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LeaveTimeout = TimeSpan.FromSeconds(3); // beyond the time to hand over: to end the lease
     private readonly ActorSystem _system;
     private readonly IQuicListener _listener;
     private readonly NodeServices _node;
@@ -147,7 +148,7 @@ public sealed class BrokerServer : IAsyncDisposable
 
         try
         {
-            await cluster.Cluster.AskAsync<ClusterReply.Done>(new ClusterCommand.Leave(), cluster.Options.DrainTimeout + StopTimeout);
+            await cluster.Cluster.AskAsync<ClusterReply.Done>(new ClusterCommand.Leave(), cluster.Options.DrainTimeout + LeaveTimeout);
         }
         catch (Exception e) when (e is AskTimeoutException or AskUndeliveredException)
         {

@@ -124,6 +124,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
                 break;
             case ConsumerSignal.Subscribed { Fault: { } subscribeFault }:
                 _subscribing = false;
+                _state = State.Cancelled; // the queue may end before this is written, and has no more to say
                 Fail(subscribeFault);
                 break;
             case ConsumerSignal.Subscribed:
@@ -307,7 +308,11 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
 
     private void HandleQueueGone(FrameFault fault)
     {
-        if (_state is State.Subscribed or State.Cancelling)
+        if (_subscribing && _state != State.Draining)
+        {
+            Fail(fault); // what was never confirmed is refused, not cancelled
+        }
+        else if (_state is State.Subscribed or State.Cancelling)
         {
             _cancelled = fault;
         }

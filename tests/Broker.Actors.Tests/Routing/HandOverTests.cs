@@ -73,6 +73,30 @@ public sealed class HandOverTests
     }
 
     [Fact]
+    public async Task A_change_before_a_subscription_was_answered_refuses_it()
+    {
+        await using var world = await RoutingWorld.StartAsync();
+        await world.DeclareAsync("orders");
+        await using var one = await world.One.ConnectAsync();
+        var consumers = new List<WireStream>();
+        for (var i = 0; i < 50; i++) // what follows depends on which of two messages meet in a batch
+        {
+            consumers.Add(await one.OpenAsync(StreamKind.Consume));
+            await consumers[i].SendAsync(w => new SubscribeFrame { Queue = "orders", CreditMessages = 10, CreditBytes = 1000 }.Write(w)); // waits for a leader
+        }
+
+        await RoutingWorld.EventuallyAsync(
+            () => world.One.Services.Connections.Connections.Sum(c => c.Streams.Values.Count(s => s.Subject.StartsWith("orders", StringComparison.Ordinal))) == consumers.Count,
+            "the subscriptions to wait");
+
+        await world.LeadAsync("orders", world.One);
+        foreach (var consumer in consumers)
+        {
+            Assert.Equal(ErrorCode.Unavailable, (await consumer.ExpectErrorAsync()).Code);
+        }
+    }
+
+    [Fact]
     public async Task A_change_in_the_middle_of_a_flow_answers_every_message_once()
     {
         const int count = 5000;

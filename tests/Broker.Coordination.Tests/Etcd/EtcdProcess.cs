@@ -30,9 +30,13 @@ internal sealed class EtcdProcess : IAsyncDisposable
     public static bool IsInstalled => File.Exists(Program)
         || (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, Program)));
 
-    public static EtcdProcess Start(string log, IEnumerable<string> options)
+    /// <summary>Starts one.</summary>
+    /// <param name="log">File for what it says.</param>
+    /// <param name="options">Its options.</param>
+    /// <param name="launcher">A command that replaces itself by the program. Default: none.</param>
+    public static EtcdProcess Start(string log, IEnumerable<string> options, params IEnumerable<string> launcher)
     {
-        var start = new ProcessStartInfo("/bin/sh", ["-c", Script, "sh", log, Program, .. options]) { RedirectStandardInput = true };
+        var start = new ProcessStartInfo("/bin/sh", ["-c", Script, "sh", log, .. launcher, Program, .. options]) { RedirectStandardInput = true };
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("ETCD_", StringComparison.Ordinal)).ToList())
         {
             start.Environment.Remove(name);

@@ -8,10 +8,11 @@ using Broker.Node.Tests.Processes;
 namespace Broker.Node.Tests.Cluster;
 
 /// <summary>A node of a <see cref="ClusterProcess"/>: its name, folder and port stay, its process comes and goes.</summary>
-internal sealed class ClusterNode(string name, int port, int healthPort, NodeSettings settings) : IAsyncDisposable
+internal sealed class ClusterNode(string name, string host, int port, int healthPort, NodeSettings settings) : IAsyncDisposable
 {
     private static readonly HttpClient s_http = new() { Timeout = TimeSpan.FromSeconds(5) };
     private NodeProcess? _process;
+    private readonly List<string> _logs = [];
     private bool _isPaused;
 
     public string Name => name;
@@ -21,7 +22,7 @@ internal sealed class ClusterNode(string name, int port, int healthPort, NodeSet
 
     public int Port => port;
 
-    public BrokerEndpoint Endpoint => new("127.0.0.1", port);
+    public BrokerEndpoint Endpoint => new(host, port);
 
     /// <summary>The running process.</summary>
     public NodeProcess Process => _process ?? throw new InvalidOperationException($"{name} does not run");
@@ -30,6 +31,9 @@ internal sealed class ClusterNode(string name, int port, int healthPort, NodeSet
 
     /// <summary>Whether it runs and gets turns.</summary>
     public bool IsAwake => IsRunning && !_isPaused;
+
+    /// <summary>What each of its processes has said, the running one last.</summary>
+    public IReadOnlyList<string> Logs => _process is null ? _logs : [.. _logs, _process.Log];
 
     /// <summary>Starts it, with what is in its folder, and waits until it serves.</summary>
     public async Task StartAsync() => _process = await NodeProcess.StartAsync(settings);
@@ -65,7 +69,7 @@ internal sealed class ClusterNode(string name, int port, int healthPort, NodeSet
     /// <summary>What its health endpoint says: the status, and its reason.</summary>
     public async Task<(HttpStatusCode Status, string Reason)> HealthAsync()
     {
-        using var answer = await s_http.GetAsync(new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{healthPort}/health/ready")));
+        using var answer = await s_http.GetAsync(new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{host}:{healthPort}/health/ready")));
         return (answer.StatusCode, (await answer.Content.ReadAsStringAsync()).Trim());
     }
 
@@ -98,6 +102,13 @@ internal sealed class ClusterNode(string name, int port, int healthPort, NodeSet
     {
         var process = Process;
         (_process, _isPaused) = (null, false);
-        await process.DisposeAsync();
+        try
+        {
+            await process.DisposeAsync();
+        }
+        finally
+        {
+            _logs.Add(process.Log);
+        }
     }
 }

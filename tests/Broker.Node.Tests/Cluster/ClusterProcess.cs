@@ -38,6 +38,24 @@ internal sealed class ClusterProcess : IAsyncDisposable
     public static async Task<ClusterProcess> StartAsync(int nodes = 3, int etcdMembers = 1, params IReadOnlyList<(string Name, string Value)> environment)
     {
         var cluster = await PrepareAsync(nodes, etcdMembers, environment);
+        return await StartAsync(cluster);
+    }
+
+    /// <summary>The same, with etcd alone started.</summary>
+    public static async Task<ClusterProcess> PrepareAsync(int nodes = 3, int etcdMembers = 1, params IReadOnlyList<(string Name, string Value)> environment)
+    {
+        return await PrepareAsync(network: null, nodes, etcdMembers, environment);
+    }
+
+    /// <summary>The same, each member in a namespace of its own.</summary>
+    public static async Task<ClusterProcess> StartAsync(ClusterNamespaces network, int nodes, int etcdMembers)
+    {
+        var cluster = await PrepareAsync(network, nodes, etcdMembers, []);
+        return await StartAsync(cluster);
+    }
+
+    private static async Task<ClusterProcess> StartAsync(ClusterProcess cluster)
+    {
         try
         {
             await Task.WhenAll(cluster.Nodes.Select(node => node.StartAsync()));
@@ -51,16 +69,16 @@ internal sealed class ClusterProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The same, with etcd alone started.</summary>
-    public static async Task<ClusterProcess> PrepareAsync(int nodes = 3, int etcdMembers = 1, params IReadOnlyList<(string Name, string Value)> environment)
+    private static async Task<ClusterProcess> PrepareAsync(ClusterNamespaces? network, int nodes, int etcdMembers, IReadOnlyList<(string Name, string Value)> environment)
     {
         var folder = new TemporaryFolder();
         try
         {
-            var etcd = await EtcdGroup.StartAsync(folder["etcd"], etcdMembers);
-            new DevelopmentCertificates(folder["certs"], TimeProvider.System).Ensure([.. Enumerable.Range(1, nodes).Select(i => $"n{i}")]);
+            string[] names = [.. Enumerable.Range(1, nodes).Select(i => $"n{i}")];
+            var etcd = await EtcdGroup.StartAsync(folder["etcd"], etcdMembers, network);
+            new DevelopmentCertificates(folder["certs"], TimeProvider.System, [.. names.Select(name => HostOf(network, name)).Distinct()]).Ensure(names);
             var (ports, healthPorts) = (FreePorts.Udp(nodes), FreePorts.Tcp(nodes));
-            return new ClusterProcess(folder, etcd, [.. Enumerable.Range(1, nodes).Select(i => Node(folder, $"n{i}", ports[i - 1], healthPorts[i - 1], etcd.Endpoints, environment))]);
+            return new ClusterProcess(folder, etcd, [.. names.Select((name, i) => Node(folder, network, name, ports[i], healthPorts[i], etcd.Endpoints, environment))]);
         }
         catch
         {
@@ -105,16 +123,21 @@ internal sealed class ClusterProcess : IAsyncDisposable
         }
     }
 
+    private static string HostOf(ClusterNamespaces? network, string member) => network?.AddressOf(member) ?? "127.0.0.1";
+
     private static ClusterNode Node(
-        TemporaryFolder folder, string name, int port, int healthPort, string etcd, IReadOnlyList<(string Name, string Value)> environment) => new(name, port, healthPort, new NodeSettings
+        TemporaryFolder folder, ClusterNamespaces? network, string name, int port, int healthPort, string etcd, IReadOnlyList<(string Name, string Value)> environment) =>
+        new(name, HostOf(network, name), port, healthPort, new NodeSettings
     {
         Data = folder[name],
         Certs = folder["certs"],
         Port = port,
-        Options = ["--name", name, "--cluster-etcd", etcd],
+        Launcher = network?.LauncherOf(name) ?? [],
+        Options = ["--name", name, "--cluster-etcd", etcd, "--listen", HostOf(network, name)],
         Environment =
         [
             ("BROKER_HEALTH__ENABLED", "true"),
+            ("BROKER_HEALTH__ADDRESS", HostOf(network, name)),
             ("BROKER_HEALTH__PORT", healthPort.ToString(CultureInfo.InvariantCulture)),
             .. environment,
         ],

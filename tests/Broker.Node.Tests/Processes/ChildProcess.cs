@@ -10,7 +10,7 @@ internal sealed partial class ChildProcess : IDisposable
     private const int SigTerm = 15;
     private const int SigCont = 18;
     private const int SigStop = 19;
-    private const int MaxKeptCharacters = 256 << 10;
+    private const int MaxKeptCharacters = 4 << 20;
     private readonly Process _process;
     private readonly Action<string>? _onLine;
     private readonly StringBuilder _standardOutput = new();

@@ -1,0 +1,23 @@
+namespace Broker.Node.Tests.Cluster.Faults;
+
+/// <summary>Something that is done to a cluster under load, and undone.</summary>
+/// <param name="What">What, for the report.</param>
+/// <param name="Victim">The node to which it is done; <c>null</c>: to none.</param>
+/// <param name="DoAsync">Does it.</param>
+/// <param name="HealAsync">Undoes it.</param>
+internal sealed record Fault(string What, ClusterNode? Victim, Func<Task> DoAsync, Func<Task> HealAsync)
+{
+    /// <summary>The longest pause of a queue's confirms that passes, for clients of other nodes. Generous, as the machine may be busy with other things.</summary>
+    public required TimeSpan Limit { get; init; }
+
+    /// <summary>For how long it lasts at least. Default: until every queue confirms again.</summary>
+    public TimeSpan Lasts { get; init; }
+
+    /// <summary>Add clients that know the victim alone and wait for it. What they have sent lies before it when it gets turns again. Default <c>false</c>.</summary>
+    public bool SomeWaitForVictim { get; init; }
+
+    /// <summary>Clients that are connected to the victim still reach it, and may get no confirms before it is healed. Default <c>false</c>.</summary>
+    public bool CutsVictimOff { get; init; }
+
+    public override string ToString() => Victim is null ? What : $"{What} {Victim.Name}";
+}

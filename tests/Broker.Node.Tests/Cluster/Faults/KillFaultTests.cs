@@ -1,0 +1,45 @@
+using Broker.Node.Tests.Processes;
+
+namespace Broker.Node.Tests.Cluster.Faults;
+
+/// <summary>Nodes that are gone at once, under load.</summary>
+[Collection(ProcessCollection.Name)]
+public sealed class KillFaultTests(ITestOutputHelper output)
+{
+    /// <summary>A second is what is expected.</summary>
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan s_limitOfStart = TimeSpan.FromSeconds(40);
+
+    [Fact]
+    public async Task Writes_go_on_soon_after_a_node_was_killed_and_one_that_lost_its_disk_gets_everything_from_the_others()
+    {
+        await using var run = await FaultRun.StartAsync(output);
+        for (var round = 0; round < FaultSettings.Rounds; round++)
+        {
+            var victim = await run.VictimAsync();
+            await run.InjectAsync(new Fault("kill -9 of", victim, victim.KillAsync, victim.StartAsync) { Limit = s_limit });
+
+            var replaced = await run.VictimAsync();
+            await run.InjectAsync(new Fault("kill -9 and loss of the disk of", replaced, replaced.KillAsync, () => StartEmptyAsync(replaced)) { Limit = s_limit });
+
+            var other = await run.CoordinatorAsync(); // from here on what was copied counts
+            await run.InjectAsync(new Fault("kill -9 of", other, other.KillAsync, other.StartAsync) { Limit = s_limit });
+        }
+
+        await run.InjectAsync(new Fault("kill -9 of all nodes, and their start", null, () => RestartAllAsync(run.Cluster), () => Task.CompletedTask) { Limit = s_limitOfStart });
+        await run.FinishAsync();
+    }
+
+    private static async Task RestartAllAsync(ClusterProcess cluster)
+    {
+        await Task.WhenAll(cluster.Nodes.Select(node => node.KillAsync()));
+        await Task.WhenAll(cluster.Nodes.Select(node => node.StartAsync()));
+    }
+
+    private static Task StartEmptyAsync(ClusterNode node)
+    {
+        Directory.Delete(node.Settings.Data!, recursive: true);
+        return node.StartAsync();
+    }
+}

@@ -78,6 +78,11 @@ internal sealed partial class ReplicaActor
             for (var i = 0UL; i < run.Count; i++, index++, arrived++)
             {
                 var record = _arrived[arrived];
+                if (!ShardEntity.Is(record.Entity) && !_cluster.ShardOfQueue.ContainsKey(record.Entity))
+                {
+                    _cluster.ShardOfQueue[record.Entity] = _shard; // from now on the log keeps something for it, be it cut off later
+                }
+
                 WriteRecord(
                     new ReplicatedRecord(
                         _disk,

@@ -245,6 +245,7 @@ internal sealed partial class ReplicaActor
             if (!ShardEntity.Is(message.Entity) && !IsServing && !_mustRebuild && _install is null && !HasRecordsToCome(message.Entity))
             {
                 _storage.Log.Forget(message.Entity); // all its records were cut off
+                _cluster.ShardOfQueue.TryRemove(message.Entity, out _);
             }
 
             _storage.Keeper.Tell(new StoreMessage.CheckpointDone(message.Entity), Self); // else nothing can be done about it now; it will be asked again

@@ -36,6 +36,7 @@ public sealed class ClusterTests
     [InlineData(107)] // a stream was opened between the end of one and a new beginning, and forgotten
     [InlineData(116)] // records of a shard that the node was not to have any more kept its log from being given up
     [InlineData(175)] // the link from leader to follower broke and the other one did not: nobody sent again what was lost
+    [InlineData(794)] // a follower did not know whose records had been cut off, and the log kept them
     [InlineData(310)] // a disk was full while a snapshot came, and the node's log failed
     public void Histories_that_went_wrong_once_do_not_again(int seed) => ClusterWorld.Run(ClusterOptions.Of(seed));
 

@@ -3,7 +3,7 @@ namespace Broker.Machines.Replication;
 /// <summary>Following.</summary>
 public sealed partial class ReplicaMachine
 {
-    private long _session; // counts up within this life
+    private long _session; // counts up within this life, from a number that is its own
     private TimeSpan _heardAt;
     private bool _isAligned; // in this session
     private bool _isInstalling; // until it is done, there is no log to speak of

@@ -44,6 +44,7 @@ public sealed partial class ReplicaMachine
         CertainEpoch = epoch;
         CertainIndex = log.Last;
         CommittedIndex = committed;
+        _session = (long)((ulong)life.Incarnation % (1UL << 40)) << 20; // what an earlier life has said may still be on its way, and is not to be taken for this one's
     }
 
     private enum Role

@@ -7,7 +7,7 @@ namespace Broker.Machines.Replication;
 /// session is of the past.
 /// </summary>
 /// <param name="Epoch">Epoch under which it was sent.</param>
-/// <param name="Session">Number of the follower's attempt to follow; it counts up within the follower's life.</param>
+/// <param name="Session">Number of the follower's attempt to follow; it counts up within the follower's life, and no other life has the same.</param>
 public abstract record ReplicaMessage(long Epoch, long Session)
 {
     /// <summary>Follower to leader: this is my log, send what is missing.</summary>

@@ -175,7 +175,9 @@ internal sealed class FaultRun : IAsyncDisposable
         AssertNoViolations();
         foreach (var node in Cluster.Nodes)
         {
-            Assert.DoesNotContain(node.Logs, log => log.Contains(" in actor ", StringComparison.Ordinal) || log.Contains("fail: ", StringComparison.Ordinal));
+            var failures = node.Logs.SelectMany(log => log.Split('\n'))
+                .Where(line => line.Contains(" in actor ", StringComparison.Ordinal) || line.Contains("fail: ", StringComparison.Ordinal)).ToList();
+            Assert.True(failures.Count == 0, $"node {node.Name} has logged failures:\n{string.Join('\n', failures)}");
         }
 
         _output.WriteLine(

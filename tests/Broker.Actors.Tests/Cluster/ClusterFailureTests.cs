@@ -6,6 +6,7 @@ using Broker.Machines.Cluster;
 namespace Broker.Actors.Tests.Cluster;
 
 /// <summary>Nodes, links and the metadata store fail, and what the others make of it.</summary>
+[Collection(ClusterCollection.Name)]
 public sealed class ClusterFailureTests(ITestOutputHelper output)
 {
     [Fact]

@@ -8,6 +8,7 @@ using Broker.Protocol;
 namespace Broker.Actors.Tests.Cluster;
 
 /// <summary>What operators, the server and replicas ask of the cluster.</summary>
+[Collection(ClusterCollection.Name)]
 public sealed class ClusterOperationTests
 {
     [Fact]

@@ -7,6 +7,7 @@ using Broker.Storage.Disks;
 namespace Broker.Actors.Tests.Cluster;
 
 /// <summary>How nodes come to be a cluster, and who may not.</summary>
+[Collection(ClusterCollection.Name)]
 public sealed class ClusterStartTests
 {
     [Fact]

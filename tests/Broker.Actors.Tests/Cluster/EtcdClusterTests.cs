@@ -7,6 +7,7 @@ using Broker.Coordination.Tests.Etcd;
 namespace Broker.Actors.Tests.Cluster;
 
 /// <summary>A cluster that agrees in a real etcd.</summary>
+[Collection(ClusterCollection.Name)]
 public sealed class EtcdClusterTests(ITestOutputHelper output)
 {
     [Fact]

@@ -10,6 +10,7 @@ using Broker.Transport;
 namespace Broker.Actors.Tests.Cluster;
 
 /// <summary>Durable queues whose shards are replicated: on whole nodes, with everything but the topology, which is told to the leaders by the test.</summary>
+[Collection(ClusterCollection.Name)]
 public sealed class ReplicatedQueueTests
 {
     private const string Queue = "orders";

@@ -1,7 +1,6 @@
 using Broker.Actors.Runtime;
 using Broker.Actors.Storage;
 using Broker.Machines.Ledgers;
-using Broker.Machines.Messages;
 using Broker.Storage.Log;
 using Broker.Storage.Records;
 
@@ -11,7 +10,7 @@ namespace Broker.Actors.Replication;
 /// The journal of a queue whose shard is replicated and led here: its records go to the shard's replica, which numbers them, and are certain when the shard has committed them.
 /// </summary>
 /// <remarks>A checkpoint is a matter of this node alone and must not have what may still be cut off, so it is written while nothing is under way.</remarks>
-internal sealed class ReplicatedQueueJournal(NodeStorage storage, ulong queue, ushort shard, TakenLedger taken, ActorRef self) : QueueJournal(storage, taken.Ledger, self)
+internal sealed class ReplicatedQueueJournal(NodeStorage storage, ulong queue, ushort shard, TakenLedger taken, ActorRef self) : QueueJournal(storage, queue, shard, taken.Ledger, self)
 {
     private readonly LocalRecordClient _checkpoints = new(self);
     private ulong _committed = taken.Committed; // index in the shard that the ledger is at least as of
@@ -20,22 +19,9 @@ internal sealed class ReplicatedQueueJournal(NodeStorage storage, ulong queue, u
 
     public override bool IsCheckpointCertain => _checkpoints.IsIdle;
 
-    public override void AppendCheckpoint(long neededFrom) => Storage.Log.Append(ReplicatedCheckpoint.Of(_checkpoints, queue, shard, Ledger, _committed, neededFrom));
+    public override void AppendCheckpoint(long neededFrom) => Storage.Log.Append(ReplicatedCheckpoint.Of(_checkpoints, Queue, Shard, Ledger, _committed, neededFrom));
 
-    protected override LogRecord Make(RecordKind kind, ReadOnlyMemory<StoredMessage> messages, ulong firstPosition, ReadOnlyMemory<byte> operations, long neededFrom) =>
-        new QueueLogRecord(messages)
-        {
-            Owner = Client,
-            Client = Client, // until the replica takes it
-            Kind = kind,
-            Entity = queue,
-            Shard = shard,
-            Index = Ledger.LastIndex,
-            FirstPosition = firstPosition,
-            Operations = operations,
-        };
-
-    protected override void Send(LogRecord record) => taken.Replica.Tell(new ReplicaMessages.Append((QueueLogRecord)record, taken.Epoch));
+    protected override void Send(QueueLogRecord record) => taken.Replica.Tell(new ReplicaMessages.Append(record, taken.Epoch));
 
     protected override void HandleCertain(LogRecord record) => _committed = record.ShardIndex;
 }

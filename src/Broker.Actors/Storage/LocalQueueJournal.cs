@@ -1,13 +1,11 @@
 using Broker.Actors.Runtime;
 using Broker.Machines.Ledgers;
-using Broker.Machines.Messages;
-using Broker.Storage.Log;
 using Broker.Storage.Records;
 
 namespace Broker.Actors.Storage;
 
 /// <summary>The journal of a queue that is kept on this node alone: certain is what is on the disk.</summary>
-internal sealed class LocalQueueJournal(NodeStorage storage, ulong queue, ushort shard, QueueLedger ledger, ActorRef self) : QueueJournal(storage, ledger, self)
+internal sealed class LocalQueueJournal(NodeStorage storage, ulong queue, ushort shard, QueueLedger ledger, ActorRef self) : QueueJournal(storage, queue, shard, ledger, self)
 {
     private ulong _checkpoint;
 
@@ -25,18 +23,5 @@ internal sealed class LocalQueueJournal(NodeStorage storage, ulong queue, ushort
         Append(RecordKind.Checkpoint, default, Ledger.NextPosition, checkpoint, neededFrom);
     }
 
-    protected override LogRecord Make(RecordKind kind, ReadOnlyMemory<StoredMessage> messages, ulong firstPosition, ReadOnlyMemory<byte> operations, long neededFrom) =>
-        new QueueLogRecord(messages)
-        {
-            Client = Client,
-            Kind = kind,
-            Entity = queue,
-            Shard = shard,
-            Index = Ledger.LastIndex,
-            FirstPosition = firstPosition,
-            Operations = operations,
-            NeededFrom = neededFrom,
-        };
-
-    protected override void Send(LogRecord record) => Storage.Log.Append(record);
+    protected override void Send(QueueLogRecord record) => Storage.Log.Append(record);
 }

@@ -1,5 +1,6 @@
 using Broker.Actors.Runtime;
 using Broker.Machines.Ledgers;
+using Broker.Machines.Messages;
 using Broker.Machines.Queues;
 using Broker.Storage.Log;
 using Broker.Storage.Records;
@@ -7,7 +8,7 @@ using Broker.Storage.Records;
 namespace Broker.Actors.Storage;
 
 /// <summary>What a durable queue has logged, and how much of it is certain: on the disk and, where shards are replicated, on those of all who are in sync. Belongs to the queue's actor.</summary>
-internal abstract class QueueJournal(NodeStorage storage, QueueLedger ledger, ActorRef self) : CheckpointLog
+internal abstract class QueueJournal(NodeStorage storage, ulong queue, ushort shard, QueueLedger ledger, ActorRef self) : CheckpointLog
 {
     private readonly Queue<LogRecord> _inFlight = new();
     private readonly QueueLogClient _client = new(self, ledger.LastIndex);
@@ -25,8 +26,9 @@ internal abstract class QueueJournal(NodeStorage storage, QueueLedger ledger, Ac
 
     protected NodeStorage Storage => storage;
 
-    /// <summary>Who hears that the queue's records are certain.</summary>
-    protected QueueLogClient Client => _client;
+    protected ulong Queue => queue;
+
+    protected ushort Shard => shard;
 
     /// <summary>Appends what the queue's machine says has happened. The ledger has it already.</summary>
     public void Append(QueueRecord record) => Append(RecordKind.Operations, record.Messages, record.FirstPosition, QueueRecordCodec.Encode(record), neededFrom: long.MaxValue);
@@ -66,19 +68,26 @@ internal abstract class QueueJournal(NodeStorage storage, QueueLedger ledger, Ac
     }
 
     /// <summary>Appends a record under the ledger's last number.</summary>
-    protected void Append(RecordKind kind, ReadOnlyMemory<Machines.Messages.StoredMessage> messages, ulong firstPosition, ReadOnlyMemory<byte> operations, long neededFrom)
+    protected void Append(RecordKind kind, ReadOnlyMemory<StoredMessage> messages, ulong firstPosition, ReadOnlyMemory<byte> operations, long neededFrom)
     {
-        var record = Make(kind, messages, firstPosition, operations, neededFrom);
+        var record = new QueueLogRecord(messages)
+        {
+            Owner = _client,
+            Client = _client, // in a replicated shard, until the replica takes it
+            Kind = kind,
+            Entity = queue,
+            Shard = shard,
+            Index = ledger.LastIndex,
+            FirstPosition = firstPosition,
+            Operations = operations,
+            NeededFrom = neededFrom,
+        };
         _inFlight.Enqueue(record);
         Send(record);
     }
 
-    /// <summary>Makes the record.</summary>
-    protected abstract LogRecord Make(
-        RecordKind kind, ReadOnlyMemory<Machines.Messages.StoredMessage> messages, ulong firstPosition, ReadOnlyMemory<byte> operations, long neededFrom);
-
     /// <summary>Has it logged.</summary>
-    protected abstract void Send(LogRecord record);
+    protected abstract void Send(QueueLogRecord record);
 
     /// <summary>A record has become certain.</summary>
     protected virtual void HandleCertain(LogRecord record)

@@ -6,7 +6,10 @@ namespace Broker.Actors.Storage;
 /// <summary>A queue's record on its way into the log. It keeps the messages' bytes in memory until they are on the disk.</summary>
 internal sealed class QueueLogRecord(ReadOnlyMemory<StoredMessage> messages) : LogRecord
 {
-    /// <summary>In a replicated shard: the queue's own client. It hears of the record when it is committed, and <see cref="LogRecord.Client"/> when it is on this node's disk.</summary>
+    /// <summary>
+    /// The queue's own client; <c>null</c> for what is no record of a queue's journal. In a replicated shard it hears of the record when it is committed, and <see cref="LogRecord.Client"/> when it is on
+    /// this node's disk.
+    /// </summary>
     public LogClient? Owner { get; init; }
 
     public override int MessageCount => messages.Length;

@@ -7,7 +7,6 @@ using Broker.Machines.Ledgers;
 using Broker.Machines.Queues;
 using Broker.Machines.Topology;
 using Broker.Protocol;
-using Broker.Storage.Disks;
 using Broker.Storage.Log;
 
 namespace Broker.Actors.Queues;
@@ -77,9 +76,8 @@ internal sealed partial class QueueActor
             journal.AppendDeleted();
             if (_node.Cluster is null) // else the shard's replica does it, as on all other nodes
             {
-                var (storage, id, copying) = (_node.Storage!, _registration!.Id, _checkpoints!.CopyUnderWay);
-                _outbox.Add(() => copying.ContinueWith(
-                    _ => storage.Options.Scheduler.Run(() => DeleteAll(storage, id)), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default));
+                var (storage, id) = (_node.Storage!, _registration!.Id);
+                _outbox.Add(() => storage.DropQueueAsync(id));
             }
         }
 
@@ -257,19 +255,5 @@ internal sealed partial class QueueActor
         {
             Sender.Tell(answer, Self);
         }
-    }
-
-    private static void DeleteAll(NodeStorage storage, ulong queue)
-    {
-        try
-        {
-            storage.Segments.DeleteAll(queue);
-        }
-        catch (DiskException e)
-        {
-            storage.Notice(StoreNoticeSeverity.Warning, $"segments of a deleted queue could not be deleted: {e.Message}");
-        }
-
-        storage.Log.Forget(queue); // only now: segments of which the log knows nothing are taken for a queue whose records were lost
     }
 }

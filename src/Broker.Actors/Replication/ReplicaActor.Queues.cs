@@ -3,7 +3,6 @@ using Broker.Actors.Queues;
 using Broker.Actors.Storage;
 using Broker.Machines;
 using Broker.Machines.Ledgers;
-using Broker.Storage.Disks;
 using Broker.Storage.Records;
 
 namespace Broker.Actors.Replication;
@@ -118,22 +117,8 @@ internal sealed partial class ReplicaActor
     private void DropFiles(ulong queue)
     {
         _cluster.ShardOfQueue.TryRemove(queue, out _);
-        var storage = _storage;
         _deletions.RemoveAll(d => d.IsCompleted);
-        _deletions.Add(storage.RunOnQueueAsync(queue, () =>
-        {
-            try
-            {
-                storage.Segments.DeleteAll(queue);
-            }
-            catch (DiskException e)
-            {
-                storage.Notice(StoreNoticeSeverity.Warning, $"segments of a deleted queue could not be deleted: {e.Message}");
-            }
-
-            storage.Log.Forget(queue);
-            return true;
-        }));
+        _deletions.Add(_storage.DropQueueAsync(queue));
     }
 
     private Dictionary<ulong, QueueLedger> TakeLedgers()

@@ -214,6 +214,22 @@ internal sealed class NodeStorage(BrokerStorageOptions options)
         }
     }
 
+    /// <summary>Deletes the segments of a queue whose end is on the disk, after what is written to them still, and lets the log know that the queue needs nothing of it any more.</summary>
+    public Task DropQueueAsync(ulong queue) => RunOnQueueAsync(queue, () =>
+    {
+        try
+        {
+            Segments.DeleteAll(queue);
+        }
+        catch (DiskException e)
+        {
+            Notice(StoreNoticeSeverity.Warning, $"segments of a deleted queue could not be deleted: {e.Message}");
+        }
+
+        Log.Forget(queue); // only now: segments of which the log knows nothing are taken for a queue whose records were lost
+        return true;
+    });
+
     public void Notice(StoreNoticeSeverity severity, string text) => Notice(new StoreNotice(severity, text));
 
     public void Notice(StoreNotice notice) => options.OnNotice?.Invoke(notice);

@@ -26,9 +26,6 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, Checkpo
 
     private QueueLedger Ledger => journal.Ledger;
 
-    /// <summary>Ends with the copy that is under way: until then it writes segments.</summary>
-    public Task CopyUnderWay { get; private set; } = Task.CompletedTask;
-
     /// <summary>The keeper wants the log before a position back.</summary>
     public void Begin(long goal, IActorContext context)
     {
@@ -225,10 +222,8 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, Checkpo
     {
         _copying = true;
         var (copy, id, goal) = (storage.Copy, queue, _goal);
-        var copying = storage.RunOnQueueAsync(id, () => copy.Run(id, sources(), needed, cursor));
-        CopyUnderWay = copying;
         context.PipeTo(
-            new ValueTask<MessageCopyResult>(copying),
+            storage.RunOnQueueAsync(id, () => copy.Run(id, sources(), needed, cursor)),
             result => Address(new QueueMessage.Copied(goal, lastIndex, result, compacted)),
             failure => Address(new QueueMessage.Copied(goal, lastIndex, null, compacted, failure)));
     }

@@ -51,8 +51,7 @@ internal sealed partial class ReplicaActor
         var state = _install switch
         {
             null => new ShardState(machine.Epoch, machine.Log.UpTo(machine.Log.Last), machine.CommittedIndex, IsInstalling: false),
-            { IsWritten: true } install => new ShardState(machine.Epoch, install.Log, install.Log.Last, IsInstalling: false),
-            { } install => new ShardState(machine.Epoch, install.Log, install.Log.Last, IsInstalling: true),
+            { } install => new ShardState(machine.Epoch, install.Log, install.Log.Last, IsInstalling: !install.IsWritten),
         };
         Write(new ShardStateRecord(_disk, _shard, state) { NeededFrom = PositionBehind(state.Committed) }, note);
     }
@@ -95,7 +94,7 @@ internal sealed partial class ReplicaActor
                         _committed,
                         record.FirstPosition,
                         record.Operations,
-                        [.. record.Messages.Select(m => (m.Bytes, m.Meta))]),
+                        record.Messages),
                     index,
                     run.Epoch);
             }

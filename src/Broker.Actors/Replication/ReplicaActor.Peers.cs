@@ -131,7 +131,7 @@ internal sealed partial class ReplicaActor
         switch (message)
         {
             case ReplicaMessage.Records m:
-                peer.Queue.Enqueue(new ReplicaPeer.Outgoing.Records(m, m.First + m.Runs.Aggregate(0UL, (sum, run) => sum + run.Count) - 1));
+                peer.Queue.Enqueue(new ReplicaPeer.Outgoing.Records(m, m.First + m.Count - 1));
                 break;
             case ReplicaMessage.Snapshot m:
                 peer.Queue.Enqueue(new ReplicaPeer.Outgoing.State(new SnapshotReader(_storage, _shard, m)));
@@ -210,26 +210,25 @@ internal sealed partial class ReplicaActor
 
     private void HandleReplicaMessage(string from, ReadOnlyMemory<byte> bytes)
     {
-        var reader = new ReplicaReader(bytes);
-        if (SnapshotReader.IsPart(bytes))
+        if (SnapshotPart.IsOne(bytes))
         {
             HandleSnapshotPart(from, bytes);
             return;
         }
 
+        var reader = new ReplicaReader(bytes);
         var message = ReplicaMessageCodec.Read(reader);
         if (message is ReplicaMessage.Records records)
         {
-            var count = records.Runs.Aggregate(0UL, (sum, run) => sum + run.Count);
             var arrived = new List<WireRecord>();
             while (!reader.AtEnd)
             {
                 arrived.Add(ReplicatedRecordCodec.Read(reader));
             }
 
-            if ((ulong)arrived.Count != count)
+            if ((ulong)arrived.Count != records.Count)
             {
-                throw new ReplicaFormatException($"a replica has announced {count} records and sent {arrived.Count}");
+                throw new ReplicaFormatException($"a replica has announced {records.Count} records and sent {arrived.Count}");
             }
 
             _arrived = arrived;

@@ -227,7 +227,7 @@ internal sealed partial class ReplicaActor
         }
         else
         {
-            if (!ShardEntity.Is(message.Entity) && !IsServing && !_mustRebuild && _install is null && !HasRecordsToCome(message.Entity))
+            if (!ShardEntity.Is(message.Entity) && !IsServing && !_mustRebuild && _install is null && !ToCome().Any(r => r.Entity == message.Entity))
             {
                 _storage.Log.Forget(message.Entity); // all its records were cut off
                 _cluster.ShardOfQueue.TryRemove(message.Entity, out _);
@@ -235,19 +235,5 @@ internal sealed partial class ReplicaActor
 
             _storage.Keeper.Tell(new StoreMessage.CheckpointDone(message.Entity), Self); // else nothing can be done about it now; it will be asked again
         }
-    }
-
-    private bool HasRecordsToCome(ulong queue)
-    {
-        for (var index = Math.Max(_applied + 1, _records.First); index <= _records.Last; index++)
-        {
-            var record = _records[index];
-            if (record.InMemory?.Entity == queue || record.Held?.Entity == queue)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

@@ -79,9 +79,9 @@ internal sealed partial class ReplicaActor
         Host.Close();
         var failure = new LogFailure(reason);
         var owners = new HashSet<LogClient>();
-        for (var index = Math.Max(_applied + 1, _records.First); index <= _records.Last; index++)
+        foreach (var record in ToCome())
         {
-            if (_records[index].InMemory is QueueLogRecord { Owner: { } owner } && owners.Add(owner))
+            if (record.InMemory is QueueLogRecord { Owner: { } owner } && owners.Add(owner))
             {
                 owner.OnFailed(failure);
             }
@@ -90,5 +90,14 @@ internal sealed partial class ReplicaActor
         LetGo();
         _mustRebuild = true;
         _rebuildAfter = _writing.Count > 0 ? _writing.Last().Record : null;
+    }
+
+    /// <summary>The records that are not carried out yet.</summary>
+    private IEnumerable<ShardRecord> ToCome()
+    {
+        for (var index = Math.Max(_applied + 1, _records.First); index <= _records.Last; index++)
+        {
+            yield return _records[index];
+        }
     }
 }

@@ -61,14 +61,7 @@ internal sealed partial class ReplicaActor
     private List<ulong> QueuesWithRecords()
     {
         var queues = _cluster.ShardOfQueue.Where(q => q.Value == _shard).Select(q => q.Key).ToHashSet();
-        for (var index = Math.Max(_applied + 1, _records.First); index <= _records.Last; index++)
-        {
-            if ((_records[index].InMemory?.Entity ?? _records[index].Held?.Entity) is { } entity && !ShardEntity.Is(entity))
-            {
-                queues.Add(entity);
-            }
-        }
-
+        queues.UnionWith(ToCome().Select(r => r.Entity).OfType<ulong>().Where(e => !ShardEntity.Is(e)));
         return [.. queues.Order()];
     }
 
@@ -80,6 +73,12 @@ internal sealed partial class ReplicaActor
         }
 
         _void = [];
+        GoOnWithoutFiles(install);
+    }
+
+    /// <summary>What comes next, comes when all files that are being deleted are.</summary>
+    private void GoOnWithoutFiles(SnapshotInstall install)
+    {
         Context.PipeTo(Task.WhenAll(_deletions), () => new ReplicaMessages.SnapshotWritten(install), failure => new ReplicaMessages.JobFailed(failure, null, install));
         _deletions.Clear();
     }
@@ -181,8 +180,7 @@ internal sealed partial class ReplicaActor
         }
 
         _storage.Notice(StoreNoticeSeverity.Warning, $"shard {_shard}: what node '{install.From}' sent is not complete: {reason}; it is asked for again");
-        Context.PipeTo(Task.WhenAll(_deletions), () => new ReplicaMessages.SnapshotWritten(install), failure => new ReplicaMessages.JobFailed(failure, null, install));
-        _deletions.Clear();
+        GoOnWithoutFiles(install);
     }
 
     /// <summary>Nothing is left of the snapshot, and nothing that comes now can be taken for a part of it.</summary>

@@ -130,7 +130,6 @@ internal sealed partial class ReplicaActor : Actor
 
         TendQueues();
         RebuildIfNeeded();
-        Describe();
     }
 
     private void HandleCommand(ReplicaCommand command)
@@ -167,19 +166,7 @@ internal sealed partial class ReplicaActor : Actor
         _assignment = assignment;
         if (_machine is null)
         {
-            _machine = new ReplicaMachine(
-                _shard,
-                _cluster.Identity.Life,
-                _cluster.Identity.Store,
-                _cluster.Options.Replication,
-                _recovered?.Epoch ?? 0,
-                _recovered?.Log.UpTo(_recovered.Log.Last) ?? new Lineage(),
-                _recovered?.Committed ?? 0);
-            foreach (var peer in _peers.Values)
-            {
-                _machine.HandleLink(peer.Node, peer.IsUp, Now);
-            }
-
+            _machine = Begin(_cluster.Identity.Life, _recovered?.Epoch ?? 0, _recovered?.Log.UpTo(_recovered.Log.Last) ?? new Lineage(), _recovered?.Committed ?? 0);
             foreach (var (node, follow) in _early)
             {
                 _machine.HandleMessage(node, follow, Now); // kept until it leads
@@ -206,16 +193,23 @@ internal sealed partial class ReplicaActor : Actor
 
         _nextLife = null;
         EndServing($"node '{life.Node}' was taken for dead, and begins anew");
-        _machine = new ReplicaMachine(_shard, life, _cluster.Identity.Store, _cluster.Options.Replication, machine.CertainEpoch, machine.Log, machine.CommittedIndex);
-        foreach (var peer in _peers.Values)
-        {
-            _machine.HandleLink(peer.Node, peer.IsUp, Now);
-        }
-
+        _machine = Begin(life, machine.CertainEpoch, machine.Log, machine.CommittedIndex);
         if (_assignment is { } assignment)
         {
             _machine.HandleAssignment(assignment, _lastAssigned, Now);
         }
+    }
+
+    /// <summary>The machine of a life, which knows what is on the disk and which links are up.</summary>
+    private ReplicaMachine Begin(NodeLife life, long epoch, Lineage log, ulong committed)
+    {
+        var machine = new ReplicaMachine(_shard, life, _cluster.Identity.Store, _cluster.Options.Replication, epoch, log, committed);
+        foreach (var peer in _peers.Values)
+        {
+            machine.HandleLink(peer.Node, peer.IsUp, Now);
+        }
+
+        return machine;
     }
 
     private void AppendPending()
@@ -330,6 +324,7 @@ internal sealed partial class ReplicaActor : Actor
         GiveUpIfUnwanted();
         BeginNextLife();
         _machine.HandleTick(Now);
+        Describe();
     }
 
     private ReplicaStatus Status()

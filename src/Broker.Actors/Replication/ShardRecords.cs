@@ -23,6 +23,9 @@ internal struct ShardRecord
     /// <summary>While it is not carried out, and was read from the disk: what it says.</summary>
     public Storage.HeldRecord? Held;
 
+    /// <summary>Whose it is, while it is not carried out.</summary>
+    public readonly ulong? Entity => InMemory?.Entity ?? Held?.Entity;
+
     /// <summary>Where it is, as far as known.</summary>
     public readonly (long Position, int Length) Place => InMemory is { } record ? (record.Position, record.Length) : (Position, Length);
 }

@@ -52,20 +52,20 @@ internal sealed class SnapshotInstall(NodeStorage storage, string from, Lineage 
             var reader = new ReplicaReader(part);
             switch (reader.Number())
             {
-                case 16:
+                case SnapshotPart.Queue:
                     EndQueue();
                     BeginQueue(reader);
                     break;
-                case 17 when _writer is not null:
+                case SnapshotPart.Messages when _writer is not null:
                     while (!reader.AtEnd)
                     {
                         var position = reader.Number();
-                        var meta = (uint)reader.Number(uint.MaxValue);
-                        _writer.Add(position, reader.Bytes(), meta);
+                        var message = ReplicatedRecordCodec.ReadMessage(reader);
+                        _writer.Add(position, message.Bytes, message.Meta);
                     }
 
                     break;
-                case 18:
+                case SnapshotPart.End:
                     EndQueue();
                     IsComplete = true;
                     break;

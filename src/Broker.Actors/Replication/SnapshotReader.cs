@@ -1,7 +1,6 @@
 using Broker.Actors.Storage;
 using Broker.Machines.Ledgers;
 using Broker.Machines.Replication;
-using Broker.Protocol;
 using Broker.Storage.Records;
 using Broker.Storage.Segments;
 
@@ -13,10 +12,6 @@ namespace Broker.Actors.Replication;
 /// </summary>
 internal sealed class SnapshotReader(NodeStorage storage, int shard, ReplicaMessage.Snapshot message)
 {
-    /// <summary>Kinds of parts; beyond those of messages.</summary>
-    private const ulong Queue = 16;
-    private const ulong Messages = 17;
-    private const ulong End = 18;
     private const int PartBytes = 128 << 10;
     private const int Tries = 5;
 
@@ -27,9 +22,6 @@ internal sealed class SnapshotReader(NodeStorage storage, int shard, ReplicaMess
 
     /// <summary>Index of the last record that is in it. Known with the first part.</summary>
     public ulong Last { get; private set; }
-
-    /// <summary>Whether bytes that have come are a part of a snapshot, and not a message.</summary>
-    public static bool IsPart(ReadOnlyMemory<byte> bytes) => Varint.TryRead(bytes.Span, out var kind, out _) && kind is Queue or Messages or End;
 
     /// <summary>The next part, as it is sent; empty behind the last one. Blocks.</summary>
     /// <exception cref="Broker.Storage.Disks.DiskException">The disk failed.</exception>
@@ -50,7 +42,7 @@ internal sealed class SnapshotReader(NodeStorage storage, int shard, ReplicaMess
         foreach (var (queue, ledger) in state.Ledgers)
         {
             var begin = Begin();
-            begin.Number(Queue);
+            begin.Number(SnapshotPart.Queue);
             begin.Fixed(queue);
             begin.Number(ledger.LastIndex);
             begin.Bytes(ledger.Checkpoint().Span);
@@ -62,7 +54,7 @@ internal sealed class SnapshotReader(NodeStorage storage, int shard, ReplicaMess
         }
 
         var end = Begin();
-        end.Number(End);
+        end.Number(SnapshotPart.End);
         yield return end.Written;
     }
 
@@ -122,7 +114,7 @@ internal sealed class SnapshotReader(NodeStorage storage, int shard, ReplicaMess
     private static ReplicaWriter BeginMessages()
     {
         var part = Begin();
-        part.Number(Messages);
+        part.Number(SnapshotPart.Messages);
         return part;
     }
 

@@ -55,7 +55,7 @@ internal sealed class EpochStartRecord : LogRecord
 /// <summary>A record of a shard's log as another node has sent it. Its bytes are kept until they are on the disk.</summary>
 internal sealed class ReplicatedRecord : LogRecord
 {
-    private readonly IReadOnlyList<(ReadOnlyMemory<byte> Bytes, uint Meta)> _messages;
+    private readonly IReadOnlyList<ReplicatedMessage> _messages;
 
     /// <summary>The record as it is to be written.</summary>
     /// <param name="client">Hears when it is on the disk.</param>
@@ -81,7 +81,7 @@ internal sealed class ReplicatedRecord : LogRecord
         ulong committed,
         ulong firstPosition,
         ReadOnlyMemory<byte> operations,
-        IReadOnlyList<(ReadOnlyMemory<byte> Bytes, uint Meta)> messages)
+        IReadOnlyList<ReplicatedMessage> messages)
     {
         Client = client;
         Shard = (ushort)shard;

@@ -33,7 +33,11 @@ public abstract record ReplicaMessage(long Epoch, long Session)
     /// <param name="First">Index of the first.</param>
     /// <param name="Runs">How many of which epoch.</param>
     /// <param name="Committed">Index of the last that is committed.</param>
-    public sealed record Records(long Epoch, long Session, ulong First, IReadOnlyList<EpochRun> Runs, ulong Committed) : ReplicaMessage(Epoch, Session);
+    public sealed record Records(long Epoch, long Session, ulong First, IReadOnlyList<EpochRun> Runs, ulong Committed) : ReplicaMessage(Epoch, Session)
+    {
+        /// <summary>How many there are.</summary>
+        public ulong Count => Runs.Aggregate(0UL, (sum, run) => sum + run.Count);
+    }
 
     /// <summary>Leader to follower, at each tick: I am still here.</summary>
     public sealed record Beat(long Epoch, long Session, ulong Committed) : ReplicaMessage(Epoch, Session);

@@ -52,10 +52,18 @@ public static class ReplicatedRecordCodec
         var messages = new ReplicatedMessage[reader.Count(minBytes: 2)];
         for (var i = 0; i < messages.Length; i++)
         {
-            var meta = (uint)reader.Number(uint.MaxValue);
-            messages[i] = new ReplicatedMessage(reader.Bytes(), meta);
+            messages[i] = ReadMessage(reader);
         }
 
         return new WireRecord(kind, epoch, entity, index, firstPosition, operations, messages);
+    }
+
+    /// <summary>Reads a message of a record.</summary>
+    /// <exception cref="ReplicaFormatException">There is none.</exception>
+    public static ReplicatedMessage ReadMessage(ReplicaReader reader)
+    {
+        ArgumentNullException.ThrowIfNull(reader);
+        var meta = (uint)reader.Number(uint.MaxValue);
+        return new ReplicatedMessage(reader.Bytes(), meta);
     }
 }

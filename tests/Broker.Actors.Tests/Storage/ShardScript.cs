@@ -302,7 +302,7 @@ internal sealed partial class ShardScript
             Committed,
             operations.FirstPosition,
             QueueRecordCodec.Encode(operations),
-            [.. contents.Select(c => ((ReadOnlyMemory<byte>)c, 1U))]);
+            [.. contents.Select(c => new ReplicatedMessage(c, 1))]);
         return new ScriptRecord(queue, RecordKind.Operations, ledger.LastIndex, operations, contents, record);
     }
 

@@ -1,6 +1,4 @@
-using System.Buffers.Text;
 using System.Diagnostics;
-using System.Security.Cryptography;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
@@ -17,32 +15,22 @@ internal sealed partial class SharedTopologyActor
     {
         if (request is TopologyRequest.DeclareQueue { Name: "", Passive: false } unnamed)
         {
-            request = unnamed with { Name = $"{TopologyNames.ReservedPrefix}gen-{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16))}" };
+            request = unnamed with { Name = TopologyRequest.DeclareQueue.MakeName() };
             Begin(request, requester, request.Touched, isNamedHere: true);
             return;
         }
 
-        foreach (var name in request.Touched)
+        if (!_busy.TryWait(request, requester))
         {
-            if (_busy.TryGetValue(name, out var waiting))
-            {
-                waiting.Enqueue((request, requester)); // what it comes to depends on how that ends
-                return;
-            }
+            Begin(request, requester, request.Touched);
         }
-
-        Begin(request, requester, request.Touched);
     }
 
     private void Begin(TopologyRequest request, ActorRef requester, IReadOnlyList<string> touched, bool isNamedHere = false)
     {
         var operation = new Operation(Interlocked.Increment(ref s_lastOperation), request, requester, touched) { IsNamedHere = isNamedHere };
         _operations.Add(operation.Id, operation);
-        foreach (var name in touched)
-        {
-            _busy.TryAdd(name, new Queue<(TopologyRequest, ActorRef)>());
-        }
-
+        _busy.Take(touched);
         Decide(operation);
     }
 
@@ -320,16 +308,7 @@ internal sealed partial class SharedTopologyActor
         }
 
         operation.Requester.Tell(operation.Reply, Self);
-        var waiting = new List<(TopologyRequest Request, ActorRef Sender)>();
-        foreach (var touched in operation.Touched)
-        {
-            if (_busy.Remove(touched, out var requests))
-            {
-                waiting.AddRange(requests);
-            }
-        }
-
-        foreach (var (request, requester) in waiting)
+        foreach (var (request, requester) in _busy.Release(operation.Touched))
         {
             Handle(request, requester);
         }

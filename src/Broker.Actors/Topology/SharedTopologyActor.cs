@@ -33,7 +33,7 @@ internal sealed partial class SharedTopologyActor : Actor
     private readonly string _fence;
     private readonly TopologyView _view;
     private readonly Dictionary<long, Operation> _operations = [];
-    private readonly Dictionary<string, Queue<(TopologyRequest Request, ActorRef Sender)>> _busy = new(StringComparer.Ordinal); // names that an operation touches, and who waits for its end
+    private readonly BusyNames _busy = new();
     private MetadataFollower? _follower;
     private int _unsettledExchanges;
     private long _beganAt;

@@ -13,11 +13,7 @@ internal sealed partial class TopologyActor
     private long Begin(ActorRef requester, IReadOnlyList<string> touched, string? declared = null, string? deleted = null)
     {
         _operations.Add(++_lastOperation, new Operation(requester, touched) { DeclaredQueue = declared, DeletedQueue = deleted });
-        foreach (var name in touched)
-        {
-            _busy.TryAdd(name, new Queue<(TopologyRequest, ActorRef)>());
-        }
-
+        _busy.Take(touched);
         return _lastOperation;
     }
 
@@ -112,16 +108,7 @@ internal sealed partial class TopologyActor
             restored();
         }
 
-        var waiting = new List<(TopologyRequest Request, ActorRef Sender)>();
-        foreach (var name in operation.Touched)
-        {
-            if (_busy.Remove(name, out var queue))
-            {
-                waiting.AddRange(queue);
-            }
-        }
-
-        foreach (var (request, requester) in waiting)
+        foreach (var (request, requester) in _busy.Release(operation.Touched))
         {
             Handle(request, requester);
         }

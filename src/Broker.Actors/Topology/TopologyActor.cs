@@ -1,6 +1,4 @@
-using System.Buffers.Text;
 using System.Diagnostics;
-using System.Security.Cryptography;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
@@ -23,7 +21,7 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
 {
     private readonly TopologyMachine _machine = new();
     private readonly Dictionary<long, Operation> _operations = [];
-    private readonly Dictionary<string, Queue<(TopologyRequest Request, ActorRef Sender)>> _busy = new(StringComparer.Ordinal); // names that an operation touches, and who waits for its end
+    private readonly BusyNames _busy = new();
     private readonly HashSet<string> _ended = new(StringComparer.Ordinal); // queues that are gone for good, and stand in the metadata because their end could not be stored
     private long _restoring;
     private long _lastOperation;
@@ -116,13 +114,9 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
     private void Handle(TopologyRequest request, ActorRef requester)
     {
         var touched = request.Touched;
-        foreach (var name in touched)
+        if (_busy.TryWait(request, requester))
         {
-            if (_busy.TryGetValue(name, out var waiting))
-            {
-                waiting.Enqueue((request, requester)); // what it comes to depends on how that ends
-                return;
-            }
+            return;
         }
 
         if (Refusal(request) is { } refusal)
@@ -186,7 +180,7 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
         TopologyPlan plan;
         if (name.Length == 0 && !request.Passive)
         {
-            name = $"{TopologyNames.ReservedPrefix}gen-{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16))}";
+            name = TopologyRequest.DeclareQueue.MakeName();
             plan = _machine.PlanDeclareNamedByServer(name, request.Durable);
             touched = ["q" + name];
         }

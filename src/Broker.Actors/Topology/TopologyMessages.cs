@@ -1,3 +1,5 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
 using Broker.Machines.Topology;
 using Broker.Protocol;
 
@@ -29,7 +31,11 @@ internal abstract record TopologyRequest
     public sealed record DeleteExchange(string Name, bool IfUnused) : TopologyRequest;
 
     /// <summary>Declare a queue; an empty name asks for one made up here.</summary>
-    public sealed record DeclareQueue(string Name, bool Durable, bool Passive) : TopologyRequest;
+    public sealed record DeclareQueue(string Name, bool Durable, bool Passive) : TopologyRequest
+    {
+        /// <summary>Makes a name up that no other queue has.</summary>
+        public static string MakeName() => $"{TopologyNames.ReservedPrefix}gen-{Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16))}";
+    }
 
     /// <summary>Delete a queue.</summary>
     public sealed record DeleteQueue(string Name, bool IfUnused, bool IfEmpty) : TopologyRequest;

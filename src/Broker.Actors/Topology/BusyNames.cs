@@ -1,0 +1,50 @@
+using Broker.Actors.Runtime;
+
+namespace Broker.Actors.Topology;
+
+/// <summary>Names that operations under way touch, and the requests that wait for their end: what those come to depends on how that ends.</summary>
+internal sealed class BusyNames
+{
+    private readonly Dictionary<string, Queue<(TopologyRequest Request, ActorRef Sender)>> _names = new(StringComparer.Ordinal);
+
+    /// <summary>Puts a request behind an operation that touches one of its names.</summary>
+    /// <returns><c>false</c> if none does: it may begin.</returns>
+    public bool TryWait(TopologyRequest request, ActorRef requester)
+    {
+        foreach (var name in request.Touched)
+        {
+            if (_names.TryGetValue(name, out var waiting))
+            {
+                waiting.Enqueue((request, requester));
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>An operation begins that touches these names.</summary>
+    public void Take(IReadOnlyList<string> names)
+    {
+        foreach (var name in names)
+        {
+            _names.TryAdd(name, new Queue<(TopologyRequest, ActorRef)>());
+        }
+    }
+
+    /// <summary>An operation that touched these names has ended.</summary>
+    /// <returns>Those that waited for it, in order. They are to be handled as if they came now.</returns>
+    public IReadOnlyList<(TopologyRequest Request, ActorRef Sender)> Release(IReadOnlyList<string> names)
+    {
+        var waiting = new List<(TopologyRequest, ActorRef)>();
+        foreach (var name in names)
+        {
+            if (_names.Remove(name, out var requests))
+            {
+                waiting.AddRange(requests);
+            }
+        }
+
+        return waiting;
+    }
+}

@@ -242,14 +242,9 @@ internal sealed partial class QueueActor
             QueueMessage.Settle m => new ConsumerSignal.Settled(m.Ranges, failure),
             QueueMessage.Subscribe => new ConsumerSignal.Subscribed(failure),
             QueueMessage.CancelSubscription => new ConsumerSignal.CancelDone(),
-            QueueMessage.Get => new QueueReply.Got(null, 0, failure),
-            QueueMessage.Purge => new QueueReply.Purged(0, failure),
-            QueueMessage.Peek => new QueueReply.Peeked([], failure),
-            QueueMessage.Start m => new QueueReply.Refused(m.OperationId, failure),
-            QueueMessage.Delete m => new QueueReply.Refused(m.OperationId, failure),
             QueueMessage.ListSegments => new QueueReply.Segments([]),
             QueueMessage.Checkpoint => new StoreMessage.CheckpointDone(_registration!.Id),
-            _ => null,
+            _ => QueueReply.Refusing(message as QueueMessage, failure),
         };
         if (answer is not null)
         {

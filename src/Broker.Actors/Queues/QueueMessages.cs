@@ -80,6 +80,17 @@ internal abstract record QueueReply
     {
     }
 
+    /// <summary>The answer to a question that cannot be asked now; <c>null</c> to what is no question.</summary>
+    public static QueueReply? Refusing(QueueMessage? question, FrameFault fault) => question switch
+    {
+        QueueMessage.Get => new Got(null, 0, fault),
+        QueueMessage.Purge => new Purged(0, fault),
+        QueueMessage.Peek => new Peeked([], fault),
+        QueueMessage.Start m => new Refused(m.OperationId, fault),
+        QueueMessage.Delete m => new Refused(m.OperationId, fault),
+        _ => null,
+    };
+
     /// <summary>The queue is there.</summary>
     public sealed record Started(long OperationId, long ReadyCount, int ConsumerCount) : QueueReply;
 

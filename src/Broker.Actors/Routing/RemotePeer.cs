@@ -68,15 +68,7 @@ internal sealed class RemotePeer(ulong number, ActorRef actor, QueueMessage? que
             actor.Tell(new QueueReply.Got(null, 0, fault), self);
         }
 
-        object? answer = question switch
-        {
-            QueueMessage.Purge => new QueueReply.Purged(0, fault),
-            QueueMessage.Peek => new QueueReply.Peeked([], fault),
-            QueueMessage.Start m => new QueueReply.Refused(m.OperationId, fault),
-            QueueMessage.Delete m => new QueueReply.Refused(m.OperationId, fault),
-            _ => null,
-        };
-        if (answer is not null)
+        if (QueueReply.Refusing(question, fault) is { } answer)
         {
             actor.Tell(answer, self);
         }

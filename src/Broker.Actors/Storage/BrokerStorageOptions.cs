@@ -31,6 +31,16 @@ public sealed record BrokerStorageOptions
 
     /// <summary>Hears what happens in the store that an operator should know. Called from any thread; must not throw.</summary>
     public Action<StoreNotice>? OnNotice { get; init; }
+
+    /// <summary>Of a store that was opened with some options, with threads of its own.</summary>
+    internal static BrokerStorageOptions Of(NodeStore store, IMetadataStore metadata, StoreOptions options) => new()
+    {
+        Store = store,
+        Metadata = metadata,
+        Scheduler = new StoreThreads(),
+        Log = options.Log,
+        SegmentBytes = options.Segments.SegmentBytes,
+    };
 }
 
 /// <summary>Something about the store that an operator should know.</summary>

@@ -1,7 +1,6 @@
 using Broker.Coordination;
 using Broker.Storage;
 using Broker.Storage.Disks;
-using Broker.Storage.Scheduling;
 
 namespace Broker.Actors.Storage;
 
@@ -25,14 +24,7 @@ public sealed class ClusterStorage : IAsyncDisposable
     public static ClusterStorage Open(
         IDisk disk, StoreOptions options, IMetadataStore metadata, Func<BrokerStorageOptions, BrokerStorageOptions>? configure = null, TimeProvider? time = null)
     {
-        var storage = new BrokerStorageOptions
-        {
-            Store = NodeStore.Open(disk, options, time),
-            Metadata = metadata,
-            Scheduler = new StoreThreads(),
-            Log = options.Log,
-            SegmentBytes = options.Segments.SegmentBytes,
-        };
+        var storage = BrokerStorageOptions.Of(NodeStore.Open(disk, options, time), metadata, options);
         return new ClusterStorage(configure?.Invoke(storage) ?? storage);
     }
 

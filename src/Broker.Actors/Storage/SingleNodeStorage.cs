@@ -1,7 +1,6 @@
 using Broker.Coordination.Embedded;
 using Broker.Storage;
 using Broker.Storage.Disks;
-using Broker.Storage.Scheduling;
 
 namespace Broker.Actors.Storage;
 
@@ -34,14 +33,7 @@ public sealed class SingleNodeStorage : IAsyncDisposable
     {
         var store = NodeStore.Open(disk, options, time);
         var embedded = EmbeddedMetadataStore.Open(disk, MetadataFolder, store.Identity.Store, metadata, time);
-        var storage = new BrokerStorageOptions
-        {
-            Store = store,
-            Metadata = embedded,
-            Scheduler = new StoreThreads(),
-            Log = options.Log,
-            SegmentBytes = options.Segments.SegmentBytes,
-        };
+        var storage = BrokerStorageOptions.Of(store, embedded, options);
         return new SingleNodeStorage(configure?.Invoke(storage) ?? storage, embedded);
     }
 

@@ -4,8 +4,7 @@ namespace Broker.Protocol.Links;
 
 /// <summary>
 /// ROUTE_MESSAGE (docs/cluster.md, "Routing"): what one peer, a publisher, consumer or question of the one node, has with a queue that the other node leads. Which fields follow the kind
-/// and the peer is
-/// the kind's matter.
+/// and the peer is the kind's matter.
 /// </summary>
 /// <param name="Kind">What it says.</param>
 /// <param name="Peer">Who says it or is told it, as the node that opened the stream numbers them; at least 1.</param>

@@ -5,8 +5,7 @@ namespace Broker.Storage.Recovery;
 
 /// <summary>
 /// Follows the numbers of each entity's records, and reports those that are missing. In a replicated shard it is the shard that is followed, whose numbers have no gaps either and
-/// go back where its state
-/// says so.
+/// go back where its state says so.
 /// </summary>
 internal sealed class LogTails(ILogRecoveryHandler handler)
 {

@@ -7,8 +7,8 @@ namespace Broker.Actors.Storage;
 internal sealed class QueueLogRecord(ReadOnlyMemory<StoredMessage> messages) : LogRecord
 {
     /// <summary>
-    /// The queue's own client; <c>null</c> for what is no record of a queue's journal. In a replicated shard it hears of the record when it is committed, and <see cref="LogRecord.Client"/> when it is on
-    /// this node's disk.
+    /// The queue's own client; <c>null</c> for what is no record of a queue's journal. In a replicated shard it hears of the record when it is committed, and
+    /// <see cref="LogRecord.Client"/> when it is on this node's disk.
     /// </summary>
     public LogClient? Owner { get; init; }
 

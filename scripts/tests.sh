@@ -40,7 +40,7 @@ choose_tests() {
 
 run_tests() {
     local project
-    passed=0 failed=0 skipped=0
+    passed=0 failed=0 skipped=0 failures=()
     mkdir -p "$root/artifacts/tests"
     for project in "${projects[@]}"; do
         run_project "$project"
@@ -50,6 +50,8 @@ run_tests() {
         echo "No test ran." >&2
         failed=1
     fi
+    # Once more at the end: of a long run, often only that is kept.
+    [[ ${#failures[@]} -eq 0 ]] || printf '%s\n' "== Failures" "${failures[@]}" ""
     if [[ $skipped -gt 0 ]]; then
         echo "$passed passed, $failed failed, $skipped skipped"
     else
@@ -68,6 +70,7 @@ run_project() {
         return 0
     fi
     sed '/^Test run summary:/,$d' "$output"
+    note_failures "$output"
     counts=$(sed -n '/^Test run summary:/,$s/^  \(failed\|succeeded\|skipped\): \([0-9]*\)$/\1=\2/p' "$output")
     count_results "$1" "$status" "$counts"
 }
@@ -78,8 +81,16 @@ run_interop() {
     echo "== interop"
     timeout --kill-after=10 "$test_timeout" bash "$root/tests/interop/run.sh" >"$output" 2>&1 || status=$?
     sed '/^[0-9]* passed, [0-9]* failed/d' "$output"
+    note_failures "$output"
     counts=$(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$/succeeded=\1 failed=\2 skipped=\4/p' "$output" | tail -n 1)
     count_results interop "$status" "$counts"
+}
+
+# Remembers each failed test with the lines that follow it, up to the next test, 12 at most.
+note_failures() {
+    local text
+    text=$(awk '/^failed /{left=12} /^(passed|skipped) /{left=0} left-- > 0' "$1")
+    [[ -z $text ]] || failures+=("$text")
 }
 
 # A run that ends without its counts, or badly though its counts show no failure, is itself a failure.
@@ -99,6 +110,7 @@ count_results() {
             *) echo "failed $name: exit code $status" ;;
         esac
         failed_here=1
+        failures+=("failed $name: see above")
     fi
     failed=$((failed + failed_here))
 }

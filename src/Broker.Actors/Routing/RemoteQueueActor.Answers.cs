@@ -104,5 +104,5 @@ internal sealed partial class RemoteQueueActor
     }
 
     private static Delivery DeliveryOf(RouteItem item) =>
-        new(item.Number, new QueueEntry(item.Position, new StoredMessage(item.Bytes, item.IsDurable ? MessageTraits.Durable : MessageTraits.None), item.DeliveryCount));
+        new(item.Number, new QueueEntry(item.Position, new StoredMessage(item.Bytes, new MessageMeta(item.Meta)), item.DeliveryCount));
 }

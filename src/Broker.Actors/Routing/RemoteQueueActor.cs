@@ -169,7 +169,7 @@ internal sealed partial class RemoteQueueActor : Actor
         for (var i = 0; i < messages.Length; i++)
         {
             ref readonly var message = ref messages[i];
-            items.Add(new RouteItem(producer.Name is null ? 0 : producer.Sequences.Span[i], 0, 0, message.Traits.HasFlag(MessageTraits.Durable), message.Bytes));
+            items.Add(new RouteItem(producer.Name is null ? 0 : producer.Sequences.Span[i], 0, 0, message.Meta.Value, message.Bytes));
             bytes += message.SizeBytes + RouteItem.OverheadBytes;
             if (bytes >= MaxPartBytes || i == messages.Length - 1 || messages[i + 1].SizeBytes >= MaxPartBytes)
             {

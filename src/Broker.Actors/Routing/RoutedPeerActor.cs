@@ -242,5 +242,5 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
     private static int LengthOf(ulong value) => (int)Math.Min(value, int.MaxValue);
 
     private static RouteItem ItemOf(ulong tag, QueueEntry entry) =>
-        new(tag, entry.Position, entry.DeliveryCount, entry.Message.Traits.HasFlag(MessageTraits.Durable), entry.Message.Bytes);
+        new(tag, entry.Position, entry.DeliveryCount, entry.Message.Meta.Value, entry.Message.Bytes);
 }

@@ -14,16 +14,13 @@ internal sealed class QueueLogRecord(ReadOnlyMemory<StoredMessage> messages) : L
 
     public override int MessageCount => messages.Length;
 
-    /// <summary>What to keep beside a message's bytes: its traits.</summary>
-    public static uint MetaOf(in StoredMessage message) => (uint)message.Traits;
-
     /// <summary>The message of bytes and what was kept beside them.</summary>
-    public static StoredMessage MessageOf(ReadOnlyMemory<byte> bytes, uint meta) => new(bytes, (MessageTraits)(byte)meta);
+    public static StoredMessage MessageOf(ReadOnlyMemory<byte> bytes, ulong meta) => new(bytes, new MessageMeta(meta));
 
-    public override ReadOnlyMemory<byte> GetMessage(int index, out uint meta)
+    public override ReadOnlyMemory<byte> GetMessage(int index, out ulong meta)
     {
         ref readonly var message = ref messages.Span[index];
-        meta = MetaOf(message);
+        meta = message.Meta.Value;
         return message.Bytes;
     }
 }

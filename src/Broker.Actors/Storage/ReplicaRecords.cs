@@ -96,7 +96,7 @@ internal sealed class ReplicatedRecord : LogRecord
 
     public override int MessageCount => _messages.Count;
 
-    public override ReadOnlyMemory<byte> GetMessage(int index, out uint meta)
+    public override ReadOnlyMemory<byte> GetMessage(int index, out ulong meta)
     {
         (var bytes, meta) = _messages[index];
         return bytes;

@@ -27,7 +27,7 @@ public sealed class PublishBatch
         for (var i = 0; i < items.Count; i++)
         {
             var item = items[i];
-            batch.Add(new StoredMessage(item.Bytes, item.IsDurable ? MessageTraits.Durable : MessageTraits.None), slot: -1, item.Number);
+            batch.Add(new StoredMessage(item.Bytes, new MessageMeta(item.Meta)), slot: -1, item.Number);
         }
 
         return batch;

@@ -12,6 +12,11 @@ public abstract record QueueEffect
     /// <summary>The batch is in the queue: tell the publisher.</summary>
     public sealed record Accepted(PublisherId Publisher, long BatchId) : QueueEffect;
 
+    /// <summary>
+    /// The first messages of the batch are in the queue, the others are not, for good: the queue is full and refuses what it has no room for. Tell the publisher.
+    /// </summary>
+    public sealed record NotAccepted(PublisherId Publisher, long BatchId, int AcceptedCount, FrameFault Fault) : QueueEffect;
+
     /// <summary>The batch waits: tell the publisher why, in words that follow the queue's name. <see cref="Accepted"/> follows when there is room. Nothing needs to be certain for it.</summary>
     public sealed record Parked(PublisherId Publisher, long BatchId, string Reason) : QueueEffect;
 
@@ -28,6 +33,15 @@ public abstract record QueueEffect
     /// Read messages from the position on, about so many bytes, and hand them over with <see cref="QueueMachine.HandleLoaded"/>. Nothing needs to be certain for it.
     /// </summary>
     public sealed record Load(ulong Position, long Bytes) : QueueEffect;
+
+    /// <summary>
+    /// Publish the message to the queue's dead-letter exchange, and say so with <see cref="QueueMachine.HandleDeadLettered"/> when it is certain there, or nobody takes it. Until then the queue
+    /// keeps it, over a restart as well.
+    /// </summary>
+    public sealed record DeadLetter(DeadMessage Message) : QueueEffect;
+
+    /// <summary>The queue is no longer wanted: nobody has used it for as long as it may be unused, or its last consumer has gone. Have it deleted.</summary>
+    public sealed record Unused(string Reason) : QueueEffect;
 
     /// <summary>A parked batch was given up: the queue, or the batch's publisher, is gone.</summary>
     public sealed record Dropped(PublisherId Publisher, long BatchId) : QueueEffect;

@@ -12,8 +12,9 @@ public sealed partial class QueueMachine
     /// <param name="exclusive">No other may consume.</param>
     /// <param name="noAck">Deliveries are settled as they leave.</param>
     /// <param name="maxMessageBytes">The largest message that it takes. When a larger one is its turn, its subscription ends, and the message stays for others.</param>
+    /// <param name="priority">Those with a higher one get messages first, as long as they have credit.</param>
     /// <returns><c>null</c>, or why it is refused.</returns>
-    public FrameFault? HandleSubscribe(ConsumerId id, bool exclusive, bool noAck, int maxMessageBytes = int.MaxValue)
+    public FrameFault? HandleSubscribe(ConsumerId id, bool exclusive, bool noAck, int maxMessageBytes = int.MaxValue, int priority = 0)
     {
         if (_deleted)
         {
@@ -52,8 +53,12 @@ public sealed partial class QueueMachine
     }
 
     /// <summary>Settles deliveries. All or nothing: with one unknown or repeated tag, nothing is settled.</summary>
+    /// <param name="id">The consumer.</param>
+    /// <param name="ranges">Delivery tags.</param>
+    /// <param name="outcome">The same for all.</param>
+    /// <param name="reason">Of a rejection: what the dead letter is to say.</param>
     /// <returns><c>null</c>, or what is wrong with the ranges.</returns>
-    public FrameFault? HandleSettle(ConsumerId id, IReadOnlyList<SequenceRange> ranges, SettleOutcome outcome)
+    public FrameFault? HandleSettle(ConsumerId id, IReadOnlyList<SequenceRange> ranges, SettleOutcome outcome, string reason = "")
     {
         if (_deleted)
         {

@@ -17,6 +17,8 @@ public sealed partial class QueueMachine
 {
     private readonly QueueLimits _limits;
     private readonly QueueLedger? _ledger; // null: the queue ends with the process
+    private QueueSettings _settings;
+    private long _now;
     private readonly ReadyMessages _ready = new();
     private readonly Dictionary<ConsumerId, QueueConsumer> _consumers = [];
     private readonly LinkedList<QueueConsumer> _rotation = new();
@@ -36,10 +38,14 @@ public sealed partial class QueueMachine
 
     /// <param name="limits">Bounds of the queue.</param>
     /// <param name="ledger">What is certain about a durable queue; the machine takes it over and keeps it. <c>null</c> for one that ends with the process.</param>
-    public QueueMachine(QueueLimits limits, QueueLedger? ledger = null)
+    /// <param name="settings">How it behaves. <c>null</c>: without any feature.</param>
+    /// <param name="now">The time, as <see cref="HandleTime"/> takes it.</param>
+    public QueueMachine(QueueLimits limits, QueueLedger? ledger = null, QueueSettings? settings = null, long now = 0)
     {
         ArgumentNullException.ThrowIfNull(limits);
         _limits = limits;
+        _settings = settings ?? QueueSettings.Plain;
+        _now = now;
         _ledger = ledger;
         if (ledger is not null)
         {
@@ -79,6 +85,37 @@ public sealed partial class QueueMachine
         Requeued = _requeued,
         Rejected = _rejected,
     };
+
+    /// <summary>When something is due that no call brings about, in milliseconds since the Unix epoch: call <see cref="HandleTime"/> then. <c>null</c>: nothing is.</summary>
+    public long? NextDeadline => null;
+
+    /// <summary>Whether the queue hands out nothing, by an operator's wish. Messages are taken in all the same.</summary>
+    public bool IsPaused { get; private set; }
+
+    /// <summary>Tells the time: before other calls, and when <see cref="NextDeadline"/> has come. What is due happens with the next <see cref="Dispatch"/>.</summary>
+    /// <param name="now">Milliseconds since the Unix epoch. One that is before the last is ignored.</param>
+    public void HandleTime(long now) => _now = Math.Max(_now, now);
+
+    /// <summary>The queue is to behave differently from now on.</summary>
+    public void HandleSettings(QueueSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        _settings = settings;
+    }
+
+    /// <summary>Hands out nothing from now on, or goes on.</summary>
+    public void HandlePause(bool pause) => IsPaused = pause;
+
+    /// <summary>The queue was declared again: it counts as used.</summary>
+    public void HandleUsed()
+    {
+    }
+
+    /// <summary>A message that a <see cref="QueueEffect.DeadLetter"/> was about is certain at its new place, or nobody takes it.</summary>
+    public void HandleDeadLettered(ulong sequence) => throw new InvariantViolationException($"no dead letter {sequence} is under way");
+
+    /// <summary>Messages that wait for their time, the next first.</summary>
+    public IReadOnlyList<(long Due, QueueEntry Entry)> PeekDelayed(int count) => [];
 
     /// <summary>Drops all ready messages; those that consumers hold stay.</summary>
     /// <returns>How many were dropped.</returns>

@@ -1,7 +1,7 @@
 namespace Broker.Machines.Replication;
 
 /// <summary>A message within a record, with what is kept beside its bytes.</summary>
-public readonly record struct ReplicatedMessage(ReadOnlyMemory<byte> Bytes, uint Meta);
+public readonly record struct ReplicatedMessage(ReadOnlyMemory<byte> Bytes, ulong Meta);
 
 /// <summary>A record of a shard's log as it goes from one replica to another.</summary>
 /// <param name="Kind">What it is, by the number that it has on disk.</param>
@@ -31,10 +31,10 @@ public static class ReplicatedRecordCodec
     }
 
     /// <summary>Writes a message of a record.</summary>
-    public static void WriteMessage(ReplicaWriter writer, ReadOnlySpan<byte> bytes, uint meta)
+    public static void WriteMessage(ReplicaWriter writer, ReadOnlySpan<byte> bytes, ulong meta)
     {
         ArgumentNullException.ThrowIfNull(writer);
-        writer.Number(meta);
+        writer.Fixed(meta);
         writer.Bytes(bytes);
     }
 
@@ -49,7 +49,7 @@ public static class ReplicatedRecordCodec
         var index = reader.Number();
         var firstPosition = reader.Number();
         var operations = reader.Bytes();
-        var messages = new ReplicatedMessage[reader.Count(minBytes: 2)];
+        var messages = new ReplicatedMessage[reader.Count(minBytes: 9)];
         for (var i = 0; i < messages.Length; i++)
         {
             messages[i] = ReadMessage(reader);
@@ -63,7 +63,7 @@ public static class ReplicatedRecordCodec
     public static ReplicatedMessage ReadMessage(ReplicaReader reader)
     {
         ArgumentNullException.ThrowIfNull(reader);
-        var meta = (uint)reader.Number(uint.MaxValue);
+        var meta = reader.Fixed();
         return new ReplicatedMessage(reader.Bytes(), meta);
     }
 }

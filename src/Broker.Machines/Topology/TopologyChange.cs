@@ -1,19 +1,30 @@
+using Broker.Machines.Queues;
 using Broker.Machines.Routing;
 using Broker.Protocol;
 
 namespace Broker.Machines.Topology;
 
 /// <summary>An exchange as declared.</summary>
-/// <param name="Name">Its name.</param>
+/// <param name="Name">Its name with its vhost (<see cref="EntityName"/>).</param>
 /// <param name="Kind">How it routes.</param>
 /// <param name="Durable">It outlives the node's process.</param>
 public sealed record ExchangeDefinition(string Name, ExchangeKind Kind, bool Durable = true);
 
 /// <summary>A queue as declared.</summary>
-/// <param name="Name">Its name.</param>
+/// <param name="Name">Its name with its vhost (<see cref="EntityName"/>).</param>
 /// <param name="Durable">It outlives the node's process, and its messages with it.</param>
 /// <param name="Id">Its number, which no queue ever had before: one that is deleted and declared again has another. 0 while it is only planned.</param>
-public sealed record QueueDefinition(string Name, bool Durable = true, ulong Id = 0);
+public sealed record QueueDefinition(string Name, bool Durable = true, ulong Id = 0)
+{
+    /// <summary>The queue is deleted when its last consumer goes.</summary>
+    public bool AutoDelete { get; init; }
+
+    /// <summary>The connection that alone may use the queue, which goes with it: the node's id, a slash, and the connection's id. Empty: everybody may.</summary>
+    public string Owner { get; init; } = "";
+
+    /// <summary>How it behaves, as declared.</summary>
+    public QueueArguments Arguments { get; init; } = QueueArguments.None;
+}
 
 /// <summary>A binding: messages of <paramref name="Exchange"/> that match <paramref name="RoutingKey"/> go to <paramref name="Queue"/>.</summary>
 public readonly record struct Binding(string Exchange, string Queue, string RoutingKey);

@@ -68,7 +68,7 @@ public abstract class LogRecord
     /// <summary>One of its messages.</summary>
     /// <param name="index">From 0.</param>
     /// <param name="meta">What to keep beside the bytes.</param>
-    public virtual ReadOnlyMemory<byte> GetMessage(int index, out uint meta) => throw new ArgumentOutOfRangeException(nameof(index), index, "the record has no messages");
+    public virtual ReadOnlyMemory<byte> GetMessage(int index, out ulong meta) => throw new ArgumentOutOfRangeException(nameof(index), index, "the record has no messages");
 
     internal void SetWritten(long position, long length)
     {

@@ -97,4 +97,4 @@ public enum StoredMessageState
 /// <param name="Meta">What the table says of it beside.</param>
 /// <param name="Checksum">The checksum that it must have.</param>
 /// <param name="State">Whether the bytes can be trusted.</param>
-public readonly record struct StoredRecordMessage(ulong Position, ReadOnlyMemory<byte> Bytes, uint Meta, uint Checksum, StoredMessageState State);
+public readonly record struct StoredRecordMessage(ulong Position, ReadOnlyMemory<byte> Bytes, ulong Meta, uint Checksum, StoredMessageState State);

@@ -15,7 +15,7 @@ public sealed class SnapshotWriter : IDisposable
     /// <param name="bytes">Its bytes.</param>
     /// <param name="meta">What is kept beside them.</param>
     /// <exception cref="DiskException">The disk failed.</exception>
-    public void Add(ulong position, ReadOnlyMemory<byte> bytes, uint meta) =>
+    public void Add(ulong position, ReadOnlyMemory<byte> bytes, ulong meta) =>
         _writer.Add(new StoredRecordMessage(position, bytes, meta, Crc32C.Compute(bytes.Span), StoredMessageState.Intact));
 
     /// <summary>Writes what is left and has everything on the disk.</summary>

@@ -55,7 +55,7 @@ public sealed class LinkFrameTests
     public void Messages_of_a_route_are_slices_of_the_payload()
     {
         var writer = new ArrayBufferWriter<byte>();
-        new RouteMessage(RouteKind.Deliver, 1) { Items = [new RouteItem(1, 1, 0, false, "hello"u8.ToArray())] }.Write(writer);
+        new RouteMessage(RouteKind.Deliver, 1) { Items = [new RouteItem(1, 1, 0, 0, "hello"u8.ToArray())] }.Write(writer);
         var payload = writer.WrittenSpan[2..].ToArray();
         Assert.True(RouteMessage.TryRead(payload, out var message, out _));
         payload[^1] = (byte)'!';

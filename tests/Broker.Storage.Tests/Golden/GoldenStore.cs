@@ -166,7 +166,7 @@ internal static class GoldenStore
 
         public override int MessageCount => Messages.Length;
 
-        public override ReadOnlyMemory<byte> GetMessage(int index, out uint meta)
+        public override ReadOnlyMemory<byte> GetMessage(int index, out ulong meta)
         {
             meta = index == 0 ? 1U : 0; // the first is durable
             return Messages[index];

@@ -13,13 +13,13 @@ internal sealed class TestRecord : LogRecord
 
     public override int MessageCount => Messages.Count;
 
-    public override ReadOnlyMemory<byte> GetMessage(int index, out uint meta)
+    public override ReadOnlyMemory<byte> GetMessage(int index, out ulong meta)
     {
         meta = MetaOf(index);
         return Messages[index];
     }
 
-    public static uint MetaOf(int index) => (uint)index + 1000;
+    public static ulong MetaOf(int index) => (uint)index + 1000;
 
     /// <summary>What a message of a position holds.</summary>
     public static byte[] MessageOf(ulong entity, ulong position, int length) => Pattern((int)((entity * 1009) + position), length);

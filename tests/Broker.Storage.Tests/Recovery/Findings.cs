@@ -11,7 +11,7 @@ internal sealed record FoundRecord(RecordHeader Header, byte[] Operations, IRead
 }
 
 /// <summary>A message of such a record; without bytes if it is damaged.</summary>
-internal sealed record FoundMessage(ulong Position, uint Meta, byte[]? Bytes);
+internal sealed record FoundMessage(ulong Position, ulong Meta, byte[]? Bytes);
 
 /// <summary>Notes what a recovery finds.</summary>
 internal sealed class Findings : ILogRecoveryHandler

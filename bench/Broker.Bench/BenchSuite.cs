@@ -9,6 +9,7 @@ namespace Broker.Bench;
 internal sealed class BenchSuite(string transportKind, DirectoryInfo certificates, FileInfo nodeAssembly, double seconds, int runs, string only)
 {
     private const int IdleConnections = 1000;
+    private const int IdleQueues = 100_000;
 
     public static QuicTlsOptions Tls(DirectoryInfo folder, string name) => QuicTlsOptions.FromFiles(
         Path.Combine(folder.FullName, $"{name}.pem"), Path.Combine(folder.FullName, $"{name}.key"), Path.Combine(folder.FullName, "ca.pem"));
@@ -39,6 +40,8 @@ internal sealed class BenchSuite(string transportKind, DirectoryInfo certificate
                 return await idle.IdleConnectionAsync(IdleConnections);
             });
 
+            await MeasureQueueCountAsync(transport, durable: true);
+            await MeasureQueueCountAsync(transport, durable: false);
             await using var node = await StartNodeAsync(data.FullName);
             await new BrokerBench(Options(node, transport), node, 2).EndToEndAsync(1024, 1, acknowledge: true); // warms both processes up
             var bench = new BrokerBench(Options(node, transport), node, seconds);
@@ -53,6 +56,30 @@ internal sealed class BenchSuite(string transportKind, DirectoryInfo certificate
             await PrintDurableAsync("durable 1 KiB, 1 queue, window 256", () => durable.RunAsync(1, 1024, 256));
             await PrintDurableAsync("durable 1 KiB, 1 queue, window 8192", () => durable.RunAsync(1, 1024, 8192));
             await PrintDurableAsync("durable 1 KiB, 1,000 queues, window 256", () => durable.RunAsync(1000, 1024, 256));
+        }
+        finally
+        {
+            data.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>Once only, in a store of its own: what it leaves would slow down what follows.</summary>
+    private async Task MeasureQueueCountAsync(IQuicTransport transport, bool durable)
+    {
+        var what = $"{(durable ? "durable" : "transient")} queues, {IdleQueues:N0} of them";
+        if (!Wanted(what))
+        {
+            return;
+        }
+
+        var data = Directory.CreateTempSubdirectory("broker-bench-");
+        try
+        {
+            await using var node = await StartNodeAsync(data.FullName);
+            var result = await QueueCountBench.RunAsync(Options(node, transport), node, IdleQueues, durable);
+            Console.WriteLine(new Row($"{what}: declared", "1/s", new Samples([result.DeclaresPerSecond])));
+            Console.WriteLine(new Row("  the last tenth of them", "1/s", new Samples([result.LastPerSecond])));
+            Console.WriteLine(new Row("  memory for one", "KiB", new Samples([result.KiBPerQueue])));
         }
         finally
         {

@@ -10,9 +10,9 @@ namespace Broker.Client.Requests;
 internal sealed class DeclaredTopology
 {
     private readonly Lock _gate = new();
-    private readonly List<ExchangeDeclaration> _exchanges = [];
-    private readonly List<QueueDeclaration> _queues = [];
-    private readonly List<BindingDeclaration> _bindings = [];
+    private readonly Dictionary<string, ExchangeDeclaration> _exchanges = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, QueueDeclaration> _queues = new(StringComparer.Ordinal);
+    private readonly HashSet<BindingDeclaration> _bindings = [];
 
     /// <summary>A queue was declared. One without a name is passed over: it gets another name each time.</summary>
     public void Add(QueueDeclaration queue)
@@ -22,8 +22,7 @@ internal sealed class DeclaredTopology
         {
             lock (_gate)
             {
-                _queues.RemoveAll(q => q.Name == queue.Name);
-                _queues.Add(queue);
+                _queues[queue.Name] = queue;
             }
         }
     }
@@ -35,8 +34,7 @@ internal sealed class DeclaredTopology
         {
             lock (_gate)
             {
-                _exchanges.RemoveAll(e => e.Name == exchange.Name);
-                _exchanges.Add(exchange);
+                _exchanges[exchange.Name] = exchange;
             }
         }
     }
@@ -55,8 +53,8 @@ internal sealed class DeclaredTopology
     {
         lock (_gate)
         {
-            _queues.RemoveAll(q => q.Name == name);
-            _bindings.RemoveAll(b => b.Queue == name);
+            _queues.Remove(name);
+            _bindings.RemoveWhere(b => b.Queue == name);
         }
     }
 
@@ -64,8 +62,8 @@ internal sealed class DeclaredTopology
     {
         lock (_gate)
         {
-            _exchanges.RemoveAll(e => e.Name == name);
-            _bindings.RemoveAll(b => b.Exchange == name);
+            _exchanges.Remove(name);
+            _bindings.RemoveWhere(b => b.Exchange == name);
         }
     }
 
@@ -78,7 +76,7 @@ internal sealed class DeclaredTopology
     }
 
     private bool MayBeGone(BindingDeclaration binding) =>
-        _queues.Any(q => q.Name == binding.Queue) || _exchanges.Any(e => e.Name == binding.Exchange);
+        _queues.ContainsKey(binding.Queue) || _exchanges.ContainsKey(binding.Exchange);
 
     /// <summary>Declares everything on a new connection.</summary>
     /// <returns>Why some of it could not be.</returns>
@@ -90,8 +88,8 @@ internal sealed class DeclaredTopology
         {
             declare =
             [
-                .. _exchanges.Select(e => Ask(e.Create, e.Write)),
-                .. _queues.Select(q => Ask(q.Create, q.Write)),
+                .. _exchanges.Values.Select(e => Ask(e.Create, e.Write)),
+                .. _queues.Values.Select(q => Ask(q.Create, q.Write)),
                 .. _bindings.Where(MayBeGone).Select(b => Ask(b.Create, b.Write)),
             ];
         }

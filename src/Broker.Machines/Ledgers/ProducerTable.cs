@@ -16,21 +16,23 @@ public sealed class ProducerTable(int capacity = ProducerTable.DefaultCapacity)
     /// <summary>So many producers are known unless said otherwise.</summary>
     public const int DefaultCapacity = 4096;
 
-    private readonly Dictionary<string, LinkedListNode<ProducerMark>> _marks = new(StringComparer.Ordinal);
-    private readonly LinkedList<ProducerMark> _byUse = new(); // the one that published last is last
+    private Dictionary<string, LinkedListNode<ProducerMark>>? _marks; // made with the first producer, as is the next: most queues are idle
+    private LinkedList<ProducerMark>? _byUse; // the one that published last is last
 
     /// <summary>Number of producers.</summary>
-    public int Count => _marks.Count;
+    public int Count => _marks?.Count ?? 0;
 
     /// <summary>All of them; the one that published last comes last.</summary>
-    public IEnumerable<ProducerMark> Marks => _byUse;
+    public IEnumerable<ProducerMark> Marks => _byUse ?? [];
 
     /// <summary>The highest sequence that was taken of a producer; 0 if it is not known.</summary>
-    public ulong LastSequenceOf(string producer) => _marks.TryGetValue(producer, out var node) ? node.Value.LastSequence : 0;
+    public ulong LastSequenceOf(string producer) => _marks is not null && _marks.TryGetValue(producer, out var node) ? node.Value.LastSequence : 0;
 
     /// <summary>A producer has published up to a sequence.</summary>
     public void Set(in ProducerMark mark)
     {
+        _marks ??= new Dictionary<string, LinkedListNode<ProducerMark>>(StringComparer.Ordinal);
+        _byUse ??= new LinkedList<ProducerMark>();
         if (_marks.TryGetValue(mark.Producer, out var node))
         {
             _byUse.Remove(node);
@@ -41,17 +43,17 @@ public sealed class ProducerTable(int capacity = ProducerTable.DefaultCapacity)
 
         if (_marks.Count >= capacity)
         {
-            RemoveOldest();
+            RemoveOldest(_marks, _byUse);
         }
 
         _marks.Add(mark.Producer, _byUse.AddLast(mark));
     }
 
     [SuppressMessage("Performance", "CA1864", Justification = "There is nothing to add.")]
-    private void RemoveOldest()
+    private static void RemoveOldest(Dictionary<string, LinkedListNode<ProducerMark>> marks, LinkedList<ProducerMark> byUse)
     {
-        var oldest = _byUse.First!;
-        _byUse.RemoveFirst();
-        _marks.Remove(oldest.Value.Producer);
+        var oldest = byUse.First!;
+        byUse.RemoveFirst();
+        marks.Remove(oldest.Value.Producer);
     }
 }

@@ -6,7 +6,7 @@ namespace Broker.Machines.Queues;
 internal sealed class EntryRing
 {
     private const int MinimumCapacity = 16;
-    private QueueEntry[] _ring = new QueueEntry[MinimumCapacity];
+    private QueueEntry[] _ring = []; // most queues are empty most of the time
     private int _head;
 
     public int Count { get; private set; }
@@ -21,7 +21,7 @@ internal sealed class EntryRing
     {
         if (Count == _ring.Length)
         {
-            Resize(_ring.Length * 2);
+            Resize(Math.Max(MinimumCapacity, _ring.Length * 2));
         }
 
         _ring[(_head + Count++) & (_ring.Length - 1)] = entry;
@@ -52,7 +52,7 @@ internal sealed class EntryRing
 
     public void Clear()
     {
-        _ring = new QueueEntry[MinimumCapacity];
+        _ring = [];
         _head = Count = 0;
         SizeBytes = 0;
     }

@@ -34,13 +34,13 @@ internal abstract record QueueMessage
     public sealed record Enqueue(PublishBatch Batch) : QueueMessage;
 
     /// <summary>By a consumer stream. Answer: <see cref="ConsumerSignal.Subscribed"/>; then <see cref="ConsumerSignal.Deliver"/> as credit allows.</summary>
-    public sealed record Subscribe(bool Exclusive, bool NoAck, int MaxMessageBytes) : QueueMessage;
+    public sealed record Subscribe(bool Exclusive, bool NoAck, int MaxMessageBytes, int Priority = 0) : QueueMessage;
 
     /// <summary>By a consumer stream: it can take so much more. No answer.</summary>
     public sealed record Grant(long Messages, long Bytes) : QueueMessage;
 
     /// <summary>By a consumer or request stream. Answer: <see cref="ConsumerSignal.Settled"/>; with <paramref name="Certain"/>, once it is certain.</summary>
-    public sealed record Settle(IReadOnlyList<SequenceRange> Ranges, SettleOutcome Outcome, bool Certain = false) : QueueMessage;
+    public sealed record Settle(IReadOnlyList<SequenceRange> Ranges, SettleOutcome Outcome, bool Certain = false, string Reason = "") : QueueMessage;
 
     /// <summary>By a consumer stream. Answer: <see cref="ConsumerSignal.CancelDone"/> after the last delivery.</summary>
     public sealed record CancelSubscription : QueueMessage;
@@ -124,7 +124,11 @@ internal abstract record PublisherSignal
     /// The batch is in the queue, for good if the queue is durable; or why not. Whoever has answered a stream UNAVAILABLE answers so to everything that the stream has
     /// sent after it: a producer sends all of it again, and what came later must not be there before.
     /// </summary>
-    public sealed record Answered(PublishBatch Batch, FrameFault? Fault, bool WasParked) : PublisherSignal;
+    /// <param name="Batch">The batch.</param>
+    /// <param name="Fault">Why not; <c>null</c> if all of it is there.</param>
+    /// <param name="WasParked">Whether it had to wait.</param>
+    /// <param name="Refused">With a fault: what is not in the queue, ascending; the rest of the batch is. <c>null</c>: nothing of it is.</param>
+    public sealed record Answered(PublishBatch Batch, FrameFault? Fault, bool WasParked, IReadOnlyList<BatchRefusal>? Refused = null) : PublisherSignal;
 
     /// <summary>The batch waits, for a reason that follows the queue's name.</summary>
     public sealed record Parked(PublishBatch Batch, string Reason) : PublisherSignal;

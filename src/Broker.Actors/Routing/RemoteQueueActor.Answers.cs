@@ -14,10 +14,9 @@ internal sealed partial class RemoteQueueActor
         switch (answer.Kind)
         {
             case RouteKind.Published when peer.Batches.Remove(answer.Number, out var batch):
-                batch.Fault ??= answer.Fault;
-                if (--batch.Parts == 0)
+                if (batch.HandleAnswered(answer.Number, answer.Fault, answer.Second) is { } whole)
                 {
-                    peer.Actor.Tell(new PublisherSignal.Answered(batch.Batch, batch.Fault, batch.IsParked), Self);
+                    peer.Actor.Tell(whole, Self);
                 }
 
                 break;

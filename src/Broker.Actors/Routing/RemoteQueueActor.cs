@@ -72,7 +72,7 @@ internal sealed partial class RemoteQueueActor : Actor
             case QueueMessage.Subscribe m:
                 var subscriber = PeerOfSender();
                 subscriber.IsSubscribing = subscriber.MayHold = true;
-                Forward(new RouteMessage(RouteKind.Subscribe, subscriber.Number) { Flags = Bits(m.Exclusive, m.NoAck), Number = (ulong)m.MaxMessageBytes });
+                Forward(new RouteMessage(RouteKind.Subscribe, subscriber.Number) { Flags = Bits(m.Exclusive, m.NoAck), Number = (ulong)m.MaxMessageBytes, Second = ZigZag(m.Priority) });
                 break;
             case QueueMessage.CancelSubscription:
                 Cancel();
@@ -165,6 +165,7 @@ internal sealed partial class RemoteQueueActor : Actor
         var messages = batch.Messages.Span;
         var producer = batch.Producer;
         var items = new List<RouteItem>();
+        var first = 0;
         var bytes = 0;
         for (var i = 0; i < messages.Length; i++)
         {
@@ -173,10 +174,11 @@ internal sealed partial class RemoteQueueActor : Actor
             bytes += message.SizeBytes + RouteItem.OverheadBytes;
             if (bytes >= MaxPartBytes || i == messages.Length - 1 || messages[i + 1].SizeBytes >= MaxPartBytes)
             {
-                pending.Parts++;
-                peer.Batches.Add(++_lastBatch, pending);
+                pending.Add(++_lastBatch, first, items.Count);
+                peer.Batches.Add(_lastBatch, pending);
                 Forward(new RouteMessage(RouteKind.Publish, peer.Number) { Number = _lastBatch, Text = producer.Name ?? "", Items = items });
                 items = [];
+                first = i + 1;
                 bytes = 0;
             }
         }
@@ -187,7 +189,7 @@ internal sealed partial class RemoteQueueActor : Actor
         if (_peers.TryGetValue(Sender, out var peer) && peer.MayHold)
         {
             peer.Settlements.Enqueue(message.Ranges);
-            Forward(new RouteMessage(RouteKind.Settle, peer.Number) { Flags = (ulong)message.Outcome | (message.Certain ? 4UL : 0), Ranges = message.Ranges });
+            Forward(new RouteMessage(RouteKind.Settle, peer.Number) { Flags = (ulong)message.Outcome | (message.Certain ? 4UL : 0), Text = message.Reason, Ranges = message.Ranges });
         }
         else
         {
@@ -269,6 +271,8 @@ internal sealed partial class RemoteQueueActor : Actor
     private FrameFault BatchFault(string reason) => new(ErrorCode.Unavailable, $"the leader of queue '{_name}' has gone; publish it again ({reason})");
 
     private void Forward(RouteMessage message) => _route.Tell(new RouteCommand.Forward(_name, message), Self);
+
+    private static ulong ZigZag(int value) => (uint)((value << 1) ^ (value >> 31));
 
     private static ulong Bits(bool first, bool second) => (first ? 1UL : 0) | (second ? 2UL : 0);
 }

@@ -54,7 +54,7 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
                 End(node.QueueGone(name));
                 break;
             case PublisherSignal.Answered m when _batches.Remove(m.Batch, out var number):
-                Answer(new RouteMessage(RouteKind.Published, peer) { Number = number, Fault = m.Fault });
+                Answer(new RouteMessage(RouteKind.Published, peer) { Number = number, Second = AcceptedOf(m), Fault = m.Fault });
                 break;
             case PublisherSignal.Parked m when _batches.TryGetValue(m.Batch, out var parked):
                 Answer(new RouteMessage(RouteKind.Parked, peer) { Number = parked, Fault = new FrameFault(ErrorCode.NoError, m.Reason) });
@@ -107,13 +107,13 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
                 queue.Tell(new QueueMessage.Enqueue(batch), Self);
                 break;
             case RouteKind.Subscribe:
-                queue.Tell(new QueueMessage.Subscribe((message.Flags & 1) != 0, (message.Flags & 2) != 0, LengthOf(message.Number)), Self);
+                queue.Tell(new QueueMessage.Subscribe((message.Flags & 1) != 0, (message.Flags & 2) != 0, LengthOf(message.Number), PriorityOf(message.Second)), Self);
                 break;
             case RouteKind.Grant:
                 queue.Tell(new QueueMessage.Grant((long)message.Number, (long)message.Second), Self);
                 break;
             case RouteKind.Settle:
-                queue.Tell(new QueueMessage.Settle(message.Ranges, (SettleOutcome)(message.Flags & 3), Certain: (message.Flags & 4) != 0), Self);
+                queue.Tell(new QueueMessage.Settle(message.Ranges, (SettleOutcome)(message.Flags & 3), Certain: (message.Flags & 4) != 0, message.Text), Self);
                 break;
             case RouteKind.Cancel:
                 queue.Tell(new QueueMessage.CancelSubscription(), Self);
@@ -238,6 +238,11 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
     }
 
     private void Answer(RouteMessage message) => Context.Parent.Tell(message, Self);
+
+    /// <summary>How many messages of a refused batch the queue has taken. It takes the first ones, if any.</summary>
+    private static ulong AcceptedOf(PublisherSignal.Answered answer) => answer is { Fault: not null, Refused: [var part, ..] } ? (ulong)part.First : 0;
+
+    private static int PriorityOf(ulong zigZag) => (int)((uint)zigZag >> 1) ^ -(int)(zigZag & 1);
 
     private static int LengthOf(ulong value) => (int)Math.Min(value, int.MaxValue);
 

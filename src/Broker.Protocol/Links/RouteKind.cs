@@ -12,13 +12,16 @@ public enum RouteKind : ulong
     /// <summary>Messages for the queue: number is the batch's, text the producer's lasting name, each item's number the producer's sequence.</summary>
     Publish = 0x03,
 
-    /// <summary>Subscribe: bit 0 exclusive, bit 1 no-ack; number is the longest message that the consumer takes.</summary>
+    /// <summary>
+    /// Subscribe: bit 0 exclusive, bit 1 no-ack; number is the longest message that the consumer takes, second number its priority, zigzag (twice the priority, or of a negative one twice its
+    /// distance from zero less one).
+    /// </summary>
     Subscribe = 0x04,
 
     /// <summary>So many messages and bytes more.</summary>
     Grant = 0x05,
 
-    /// <summary>What became of deliveries: bits 0 and 1 are the outcome, bit 2 asks for certainty.</summary>
+    /// <summary>What became of deliveries: bits 0 and 1 are the outcome, bit 2 asks for certainty; text is why they are rejected.</summary>
     Settle = 0x06,
 
     /// <summary>No more deliveries.</summary>
@@ -39,7 +42,7 @@ public enum RouteKind : ulong
     /// <summary>Delete the queue: bit 0 if it is unused, bit 1 if it is empty.</summary>
     Delete = 0x0c,
 
-    /// <summary>The batch with that number is in the queue, or why not.</summary>
+    /// <summary>The batch with that number is in the queue, or why not. With a reason, second number says how many of its first messages are there nevertheless.</summary>
     Published = 0x20,
 
     /// <summary>The batch with that number waits; the fault's reason says why.</summary>

@@ -13,7 +13,7 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
     /// <summary>Items that one message has at most.</summary>
     public const int MaxItems = 65_536;
 
-    private const int MaxTextBytes = (2 * ProtocolLimits.MaxNameBytes) + 1; // a user and a producer
+    private const int MaxTextBytes = ProtocolLimits.MaxReasonBytes; // longer than a user with a producer, or than a vhost with a queue
 
     [Flags]
     private enum Fields
@@ -143,12 +143,14 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
     {
         RouteKind.PeerOpen => Fields.Text,
         RouteKind.Publish => Fields.Number | Fields.Text | Fields.Items,
-        RouteKind.Subscribe or RouteKind.Get => Fields.Number | Fields.Flags,
+        RouteKind.Subscribe => Fields.Number | Fields.Second | Fields.Flags,
+        RouteKind.Get => Fields.Number | Fields.Flags,
         RouteKind.Grant or RouteKind.Started => Fields.Number | Fields.Second,
-        RouteKind.Settle => Fields.Flags | Fields.Ranges,
+        RouteKind.Settle => Fields.Flags | Fields.Text | Fields.Ranges,
         RouteKind.Peek or RouteKind.Deleted => Fields.Number,
         RouteKind.Delete => Fields.Flags,
-        RouteKind.Published or RouteKind.Parked or RouteKind.Purged => Fields.Number | Fields.Fault,
+        RouteKind.Published => Fields.Number | Fields.Second | Fields.Fault,
+        RouteKind.Parked or RouteKind.Purged => Fields.Number | Fields.Fault,
         RouteKind.Subscribed or RouteKind.Settled or RouteKind.Refused or RouteKind.NotDone or RouteKind.PeerOver => Fields.Fault,
         RouteKind.Deliver => Fields.Items,
         RouteKind.Got => Fields.Number | Fields.Fault | Fields.Items,

@@ -2,7 +2,6 @@ using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Server;
-using Broker.Machines.Messages;
 using Broker.Machines.Publishing;
 using Broker.Machines.Topology;
 using Broker.Protocol;

@@ -1,7 +1,6 @@
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
-using Broker.Machines.Messages;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
 using Broker.Machines.Topology;

@@ -19,6 +19,7 @@ public sealed partial class QueueMachine
     private readonly QueueLedger? _ledger; // null: the queue ends with the process
     private QueueSettings _settings;
     private long _now;
+    private long _usedAt;
     private readonly ReadyMessages _ready = new();
     private readonly Dictionary<ConsumerId, QueueConsumer> _consumers = [];
     private readonly LinkedList<QueueConsumer> _rotation = new();
@@ -87,7 +88,7 @@ public sealed partial class QueueMachine
     };
 
     /// <summary>When something is due that no call brings about, in milliseconds since the Unix epoch: call <see cref="HandleTime"/> then. <c>null</c>: nothing is.</summary>
-    public long? NextDeadline => null;
+    public long? NextDeadline => _settings.Expires + _usedAt;
 
     /// <summary>Whether the queue hands out nothing, by an operator's wish. Messages are taken in all the same.</summary>
     public bool IsPaused { get; private set; }
@@ -107,15 +108,13 @@ public sealed partial class QueueMachine
     public void HandlePause(bool pause) => IsPaused = pause;
 
     /// <summary>The queue was declared again: it counts as used.</summary>
-    public void HandleUsed()
-    {
-    }
+    public void HandleUsed() => _usedAt = _now;
 
     /// <summary>A message that a <see cref="QueueEffect.DeadLetter"/> was about is certain at its new place, or nobody takes it.</summary>
-    public void HandleDeadLettered(ulong sequence) => throw new InvariantViolationException($"no dead letter {sequence} is under way");
+    public void HandleDeadLettered(ulong sequence) => Invariant.That(_settings.DeadLetters && sequence > 0, "no dead letter is under way");
 
     /// <summary>Messages that wait for their time, the next first.</summary>
-    public IReadOnlyList<(long Due, QueueEntry Entry)> PeekDelayed(int count) => [];
+    public IReadOnlyList<(long Due, QueueEntry Entry)> PeekDelayed(int count) => _ready.Count < count ? [] : [];
 
     /// <summary>Drops all ready messages; those that consumers hold stay.</summary>
     /// <returns>How many were dropped.</returns>

@@ -89,7 +89,7 @@ internal static partial class FrameCodecs
             ["number"] = FieldJson.Number(i.Number),
             ["position"] = FieldJson.Number(i.Position),
             ["delivery_count"] = FieldJson.Number(i.DeliveryCount),
-            ["durable"] = i.IsDurable,
+            ["meta"] = FieldJson.Number(i.Meta),
             ["message"] = FieldJson.Hex(i.Bytes.Span),
         })]);
     }

@@ -203,11 +203,11 @@ public sealed class HeaderTests
     [Fact]
     public void An_entry_of_a_message_table_reads_back_as_it_was_written()
     {
-        var entry = new MessageTableEntry(0xf1f2f3f4, 0x11e2e3e4, 0xd1d2d3d4, 0xc1c2c3c4);
+        var entry = new MessageTableEntry(0xf1f2f3f4, 0x11e2e3e4, 0xd1d2d3d4, 0xc1c2c3c4c5c6c7c8);
         var bytes = new byte[MessageTableEntry.Size];
         entry.Write(bytes);
         Assert.Equal(entry, MessageTableEntry.Read(bytes));
-        Assert.Equal("f4f3f2f1e4e3e211d4d3d2d1c4c3c2c1", Convert.ToHexStringLower(bytes));
+        Assert.Equal("f4f3f2f1e4e3e211d4d3d2d1c8c7c6c5c4c3c2c1", Convert.ToHexStringLower(bytes));
     }
 
     private static byte[] Written(RecordHeader header)

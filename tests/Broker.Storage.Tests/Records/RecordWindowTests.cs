@@ -100,7 +100,7 @@ public sealed class RecordWindowTests
         Assert.False(new RecordWindow(other, TestLog.Key, Base, 352).HasTraceAt(0));
     }
 
-    private static byte[] Record(long offset, int message) => RecordBytes.Of(Base + offset, operations: 28, message);
+    private static byte[] Record(long offset, int message) => RecordBytes.Of(Base + offset, operations: 24, message);
 
     private static IDiskFile FileOf(byte[] bytes, bool shortReads = false) =>
         new MemoryDisk(new MemoryDiskOptions { SectorBytes = 4096, ShortReads = shortReads }).CreateSynced("a", bytes);

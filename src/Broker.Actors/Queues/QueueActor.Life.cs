@@ -10,7 +10,7 @@ internal sealed partial class QueueActor
 {
     private static readonly TimeSpan s_longestTimer = TimeSpan.FromDays(1); // a longer one is started again
     private static readonly TimeSpan s_deletionRetry = TimeSpan.FromSeconds(5);
-    private QueueDefinition? _definition;
+    private QueueDefinition? _definition; // from the first start on
     private DeadLetters? _deadLetters;
     private long _armed = long.MaxValue; // when the timer comes
     private bool _knowsTime; // in this batch
@@ -40,12 +40,14 @@ internal sealed partial class QueueActor
         }
     }
 
-    private QueueSettings SettingsNow(QueueDefinition definition)
+    /// <summary>How the queue is to behave, and where its dead letters go: by its declaration and the policies for it.</summary>
+    private QueueSettings SettingsNow()
     {
-        var policy = _node.Policies.PolicyFor(definition);
+        var definition = _definition!;
+        var (policy, operatorPolicy, _) = _node.Policies.For(definition.Name, definition.Arguments.Kind ?? QueueKind.Queue);
         _deadLetters ??= new DeadLetters(_node, definition, Self);
-        _deadLetters.Target(definition.Arguments, policy);
-        return QueueSettings.Of(definition, policy.Arguments, policy.OperatorArguments);
+        _deadLetters.AimAt(definition.Arguments, policy);
+        return QueueSettings.Of(definition, policy, operatorPolicy);
     }
 
     private void HandleUsed()
@@ -54,17 +56,15 @@ internal sealed partial class QueueActor
         Machine.HandleUsed();
     }
 
-    private void HandleUnused(QueueEffect.Unused effect)
+    private void HandleUnused()
     {
         _isUnwanted = true;
-        AskForDeletion(effect.Reason);
+        AskForDeletion();
     }
 
     /// <summary>The topology asks back with a <see cref="QueueMessage.Delete"/>, which is refused if the queue was used meanwhile.</summary>
-    private void AskForDeletion(string reason)
-    {
-        _node.Topology.Tell(new TopologyRequest.DeleteQueue(_name, IfUnused: false, IfEmpty: false) { IfUnwanted = true, Why = reason }, Self);
-    }
+    private void AskForDeletion() =>
+        _node.Topology.Tell(new TopologyRequest.DeleteQueue(_name, IfUnused: false, IfEmpty: false) { IfUnwanted = true }, Self);
 
     private void HandleDeletionAnswered(TopologyReply reply)
     {
@@ -74,6 +74,9 @@ internal sealed partial class QueueActor
         }
     }
 
+    private List<QueueConsumerInfo> ConsumersNow() =>
+        [.. Machine.Consumers.Select(c => new QueueConsumerInfo(_peerOfId.TryGetValue(c.Value, out var peer) ? peer.Path.ToString() : "", IsActive: true))];
+
     private void ReceiveLife(object message)
     {
         switch (message)
@@ -81,11 +84,9 @@ internal sealed partial class QueueActor
             case QueueMessage.Due:
                 _armed = long.MaxValue; // the time was told, and the next timer is started after the batch
                 break;
-            case QueueMessage.PoliciesChanged when _definition is not null:
-                Machine.HandleSettings(SettingsNow(_definition));
+            case QueueMessage.Policies:
+                Machine.HandleSettings(SettingsNow());
                 break;
-            case QueueMessage.PoliciesChanged:
-                break; // it will ask when it starts
             case QueueMessage.Pause m:
                 Machine.HandlePause(m.IsPaused);
                 _outbox.Add(Sender, new QueueReply.Paused(Machine.IsPaused));
@@ -104,7 +105,7 @@ internal sealed partial class QueueActor
 
                 break;
             case QueueMessage.DeleteAgain when _isUnwanted:
-                AskForDeletion("it is unused still");
+                AskForDeletion();
                 break;
             case QueueMessage.DeleteAgain:
                 break;

@@ -1,18 +1,26 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Broker.Actors.Runtime;
+using Broker.Machines.Topology;
 
 namespace Broker.Actors.Queues;
 
 /// <summary>A queue that can be reached on this node.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Id">Its number.</param>
-/// <param name="IsDurable">Whether it outlives the process.</param>
+/// <param name="Definition">As declared.</param>
 /// <param name="Actor">Who takes messages for it.</param>
 /// <param name="Status">Its figures; nothing if another node leads it.</param>
 /// <param name="IsLocal">Whether it lives here; otherwise the actor stands in for it.</param>
-internal sealed record LocalQueue(string Name, ulong Id, bool IsDurable, ActorRef Actor, QueueStatus Status, bool IsLocal = true)
+internal sealed record LocalQueue(QueueDefinition Definition, ActorRef Actor, QueueStatus Status, bool IsLocal = true)
 {
+    /// <summary>Its name with its vhost.</summary>
+    public string Name => Definition.Name;
+
+    /// <summary>Its number.</summary>
+    public ulong Id => Definition.Id;
+
+    /// <summary>Whether it outlives the process.</summary>
+    public bool IsDurable => Definition.Durable;
+
     /// <summary>Whether it has an actor. If not, it is declared and about to be there again.</summary>
     public bool IsAvailable => !Actor.IsNobody;
 }

@@ -124,7 +124,7 @@ internal sealed partial class RemoteQueueActor : Actor
 
                 break;
             case QueueMessage.Delete m:
-                Ask(m, number => new RouteMessage(RouteKind.Delete, number) { Flags = Bits(m.IfUnused, m.IfEmpty) });
+                Ask(m, number => new RouteMessage(RouteKind.Delete, number) { Flags = Bits(m.IfUnused, m.IfEmpty) | (m.IfUnwanted ? 4UL : 0) });
                 break;
             case QueueMessage.Purge:
                 Ask(message, number => new RouteMessage(RouteKind.Purge, number));
@@ -132,14 +132,23 @@ internal sealed partial class RemoteQueueActor : Actor
             case QueueMessage.Peek m:
                 Ask(m, number => new RouteMessage(RouteKind.Peek, number) { Number = (ulong)m.Count });
                 break;
+            case QueueMessage.Pause m:
+                Ask(m, number => new RouteMessage(RouteKind.Pause, number) { Flags = Bits(m.IsPaused, false) });
+                break;
+            case QueueMessage.PeekDelayed m:
+                Ask(m, number => new RouteMessage(RouteKind.PeekDelayed, number) { Number = (ulong)m.Count });
+                break;
+            case QueueMessage.ListConsumers:
+                Sender.Tell(new QueueReply.Consumers([], new FrameFault(ErrorCode.NotLeader, $"node '{_node.LeaderOf(_name)}' leads it and knows its consumers: ask there")), Self);
+                break;
             case QueueMessage.Forget:
                 End();
                 break;
             case QueueMessage.ListSegments:
                 Sender.Tell(new QueueReply.Segments([]), Self);
                 break;
-            case QueueMessage.Blocked or QueueMessage.MemoryShort:
-                break; // the leader's store and memory count
+            case QueueMessage.Blocked or QueueMessage.MemoryShort or QueueMessage.Policies:
+                break; // the leader's store and memory count, and it knows its policies
             default:
                 Unhandled(message);
                 break;
@@ -153,7 +162,7 @@ internal sealed partial class RemoteQueueActor : Actor
             return;
         }
 
-        _registration = new LocalQueue(_name, definition.Id, definition.Durable, Self, new QueueStatus(), IsLocal: false);
+        _registration = new LocalQueue(definition, Self, new QueueStatus(), IsLocal: false);
         _node.Queues.Add(_registration);
     }
 

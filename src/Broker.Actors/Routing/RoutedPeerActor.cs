@@ -3,7 +3,6 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
-using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Protocol.Links;
 
@@ -127,10 +126,16 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
                 queue.Tell(new QueueMessage.Peek(LengthOf(message.Number)), Self);
                 break;
             case RouteKind.Start:
-                queue.Tell(new QueueMessage.Start(0, new QueueDefinition(name, _queue!.IsDurable, _queue.Id)), Self);
+                queue.Tell(new QueueMessage.Start(1, _queue!.Definition), Self); // somebody has declared it there
                 break;
             case RouteKind.Delete:
-                queue.Tell(new QueueMessage.Delete(0, (message.Flags & 1) != 0, (message.Flags & 2) != 0), Self);
+                queue.Tell(new QueueMessage.Delete(0, (message.Flags & 1) != 0, (message.Flags & 2) != 0) { IfUnwanted = (message.Flags & 4) != 0 }, Self);
+                break;
+            case RouteKind.Pause:
+                queue.Tell(new QueueMessage.Pause((message.Flags & 1) != 0), Self);
+                break;
+            case RouteKind.PeekDelayed:
+                queue.Tell(new QueueMessage.PeekDelayed(LengthOf(message.Number)), Self);
                 break;
             default:
                 break; // an answer: the other node never sends one
@@ -176,7 +181,13 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
                 Answer(new RouteMessage(RouteKind.Purged, peer) { Number = (ulong)m.MessageCount, Fault = m.Fault });
                 break;
             case QueueReply.Peeked m:
-                Answer(new RouteMessage(RouteKind.Peeked, peer) { Fault = m.Fault, Items = FirstOf(m.Entries) });
+                Answer(new RouteMessage(RouteKind.Peeked, peer) { Fault = m.Fault, Items = FirstOf(m.Entries.Select(e => ItemOf(0, e))) });
+                break;
+            case QueueReply.Paused m:
+                Answer(new RouteMessage(RouteKind.Paused, peer) { Number = m.IsPaused ? 1UL : 0, Fault = m.Fault });
+                break;
+            case QueueReply.Delayed m:
+                Answer(new RouteMessage(RouteKind.Delayed, peer) { Fault = m.Fault, Items = FirstOf(m.Entries.Select(e => ItemOf((ulong)e.Due, e.Entry))) });
                 break;
             case QueueReply.Started m:
                 Answer(new RouteMessage(RouteKind.Started, peer) { Number = (ulong)m.ReadyCount, Second = (ulong)m.ConsumerCount });
@@ -212,19 +223,19 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
     }
 
     /// <summary>As many as may be shown at once; the first in any case.</summary>
-    private static List<RouteItem> FirstOf(IReadOnlyList<QueueEntry> entries)
+    private static List<RouteItem> FirstOf(IEnumerable<RouteItem> entries)
     {
         var items = new List<RouteItem>();
         var bytes = 0;
         foreach (var entry in entries)
         {
-            bytes += entry.Message.SizeBytes + RouteItem.OverheadBytes;
+            bytes += entry.Bytes.Length + RouteItem.OverheadBytes;
             if (items.Count > 0 && bytes > MaxPeekedBytes)
             {
                 break;
             }
 
-            items.Add(ItemOf(0, entry));
+            items.Add(entry);
         }
 
         return items;

@@ -1,7 +1,9 @@
+using System.Globalization;
 using Broker.Actors.Admin;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
 using Broker.Actors.Exchanges;
+using Broker.Actors.Policies;
 using Broker.Actors.Queues;
 using Broker.Actors.Publishing;
 using Broker.Actors.Runtime;
@@ -16,11 +18,14 @@ namespace Broker.Actors.Server;
 internal sealed class NodeServices
 {
     private long _unroutable;
+    private long _deadLettersDropped;
+    private readonly long _life;
     private bool _serving;
 
     public NodeServices(BrokerServerOptions options)
     {
         Options = options;
+        _life = options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
         Limits = options.Limits;
         Queues = new QueueDirectory();
         Routes = new RouteTable(Queues);
@@ -60,6 +65,13 @@ internal sealed class NodeServices
     /// <summary>By publisher streams.</summary>
     public void AddUnroutable(long count) => Interlocked.Add(ref _unroutable, count);
 
+    /// <summary>By queues: dead letters that no queue takes.</summary>
+    public void AddDeadLettersDropped(long count) => Interlocked.Add(ref _deadLettersDropped, count);
+
+    /// <summary>How connections of this node are called as owners of queues: a connection of an earlier life of the node is another owner.</summary>
+    /// <param name="connection">Its number.</param>
+    public string OwnerOf(long connection) => string.Create(CultureInfo.InvariantCulture, $"{Options.NodeId}@{_life:x}/{connection}");
+
     public BrokerServerOptions Options { get; }
 
     public BrokerLimits Limits { get; }
@@ -78,6 +90,12 @@ internal sealed class NodeServices
 
     /// <summary>Messages that no queue wanted and nobody asked back, since the start.</summary>
     public long UnroutableCount => Volatile.Read(ref _unroutable);
+
+    /// <summary>Dead letters that no queue took, since the start.</summary>
+    public long DeadLettersDropped => Volatile.Read(ref _deadLettersDropped);
+
+    /// <summary>What policies say of queues.</summary>
+    public IQueuePolicies Policies { get; } = NoPolicies.Instance;
 
     public ConnectionRegistry Connections { get; }
 

@@ -38,7 +38,11 @@ internal abstract record TopologyRequest
     }
 
     /// <summary>Delete a queue.</summary>
-    public sealed record DeleteQueue(string Name, bool IfUnused, bool IfEmpty) : TopologyRequest;
+    public sealed record DeleteQueue(string Name, bool IfUnused, bool IfEmpty) : TopologyRequest
+    {
+        /// <summary>The queue has asked for it, as nobody uses it: only if that is so still.</summary>
+        public bool IfUnwanted { get; init; }
+    }
 
     /// <summary>Bind a queue to an exchange.</summary>
     public sealed record Bind(Binding Binding) : TopologyRequest;

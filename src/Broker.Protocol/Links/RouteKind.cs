@@ -39,8 +39,14 @@ public enum RouteKind : ulong
     /// <summary>Is the queue there?</summary>
     Start = 0x0b,
 
-    /// <summary>Delete the queue: bit 0 if it is unused, bit 1 if it is empty.</summary>
+    /// <summary>Delete the queue: bit 0 if it is unused, bit 1 if it is empty, bit 2 if nobody has used it since it has asked to be deleted.</summary>
     Delete = 0x0c,
+
+    /// <summary>Hand out nothing (bit 0), or go on.</summary>
+    Pause = 0x0d,
+
+    /// <summary>Show so many that wait for their time.</summary>
+    PeekDelayed = 0x0e,
 
     /// <summary>The batch with that number is in the queue, or why not. With a reason, second number says how many of its first messages are there nevertheless.</summary>
     Published = 0x20,
@@ -86,4 +92,10 @@ public enum RouteKind : ulong
 
     /// <summary>The last of a peer: the queue is not, or no more, here. Nothing that is unanswered will be answered.</summary>
     PeerOver = 0x2e,
+
+    /// <summary>Whether the queue hands out nothing (1 or 0), or why that is as it was.</summary>
+    Paused = 0x2f,
+
+    /// <summary>The first messages that wait for their time, which each item's number is, or why none.</summary>
+    Delayed = 0x30,
 }

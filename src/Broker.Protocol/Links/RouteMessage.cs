@@ -147,21 +147,21 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
         RouteKind.Get => Fields.Number | Fields.Flags,
         RouteKind.Grant or RouteKind.Started => Fields.Number | Fields.Second,
         RouteKind.Settle => Fields.Flags | Fields.Text | Fields.Ranges,
-        RouteKind.Peek or RouteKind.Deleted => Fields.Number,
-        RouteKind.Delete => Fields.Flags,
+        RouteKind.Peek or RouteKind.PeekDelayed or RouteKind.Deleted => Fields.Number,
+        RouteKind.Delete or RouteKind.Pause => Fields.Flags,
         RouteKind.Published => Fields.Number | Fields.Second | Fields.Fault,
-        RouteKind.Parked or RouteKind.Purged => Fields.Number | Fields.Fault,
+        RouteKind.Parked or RouteKind.Purged or RouteKind.Paused => Fields.Number | Fields.Fault,
         RouteKind.Subscribed or RouteKind.Settled or RouteKind.Refused or RouteKind.NotDone or RouteKind.PeerOver => Fields.Fault,
         RouteKind.Deliver => Fields.Items,
         RouteKind.Got => Fields.Number | Fields.Fault | Fields.Items,
-        RouteKind.Peeked => Fields.Fault | Fields.Items,
+        RouteKind.Peeked or RouteKind.Delayed => Fields.Fault | Fields.Items,
         _ => Fields.None,
     };
 
     private static ulong KnownFlags(RouteKind kind) => kind switch
     {
-        RouteKind.Settle => 7,
-        RouteKind.Get => 1,
+        RouteKind.Settle or RouteKind.Delete => 7,
+        RouteKind.Get or RouteKind.Pause => 1,
         _ => 3,
     };
 

@@ -46,6 +46,8 @@ internal static class LinkSamples
         new(RouteKind.Peek, 5) { Number = 1000 },
         new(RouteKind.Start, 6),
         new(RouteKind.Delete, 7) { Flags = 2 },
+        new(RouteKind.Pause, 8) { Flags = 1 },
+        new(RouteKind.PeekDelayed, 9) { Number = 20 },
         new(RouteKind.Published, 1) { Number = 7, Second = 3, Fault = new FrameFault(ErrorCode.ResourceExhausted, "full") },
         new(RouteKind.Parked, 1) { Number = 7, Fault = new FrameFault(ErrorCode.NoError, "is full") },
         new(RouteKind.Subscribed, 2) { Fault = new FrameFault(ErrorCode.ResourceLocked, "taken") },
@@ -61,6 +63,8 @@ internal static class LinkSamples
         new(RouteKind.Deleted, 7) { Number = 3 },
         new(RouteKind.NotDone, 7) { Fault = new FrameFault(ErrorCode.PreconditionFailed, "not empty") },
         new(RouteKind.PeerOver, 7) { Fault = new FrameFault(ErrorCode.Unavailable, "not here") },
+        new(RouteKind.Paused, 8) { Number = 1 },
+        new(RouteKind.Delayed, 9) { Items = [new RouteItem(1_800_000_000_000, 1, 0, 3, "five"u8.ToArray())] },
     ];
 
     private static LinkGreeting Greeting(string node, long incarnation) => new()

@@ -66,6 +66,14 @@ internal sealed partial class QueueActor
     private void AskForDeletion() =>
         _node.Topology.Tell(new TopologyRequest.DeleteQueue(_name, IfUnused: false, IfEmpty: false) { IfUnwanted = true }, Self);
 
+    private FrameFault? RefusalOf(QueueMessage.Delete deletion) =>
+        deletion.OnlyId != 0 && deletion.OnlyId != _registration!.Id ? OtherQueue
+        : deletion.IfUnwanted && !_isUnwanted ? new FrameFault(ErrorCode.PreconditionFailed, "the queue was used meanwhile")
+        : null;
+
+    /// <summary>The answer to a deletion that is about a queue which had the name before.</summary>
+    public static FrameFault OtherQueue => new(ErrorCode.PreconditionFailed, "another queue has that name now");
+
     private void HandleDeletionAnswered(TopologyReply reply)
     {
         if (reply.Fault is { Code: not ErrorCode.PreconditionFailed } && _isUnwanted && !_deleting)

@@ -237,9 +237,9 @@ internal sealed partial class QueueActor : Actor
     private void HandleDelete(QueueMessage.Delete message)
     {
         var messages = Machine.ReadyCount;
-        if (message.IfUnwanted && !_isUnwanted)
+        if (RefusalOf(message) is { } refusal)
         {
-            _outbox.Add(Sender, new QueueReply.Refused(message.OperationId, new FrameFault(ErrorCode.PreconditionFailed, "the queue was used meanwhile")));
+            _outbox.Add(Sender, new QueueReply.Refused(message.OperationId, refusal));
             return;
         }
 

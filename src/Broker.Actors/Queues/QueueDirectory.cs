@@ -30,6 +30,7 @@ internal sealed class QueueDirectory
 {
     private readonly ConcurrentDictionary<string, LocalQueue> _queues = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<ulong, LocalQueue> _durable = new();
+    private readonly ConcurrentDictionary<string, string> _owned = new(StringComparer.Ordinal); // names of exclusive queues, with their owners
     private long _version;
 
     /// <summary>Grows with every queue that comes or goes.</summary>
@@ -41,6 +42,9 @@ internal sealed class QueueDirectory
     /// <summary>The durable ones that live here, by number.</summary>
     public IEnumerable<LocalQueue> Durable => _durable.Values.OrderBy(q => q.Id);
 
+    /// <summary>The exclusive ones.</summary>
+    public IEnumerable<LocalQueue> Owned => _owned.Keys.Select(name => _queues.GetValueOrDefault(name)).OfType<LocalQueue>().Where(q => q.Definition.Owner.Length > 0);
+
     public bool TryGet(string name, [MaybeNullWhen(false)] out LocalQueue queue) => _queues.TryGetValue(name, out queue);
 
     /// <summary>Finds a durable queue that lives here by its number.</summary>
@@ -50,6 +54,11 @@ internal sealed class QueueDirectory
     public void Add(LocalQueue queue)
     {
         _queues[queue.Name] = queue;
+        if (queue.Definition.Owner.Length > 0)
+        {
+            _owned[queue.Name] = queue.Definition.Owner;
+        }
+
         if (queue is { IsDurable: true, IsLocal: true })
         {
             _durable[queue.Id] = queue;
@@ -71,6 +80,7 @@ internal sealed class QueueDirectory
         if (_queues.TryRemove(name, out var queue))
         {
             _durable.TryRemove(new KeyValuePair<ulong, LocalQueue>(queue.Id, queue));
+            Disown(queue);
             Interlocked.Increment(ref _version);
         }
     }
@@ -81,7 +91,10 @@ internal sealed class QueueDirectory
         _durable.TryRemove(new KeyValuePair<ulong, LocalQueue>(queue.Id, queue));
         if (_queues.TryRemove(new KeyValuePair<string, LocalQueue>(queue.Name, queue)))
         {
+            Disown(queue);
             Interlocked.Increment(ref _version);
         }
     }
+
+    private void Disown(LocalQueue queue) => _owned.TryRemove(new KeyValuePair<string, string>(queue.Name, queue.Definition.Owner));
 }

@@ -23,6 +23,9 @@ internal abstract record QueueMessage
     {
         /// <summary>The queue itself has asked for it: only if nobody has used it since.</summary>
         public bool IfUnwanted { get; init; }
+
+        /// <summary>Only if this is the queue's number; 0: whatever it is.</summary>
+        public ulong OnlyId { get; init; }
     }
 
     /// <summary>By the topology: the queue was deleted by another node's request. No answer.</summary>

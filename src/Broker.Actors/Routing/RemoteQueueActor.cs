@@ -123,6 +123,9 @@ internal sealed partial class RemoteQueueActor : Actor
                 }
 
                 break;
+            case QueueMessage.Delete m when m.OnlyId != 0 && m.OnlyId != _registration?.Id:
+                Sender.Tell(new QueueReply.Refused(m.OperationId, QueueActor.OtherQueue), Self);
+                break;
             case QueueMessage.Delete m:
                 Ask(m, number => new RouteMessage(RouteKind.Delete, number) { Flags = Bits(m.IfUnused, m.IfEmpty) | (m.IfUnwanted ? 4UL : 0) });
                 break;

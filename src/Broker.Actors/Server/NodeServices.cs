@@ -1,4 +1,3 @@
-using System.Globalization;
 using Broker.Actors.Admin;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
@@ -10,6 +9,7 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
 using Broker.Actors.Users;
+using Broker.Machines.Queues;
 using Broker.Protocol;
 
 namespace Broker.Actors.Server;
@@ -70,7 +70,10 @@ internal sealed class NodeServices
 
     /// <summary>How connections of this node are called as owners of queues: a connection of an earlier life of the node is another owner.</summary>
     /// <param name="connection">Its number.</param>
-    public string OwnerOf(long connection) => string.Create(CultureInfo.InvariantCulture, $"{Options.NodeId}@{_life:x}/{connection}");
+    public string OwnerOf(long connection) => new OwnerName(Options.NodeId, _life, connection).ToString();
+
+    /// <summary>Whether an owner of queues is a connection that this node has.</summary>
+    public bool IsConnected(OwnerName owner) => owner.Node == Options.NodeId && owner.Life == _life && Connections.Find(owner.Connection) is not null;
 
     public BrokerServerOptions Options { get; }
 
@@ -109,6 +112,9 @@ internal sealed class NodeServices
     public ActorRef QueueRegion { get; set; } = ActorRef.NoSender;
 
     public ActorRef Topology { get; set; } = ActorRef.NoSender;
+
+    /// <summary>Who has exclusive queues deleted: an <see cref="ExclusiveQueues"/>.</summary>
+    public ActorRef Exclusive { get; set; } = ActorRef.NoSender;
 
     public AdminCommands Commands { get; set; } = AdminCommands.None;
 }

@@ -42,6 +42,9 @@ internal abstract record TopologyRequest
     {
         /// <summary>The queue has asked for it, as nobody uses it: only if that is so still.</summary>
         public bool IfUnwanted { get; init; }
+
+        /// <summary>Only the queue of this number, and not another one that has its name by now; 0: whichever has it.</summary>
+        public ulong OnlyId { get; init; }
     }
 
     /// <summary>Bind a queue to an exchange.</summary>

@@ -140,7 +140,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             case PublisherSignal.Answered m:
                 if (_targets.TryGetValue(m.Batch.Queue, out var target) && target.Unanswered.Remove(m.Batch))
                 {
-                    _machine.HandleAnswered(m.Batch, m.Fault, m.WasParked);
+                    _machine.HandleAnswered(m.Batch, m.Fault, m.WasParked, m.Refused);
                 }
 
                 break;

@@ -154,7 +154,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
     private FrameFault? HandleSettle(ReadOnlySpan<byte> payload)
     {
         var ranges = new List<SequenceRange>();
-        if (!SettleFrame.TryRead(payload, out var outcome, ranges, out var fault))
+        if (!SettleFrame.TryRead(payload, out var outcome, ranges, out var reason, out var fault))
         {
             return fault;
         }
@@ -166,7 +166,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
         foreach (var (queue, tag) in settlements)
         {
-            queue.Tell(new QueueMessage.Settle([new SequenceRange(tag, tag)], outcome), Self);
+            queue.Tell(new QueueMessage.Settle([new SequenceRange(tag, tag)], outcome, Reason: reason), Self);
         }
 
         return null;

@@ -43,7 +43,7 @@ internal sealed partial class SharedTopologyActor
             operation.Ending = queue.Id;
             operation.Stage = Stage.Deleting;
             Wait(operation);
-            TellQueue(delete.Name, new QueueMessage.Delete(operation.Id, delete.IfUnused, delete.IfEmpty));
+            TellQueue(delete.Name, new QueueMessage.Delete(operation.Id, delete.IfUnused, delete.IfEmpty) { IfUnwanted = delete.IfUnwanted, OnlyId = delete.OnlyId });
             return;
         }
 

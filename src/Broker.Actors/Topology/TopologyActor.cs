@@ -241,7 +241,7 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
         }
 
         _operations[id].Awaited++;
-        node.QueueRegion.Tell(new ShardEnvelope(request.Name, new QueueMessage.Delete(id, request.IfUnused, request.IfEmpty)), Self);
+        node.QueueRegion.Tell(new ShardEnvelope(request.Name, new QueueMessage.Delete(id, request.IfUnused, request.IfEmpty) { IfUnwanted = request.IfUnwanted, OnlyId = request.OnlyId }), Self);
     }
 
     /// <summary>The queue has ended, for good if it is durable: if the node goes down now, the next start finds that and goes on here.</summary>

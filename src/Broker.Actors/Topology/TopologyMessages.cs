@@ -77,7 +77,14 @@ internal abstract record TopologyRequest
     }
 
     /// <summary>Delete a queue.</summary>
-    public sealed record DeleteQueue(string Name, bool IfUnused, bool IfEmpty) : TopologyRequest;
+    public sealed record DeleteQueue(string Name, bool IfUnused, bool IfEmpty) : TopologyRequest
+    {
+        /// <summary>The queue has asked for it, as nobody uses it: only if that is so still.</summary>
+        public bool IfUnwanted { get; init; }
+
+        /// <summary>Only the queue of this number, and not another one that has its name by now; 0: whichever has it.</summary>
+        public ulong OnlyId { get; init; }
+    }
 
     /// <summary>Bind a queue or an exchange to an exchange.</summary>
     public sealed record Bind(Binding Binding) : TopologyRequest;

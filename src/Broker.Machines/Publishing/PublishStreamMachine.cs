@@ -151,21 +151,49 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     public void HandleParked() => ParkedCount++;
 
     /// <summary>A queue has taken the batch, or says why it has not.</summary>
-    public void HandleAnswered(PublishBatch batch, FrameFault? fault, bool wasParked)
+    /// <param name="batch">The batch.</param>
+    /// <param name="fault">Why not; <c>null</c> if it has.</param>
+    /// <param name="wasParked">Whether it had parked it.</param>
+    /// <param name="refused">With a fault: what it has not taken, ascending; the rest was taken. <c>null</c>: nothing was.</param>
+    public void HandleAnswered(PublishBatch batch, FrameFault? fault, bool wasParked, IReadOnlyList<BatchRefusal>? refused = null)
     {
+        ArgumentNullException.ThrowIfNull(batch);
         OutstandingBytes -= batch.SizeBytes;
         _unansweredCount--;
-        if (_producer is not null && fault is { Code: ErrorCode.Unavailable or ErrorCode.NotLeader })
-        {
-            Broken ??= fault;
-        }
-
         if (wasParked)
         {
             ParkedCount--;
         }
 
-        foreach (var slot in batch.Slots)
+        if (fault is not { } reason)
+        {
+            Complete(batch.Slots, fault: null);
+            return;
+        }
+
+        var done = 0;
+        foreach (var part in refused ?? [new BatchRefusal(0, batch.Count, reason)])
+        {
+            BreakIfAway(part.Fault);
+            Complete(batch.Slots[done..part.First], fault: null);
+            done = part.First + part.Count;
+            Complete(batch.Slots[part.First..done], part.Fault);
+        }
+
+        Complete(batch.Slots[done..], fault: null);
+    }
+
+    private void BreakIfAway(FrameFault fault)
+    {
+        if (_producer is not null && fault.Code is (ErrorCode.Unavailable or ErrorCode.NotLeader))
+        {
+            Broken ??= fault;
+        }
+    }
+
+    private void Complete(ReadOnlySpan<long> slots, FrameFault? fault)
+    {
+        foreach (var slot in slots)
         {
             _tracker.Complete(slot, fault);
         }

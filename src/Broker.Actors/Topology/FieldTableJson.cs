@@ -41,7 +41,7 @@ internal static class FieldTableJson
     };
 
     /// <summary>JSON has no infinities, and none that is no number.</summary>
-    private static JsonNode DoubleOf(double value) =>
+    private static JsonValue DoubleOf(double value) =>
         double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
     private static FieldValue ToValue(JsonNode? node) => node switch

@@ -1,4 +1,5 @@
 using Broker.Machines.Topology;
+using Broker.Protocol;
 
 namespace Broker.Machines.Routing;
 
@@ -82,6 +83,25 @@ public sealed class RouteWalk
         Visit(_delayed, ref message, isDelayed: true);
         Result = new([.. _queues], atOnce);
         return RouteStatus.Routed;
+    }
+
+    /// <summary>Finds where a message goes that the broker itself publishes, such as a dead letter: exchanges may be internal, and one that is not there leads nowhere.</summary>
+    /// <param name="exchange">The exchange, with its vhost.</param>
+    /// <param name="routingKey">The routing key.</param>
+    /// <param name="message">The message's encoding, which was checked when it came.</param>
+    /// <param name="draw">What random exchanges draw by; each message should have another.</param>
+    public RouteResult FollowFromBroker(string exchange, string routingKey, ReadOnlySpan<byte> message, ulong draw)
+    {
+        Invariant.That(MessageView.TryParse(message, out var view, out _), "a message was checked when it came");
+        var headers = RoutingHeaders.None;
+        if (PropertiesView.TryParse(view.Properties, out var properties, out _) && RoutingHeaders.AreIn(properties) && RoutingHeaders.TryRead(view.Properties, out var found, out _))
+        {
+            headers = found;
+        }
+
+        var routed = new RoutedMessage(routingKey, view.Properties, draw) { MoreKeys = headers.Keys, HasDelayHeader = headers.Delays };
+        Follow(exchange, ref routed, byBroker: true);
+        return Result;
     }
 
     private RouteStatus FollowDefault(string exchange, ref RoutedMessage message)
@@ -170,7 +190,7 @@ public sealed class RouteWalk
 
         foreach (var single in _matches.Singles)
         {
-            if (single.Kind == Protocol.DestinationKind.Queue)
+            if (single.Kind == DestinationKind.Queue)
             {
                 AddQueue(single.Name);
             }

@@ -1,3 +1,4 @@
+using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Streams;
@@ -58,6 +59,7 @@ internal abstract class ConnectionActor : Actor
     protected override void PostStop()
     {
         Node.Connections.Remove(Status);
+        Node.Exclusive.Tell(new ExclusiveQueues.ConnectionEnded(Node.OwnerOf(ConnectionId)));
         StreamActor.Forget(_connection.DisposeAsync());
     }
 

@@ -86,12 +86,12 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
                 return new FrameFault(ErrorCode.ProtocolViolation, "SETTLE on a subscription with no-ack; its messages were settled when they were sent");
             case FrameType.Settle:
                 var ranges = new List<SequenceRange>();
-                if (!SettleFrame.TryRead(payload, out var outcome, ranges, out fault))
+                if (!SettleFrame.TryRead(payload, out var outcome, ranges, out var reason, out fault))
                 {
                     return fault;
                 }
 
-                HandleSettle(outcome, ranges);
+                HandleSettle(outcome, ranges, reason);
                 return null;
             case FrameType.Cancel:
                 return CancelFrame.TryRead(payload, out _, out fault) ? HandleCancel() : fault;
@@ -216,9 +216,9 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
             return new FrameFault(ErrorCode.ProtocolViolation, "SUBSCRIBE came twice; a consume stream is one subscription");
         }
 
-        if (frame.Arguments.Count > 0)
+        if (!SubscribeArguments.TryParse(frame.Arguments, out var arguments, out var invalid))
         {
-            return new FrameFault(ErrorCode.InvalidArgument, $"subscription argument '{frame.Arguments[0].Key}' is unknown; this version has none");
+            return invalid;
         }
 
         if (!Node.Queues.TryGet(frame.Queue, out _queue))
@@ -237,7 +237,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         _confirmSettles = frame.Flags.HasFlag(SubscribeFlags.ConfirmSettles);
         Status.Subject = frame.ConsumerTag.Length > 0 ? frame.ConsumerTag : MakeTag(frame.Queue);
         Context.Watch(_queue.Actor);
-        _queue.Actor.Tell(new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck, maxMessageBytes), Self);
+        _queue.Actor.Tell(new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck, maxMessageBytes, arguments.Priority), Self);
         _credit.HandleCredit(frame.CreditMessages, frame.CreditBytes);
         return null;
     }
@@ -248,7 +248,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         return Encoding.UTF8.GetByteCount(tag) <= ProtocolLimits.MaxNameBytes ? tag : $"consume-{Status.Id}";
     }
 
-    private void HandleSettle(SettleOutcome outcome, List<SequenceRange> ranges)
+    private void HandleSettle(SettleOutcome outcome, List<SequenceRange> ranges, string reason)
     {
         if (_moved is { } moved)
         {
@@ -258,7 +258,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         {
             _pendingRanges += ranges.Count;
             _settling.Enqueue(ranges);
-            _queue!.Actor.Tell(new QueueMessage.Settle(ranges, outcome, Certain: _confirmSettles), Self);
+            _queue!.Actor.Tell(new QueueMessage.Settle(ranges, outcome, Certain: _confirmSettles, reason), Self);
         }
         else if (_confirmSettles)
         {

@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using Broker.Actors.Queues;
-using Broker.Machines.Publishing;
 using Broker.Machines.Routing;
-using Broker.Machines.Topology;
 
 namespace Broker.Actors.Exchanges;
 
@@ -17,7 +15,7 @@ internal sealed class RouteTable(QueueDirectory queues) : IRouter
     private long _version;
 
     /// <inheritdoc/>
-    /// <remarks>Counts queues too, because the default exchange routes by their names. Both parts only grow, so their sum never repeats.</remarks>
+    /// <remarks>Counts queues too, because the default exchanges route by their names. Both parts only grow, so their sum never repeats.</remarks>
     public long Version => Volatile.Read(ref _version) + queues.Version;
 
     public void Publish(string exchange, ExchangeRoutes routes)
@@ -33,21 +31,11 @@ internal sealed class RouteTable(QueueDirectory queues) : IRouter
     }
 
     /// <inheritdoc/>
-    public bool TryRoute(string exchange, string routingKey, out ImmutableArray<string> targets)
-    {
-        if (exchange == TopologyNames.DefaultExchange)
-        {
-            targets = queues.TryGet(routingKey, out var queue) ? [queue.Name] : [];
-            return true;
-        }
+    public bool TryFind(string exchange, [MaybeNullWhen(false)] out ExchangeRoutes routes) => _routes.TryGetValue(exchange, out routes);
 
-        if (_routes.TryGetValue(exchange, out var routes))
-        {
-            targets = routes.Route(routingKey);
-            return true;
-        }
+    /// <inheritdoc/>
+    public bool HasQueue(string queue) => queues.TryGet(queue, out _);
 
-        targets = [];
-        return false;
-    }
+    /// <inheritdoc/>
+    public bool IsLedHere(string queue) => queues.TryGet(queue, out var found) && found.IsLocal;
 }

@@ -42,7 +42,8 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         : base(stream, node, status, node.Limits.MaxMessageBytes + ProtocolLimits.FrameOverheadBytes)
     {
         _user = user;
-        _machine = new PublishStreamMachine(node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes });
+        _machine = new PublishStreamMachine(
+            node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes }, seed: node.NextSeed());
     }
 
     /// <summary>By another stream of the same producer: it takes over. Answer: <see cref="Silent"/>.</summary>
@@ -67,7 +68,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
 
     protected override void BeginFrames(long bytes)
     {
-        _machine.BeginRead(bytes);
+        _machine.BeginRead(bytes, Node.Options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
         _waitsForMemory = Node.Memory.IsClosed && Node.Memory.TryWait(Self);
     }
 
@@ -139,7 +140,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             case PublisherSignal.Answered m:
                 if (_targets.TryGetValue(m.Batch.Queue, out var target) && target.Unanswered.Remove(m.Batch))
                 {
-                    _machine.HandleAnswered(m.Batch, m.Fault, m.WasParked);
+                    _machine.HandleAnswered(m.Batch, m.Fault, m.WasParked, m.Refused);
                 }
 
                 break;

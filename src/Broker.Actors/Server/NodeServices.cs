@@ -2,12 +2,14 @@ using Broker.Actors.Admin;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
 using Broker.Actors.Exchanges;
+using Broker.Actors.Policies;
 using Broker.Actors.Queues;
 using Broker.Actors.Publishing;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
 using Broker.Actors.Users;
+using Broker.Machines.Queues;
 using Broker.Protocol;
 
 namespace Broker.Actors.Server;
@@ -15,12 +17,16 @@ namespace Broker.Actors.Server;
 /// <summary>What the actors of one node share. Everything here is immutable or thread-safe; it is set up before the first connection is accepted.</summary>
 internal sealed class NodeServices
 {
+    private long _seeds;
     private long _unroutable;
+    private long _deadLettersDropped;
+    private readonly long _life;
     private bool _serving;
 
     public NodeServices(BrokerServerOptions options)
     {
         Options = options;
+        _life = options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
         Limits = options.Limits;
         Queues = new QueueDirectory();
         Routes = new RouteTable(Queues);
@@ -57,8 +63,21 @@ internal sealed class NodeServices
     /// <summary>The node that leads a queue; empty if that is not known.</summary>
     public string LeaderOf(string queue) => Cluster is { } cluster ? cluster.Shards[StableHash.ShardOf(queue, Options.ShardCount)].Assignment?.Leader?.Node ?? "" : Options.NodeId;
 
+    /// <summary>What a publisher stream's draws at random exchanges begin with; another one each time.</summary>
+    public ulong NextSeed() => StableHash.Compute($"{Options.NodeId}/{Interlocked.Increment(ref _seeds)}/{Options.TimeProvider.GetUtcNow().Ticks}");
+
     /// <summary>By publisher streams.</summary>
     public void AddUnroutable(long count) => Interlocked.Add(ref _unroutable, count);
+
+    /// <summary>By queues: dead letters that no queue takes.</summary>
+    public void AddDeadLettersDropped(long count) => Interlocked.Add(ref _deadLettersDropped, count);
+
+    /// <summary>How connections of this node are called as owners of queues: a connection of an earlier life of the node is another owner.</summary>
+    /// <param name="connection">Its number.</param>
+    public string OwnerOf(long connection) => new OwnerName(Options.NodeId, _life, connection).ToString();
+
+    /// <summary>Whether an owner of queues is a connection that this node has.</summary>
+    public bool IsConnected(OwnerName owner) => owner.Node == Options.NodeId && owner.Life == _life && Connections.Find(owner.Connection) is not null;
 
     public BrokerServerOptions Options { get; }
 
@@ -79,6 +98,12 @@ internal sealed class NodeServices
     /// <summary>Messages that no queue wanted and nobody asked back, since the start.</summary>
     public long UnroutableCount => Volatile.Read(ref _unroutable);
 
+    /// <summary>Dead letters that no queue took, since the start.</summary>
+    public long DeadLettersDropped => Volatile.Read(ref _deadLettersDropped);
+
+    /// <summary>What policies say of queues.</summary>
+    public IQueuePolicies Policies { get; } = NoPolicies.Instance;
+
     public ConnectionRegistry Connections { get; }
 
     public UserDirectory Users { get; }
@@ -91,6 +116,9 @@ internal sealed class NodeServices
     public ActorRef QueueRegion { get; set; } = ActorRef.NoSender;
 
     public ActorRef Topology { get; set; } = ActorRef.NoSender;
+
+    /// <summary>Who has exclusive queues deleted: an <see cref="ExclusiveQueues"/>.</summary>
+    public ActorRef Exclusive { get; set; } = ActorRef.NoSender;
 
     public AdminCommands Commands { get; set; } = AdminCommands.None;
 }

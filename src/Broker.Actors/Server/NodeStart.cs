@@ -44,6 +44,12 @@ internal static class NodeStart
         using var giveUp = cancellationToken.Register(() => restored.TrySetCanceled(cancellationToken));
         node.Topology = system.ActorOf(topology(() => restored.TrySetResult()), "topology");
         await restored.Task;
+        node.Exclusive = ExclusiveQueues.Start(system, node);
+        if (membership is null)
+        {
+            await ExclusiveQueues.DeleteLeftAsync(node, cancellationToken); // in a cluster, their leaders may not be there for long
+        }
+
         if (membership is not null)
         {
             await ClusterJoin.RunAsync(system, node, membership, cancellationToken);

@@ -27,12 +27,12 @@ internal sealed partial class Subscription : ISettlementSink
         }
     }
 
-    ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome)
+    ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome, string reason)
     {
         var tags = new SequenceRange(first, last);
         if (_awaited is not null)
         {
-            return new ValueTask(SettleAndWaitAsync(tags, bytes, outcome));
+            return new ValueTask(SettleAndWaitAsync(tags, bytes, outcome, reason));
         }
 
         bool over;
@@ -44,7 +44,7 @@ internal sealed partial class Subscription : ISettlementSink
             }
 
             ThrowIfOver();
-            _settlements.Add(tags, outcome);
+            _settlements.Add(tags, outcome, reason);
             _settlements.AddCredit((long)tags.Count, bytes);
             over = IsOverAfter(tags);
             SendSoon();

@@ -224,7 +224,7 @@ public sealed partial record QueueArguments
     private static bool IsName(string? text) => text is not null && System.Text.Encoding.UTF8.GetByteCount(text) <= ProtocolLimits.MaxNameBytes && !text.Any(char.IsControl);
 
     /// <summary>A number with a unit, as RabbitMQ has it for streams.</summary>
-    private static long? AgeOf(string? text)
+    internal static long? AgeOf(string? text)
     {
         if (text is not [.. var digits, var unit] || !long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var count) || count > (long)ProtocolLimits.MaxDurationMs / 1_000)
         {

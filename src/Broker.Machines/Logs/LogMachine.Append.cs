@@ -53,7 +53,7 @@ public sealed partial class LogMachine
         _intake.MarkProducer(producer, all);
         foreach (ref readonly var message in messages.Span)
         {
-            _tail.Append(new QueueEntry(++_last, message, DeliveryCount: 0));
+            _tail.Append(++_last, message);
             Mark(message);
         }
 

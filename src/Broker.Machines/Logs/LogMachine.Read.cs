@@ -120,7 +120,7 @@ public sealed partial class LogMachine
         }
 
         var next = Math.Max(first, _first);
-        last = _tail.Count > 0 ? Math.Min(last, _tail[0].Position - 1) : last;
+        last = _tail.Count > 0 ? Math.Min(last, _tail.First - 1) : last;
         foreach (var (position, _) in messages)
         {
             AddLost(next, position - 1);
@@ -273,9 +273,9 @@ public sealed partial class LogMachine
             return Finding.Future;
         }
 
-        if (_tail.Count > 0 && position >= _tail[0].Position)
+        if (_tail.Count > 0 && position >= _tail.First)
         {
-            message = _tail[(int)(position - _tail[0].Position)].Message; // what is in the tail has no gaps
+            message = _tail[position];
             return Finding.Here;
         }
 
@@ -297,7 +297,7 @@ public sealed partial class LogMachine
 
         while (_tail.Count > 0 && (_tail.SizeBytes > LoadedBudget / 2 || _tail.Count > _limits.MaxLoadedMessages / 2))
         {
-            _tail.TryTakeFirst(out _);
+            _tail.DropFirst();
         }
 
         _blocks.Trim(LoadedBudget / 2);

@@ -126,7 +126,7 @@ public sealed partial class LogMachine
 
     /// <inheritdoc/>
     /// <remarks>A log is read by subscribing to it.</remarks>
-    public FrameFault? CheckNext(int maxMessageBytes) =>
+    public FrameFault? CheckNext(int maxMessageBytes, ConsumerId id = default) =>
         new FrameFault(ErrorCode.PreconditionFailed, "it is a log; subscribe to it, with an offset, instead of taking single messages");
 
     /// <inheritdoc/>

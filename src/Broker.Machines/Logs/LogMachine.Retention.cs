@@ -1,6 +1,5 @@
 using Broker.Machines.Ledgers;
 using Broker.Machines.Messages;
-using Broker.Machines.Queues;
 
 namespace Broker.Machines.Logs;
 
@@ -132,9 +131,9 @@ public sealed partial class LogMachine
         }
 
         _first = last + 1;
-        while (_tail.Count > 0 && _tail[0].Position <= last)
+        while (_tail.Count > 0 && _tail.First <= last)
         {
-            _tail.TryTakeFirst(out _);
+            _tail.DropFirst();
         }
     }
 }

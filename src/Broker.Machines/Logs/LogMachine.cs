@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using Broker.Machines.Ledgers;
-using Broker.Machines.Messages;
 using Broker.Machines.Queues;
 using Broker.Protocol;
 
@@ -19,7 +18,7 @@ public sealed partial class LogMachine : IQueueMachine
     private readonly QueueLimits _limits;
     private readonly QueueLedger? _ledger; // null: the log ends with the process
     private readonly Intake _intake;
-    private readonly EntryRing _tail = new(); // the newest messages, those in memory
+    private readonly LogTail _tail = new(); // the newest messages, those in memory
     private readonly LogBlocks _blocks = new();
     private readonly Dictionary<ConsumerId, LogReader> _readers = [];
     private readonly Queue<LogReader> _toServe = new();
@@ -61,7 +60,13 @@ public sealed partial class LogMachine : IQueueMachine
     public long ReadyCount => _deleted ? 0 : (long)(_last + 1 - _first);
 
     /// <inheritdoc/>
-    public long DelayedCount => 0;
+    public int DelayedCount => 0;
+
+    /// <inheritdoc/>
+    public int DeadCount => 0;
+
+    /// <inheritdoc/>
+    public ConsumerId? ActiveConsumer => null;
 
     /// <inheritdoc/>
     public int UnsettledCount => _readers.Values.Sum(r => r.Unsettled.Count);

@@ -1,4 +1,3 @@
-using Broker.Machines.Queues;
 
 namespace Broker.Machines.Logs;
 

@@ -11,6 +11,9 @@ internal sealed class StreamStatus(ConnectionStatus owner, long id, string kind)
 
     public long Id => id;
 
+    /// <summary>The stream's connection.</summary>
+    public ConnectionStatus Connection => owner;
+
     public string Kind => kind;
 
     /// <summary>Messages published or delivered.</summary>
@@ -43,6 +46,9 @@ internal sealed class ConnectionStatus(IQuicConnection connection, PeerIdentity 
 
     /// <summary>As the client called itself in HELLO.</summary>
     public volatile string ClientName = "";
+
+    /// <summary>The inbox in which the connection gets answers to its requests, within its vhost; <c>null</c> if no stream of it consumes answers.</summary>
+    public volatile string? ReplyTo;
 
     public ConcurrentDictionary<long, StreamStatus> Streams { get; } = new();
 

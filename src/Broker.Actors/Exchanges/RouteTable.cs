@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using Broker.Actors.Direct;
 using Broker.Actors.Queues;
+using Broker.Machines.Direct;
 using Broker.Machines.Publishing;
 using Broker.Machines.Routing;
 using Broker.Machines.Topology;
@@ -11,14 +13,14 @@ namespace Broker.Actors.Exchanges;
 /// The node's copy of all routes, published by the exchange actors and read by every publisher stream without asking anybody. Thread-safe.
 /// </summary>
 /// <remarks>An exchange actor publishes before it answers the bind, so a publish that starts after a bind was confirmed sees that bind.</remarks>
-internal sealed class RouteTable(QueueDirectory queues) : IRouter
+internal sealed class RouteTable(QueueDirectory queues, Inboxes inboxes) : IRouter
 {
     private readonly ConcurrentDictionary<string, ExchangeRoutes> _routes = new(StringComparer.Ordinal);
     private long _version;
 
     /// <inheritdoc/>
-    /// <remarks>Counts queues too, because the default exchange routes by their names. Both parts only grow, so their sum never repeats.</remarks>
-    public long Version => Volatile.Read(ref _version) + queues.Version;
+    /// <remarks>Counts queues and inboxes too, because the default exchange routes by their names. All parts only grow, so their sum never repeats.</remarks>
+    public long Version => Volatile.Read(ref _version) + queues.Version + inboxes.Version;
 
     public void Publish(string exchange, ExchangeRoutes routes)
     {
@@ -37,7 +39,13 @@ internal sealed class RouteTable(QueueDirectory queues) : IRouter
     {
         if (exchange == TopologyNames.DefaultExchange)
         {
-            targets = queues.TryGet(routingKey, out var queue) ? [queue.Name] : [];
+            targets = queues.TryGet(routingKey, out var queue) ? [queue.Name] : InboxOf(routingKey);
+            return true;
+        }
+
+        if (exchange == DirectNames.AddressExchange)
+        {
+            targets = InboxOf(DirectNames.AddressPrefix + routingKey);
             return true;
         }
 
@@ -50,4 +58,6 @@ internal sealed class RouteTable(QueueDirectory queues) : IRouter
         targets = [];
         return false;
     }
+
+    private ImmutableArray<string> InboxOf(string name) => DirectNames.IsInbox(name) && inboxes.TryGet(name, out _) ? [name] : [];
 }

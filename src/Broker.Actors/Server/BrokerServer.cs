@@ -78,6 +78,7 @@ public sealed class BrokerServer : IAsyncDisposable
         {
             var node = new NodeServices(options);
             await node.Users.LoadAsync(cancellationToken);
+            await node.Addresses.LoadAsync(cancellationToken);
             IReadOnlyList<IApplicationProtocol> protocols = node.Cluster is { } cluster ? [.. Protocols, cluster.LinkProtocol] : Protocols;
             listener = listener with { MaxInboundStreams = Math.Max(listener.MaxInboundStreams, StreamsOfLink(options)) };
             bound = await transport.ListenAsync(

@@ -1,5 +1,6 @@
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
+using Broker.Actors.Direct;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Queues;
 using Broker.Actors.Replication;
@@ -23,6 +24,7 @@ internal static class NodeStart
         if (node.Cluster is not null && node.Options.Storage is { Metadata: var metadata })
         {
             system.ActorOf(Props.Create(() => new UserFollower(node, metadata)), "users");
+            system.ActorOf(Props.Create(() => new AddressFollower(node, metadata)), "addresses");
         }
 
         var topology = await RecoverAsync(node, cancellationToken);

@@ -91,17 +91,11 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     /// <returns><c>null</c>, or a fault that ends the stream.</returns>
     public FrameFault? HandlePublish(ulong sequence, bool mandatory, bool durable, ReadOnlySpan<byte> message)
     {
-        if (!IsOpen)
+        if (CheckSequence(sequence) is { } outOfOrder)
         {
-            return new FrameFault(ErrorCode.ProtocolViolation, "PUBLISH came before PUBLISHER_OPEN");
+            return outOfOrder;
         }
 
-        if (sequence <= LastSequence)
-        {
-            return new FrameFault(ErrorCode.ProtocolViolation, $"sequence {sequence} follows {LastSequence}; sequences start at 1 or more and ascend");
-        }
-
-        LastSequence = sequence;
         if (message.Length > limits.MaxMessageBytes)
         {
             _outcomes.Add(new PublishOutcome(sequence, false, new FrameFault(ErrorCode.MessageTooLarge, $"the message has {message.Length} bytes; the limit is {limits.MaxMessageBytes}")));
@@ -137,6 +131,35 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
             Enqueue(sequence, durable ? MessageTraits.Durable : MessageTraits.None, message);
         }
 
+        return null;
+    }
+
+    /// <summary>Handles PUBLISH of a message that cannot be taken, for a reason that its stream has found.</summary>
+    /// <returns><c>null</c>, or a fault that ends the stream.</returns>
+    public FrameFault? HandleRefused(ulong sequence, FrameFault fault)
+    {
+        if (CheckSequence(sequence) is { } outOfOrder)
+        {
+            return outOfOrder;
+        }
+
+        _outcomes.Add(new PublishOutcome(sequence, false, fault));
+        return null;
+    }
+
+    private FrameFault? CheckSequence(ulong sequence)
+    {
+        if (!IsOpen)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, "PUBLISH came before PUBLISHER_OPEN");
+        }
+
+        if (sequence <= LastSequence)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, $"sequence {sequence} follows {LastSequence}; sequences start at 1 or more and ascend");
+        }
+
+        LastSequence = sequence;
         return null;
     }
 

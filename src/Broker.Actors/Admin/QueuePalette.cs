@@ -31,12 +31,21 @@ internal static class QueuePalette
         yield return new AdminCommand(
             "queue declare",
             "Declare a queue; no effect if it exists alike",
-            [Queue, new AdminArgument("transient", ArgumentKind.Flag, "bool", "It and its messages do not outlive the node's process")],
+            [
+                Queue,
+                new AdminArgument("transient", ArgumentKind.Flag, "bool", "It and its messages do not outlive the node's process"),
+                new AdminArgument("auto-delete", ArgumentKind.Flag, "bool", "It goes with its last consumer"),
+                ExchangePalette.Arguments,
+            ],
             ["name", "messages", "consumers"],
             async (a, token) =>
             {
-                var reply = await ExchangePalette.AskAsync(node, new TopologyRequest.DeclareQueue(a.Text("queue"), Durable: !a.Flag("transient"), Passive: false), token);
-                return [new JsonObject { ["name"] = reply.Name, ["messages"] = reply.Messages, ["consumers"] = reply.Consumers }];
+                var request = new TopologyRequest.DeclareQueue(a.Text("queue"), Durable: !a.Flag("transient"), Passive: false)
+                {
+                    AutoDelete = a.Flag("auto-delete"), Arguments = ExchangePalette.TableOf(a),
+                };
+                var reply = await ExchangePalette.AskAsync(node, request, token);
+                return [new JsonObject { ["name"] = EntityName.LocalOf(reply.Name), ["messages"] = reply.Messages, ["consumers"] = reply.Consumers }];
             });
         yield return new AdminCommand(
             "queue delete",

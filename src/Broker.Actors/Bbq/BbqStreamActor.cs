@@ -33,7 +33,8 @@ internal sealed class BbqStreamActor : StreamActor
     public BbqStreamActor(IQuicStream stream, NodeServices node, StreamStatus status)
         : base(stream, node, status)
     {
-        _publisher = new PublishStreamMachine(node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes });
+        _publisher = new PublishStreamMachine(
+            node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes }, seed: node.NextSeed());
     }
 
     private enum State
@@ -172,7 +173,7 @@ internal sealed class BbqStreamActor : StreamActor
         var message = new ArrayBufferWriter<byte>(MessageWriter.Size(exchange, key, null, request.Message.Length));
         MessageWriter.Write(message, exchange, key, null, request.Message);
         _publisher.HandleOpen();
-        _publisher.BeginRead(message.WrittenCount);
+        _publisher.BeginRead(message.WrittenCount, Node.Options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
         if (_publisher.HandlePublish(1, mandatory: false, durable: true, message.WrittenSpan) is { } fault)
         {
             Abort((long)fault.Code);

@@ -151,11 +151,12 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
         };
         var status = Status.Open(stream.Id, kind);
         var maxMessageBytes = _clientMaxMessageBytes;
+        var owner = Node.OwnerOf(ConnectionId);
         var props = opened.Kind switch
         {
             StreamKind.Publish => Props.Create(() => new PublisherStreamActor(stream, Node, status, Identity.User)),
             StreamKind.Consume => Props.Create(() => new ConsumerStreamActor(stream, Node, status, maxMessageBytes)),
-            StreamKind.Request => Props.Create(() => new RequestStreamActor(stream, Node, status, maxMessageBytes)),
+            StreamKind.Request => Props.Create(() => new RequestStreamActor(stream, Node, status, maxMessageBytes, ProtocolInfo.DefaultVhost, owner)),
             StreamKind.Echo => Props.Create(() => new EchoStreamActor(stream, Node, status)),
             _ => Props.Create(() => new AdminStreamActor(stream, Node, status)),
         };

@@ -35,13 +35,13 @@ internal sealed class ExchangeActor(string name, NodeServices node) : Actor
         switch (message)
         {
             case ExchangeMessage.Start m:
-                _machine = new ExchangeMachine(m.Definition.Kind);
+                _machine = new ExchangeMachine(m.Definition);
                 break;
             case ExchangeMessage.Restore m:
-                _machine = new ExchangeMachine(m.Definition.Kind);
+                _machine = new ExchangeMachine(m.Definition);
                 foreach (var binding in m.Bindings)
                 {
-                    _machine.HandleBind(binding.Queue, binding.RoutingKey);
+                    _machine.HandleBind(binding);
                 }
 
                 break;
@@ -62,10 +62,10 @@ internal sealed class ExchangeActor(string name, NodeServices node) : Actor
 
                 return;
             case ExchangeMessage.Bind m:
-                _machine.HandleBind(m.Binding.Queue, m.Binding.RoutingKey);
+                _machine.HandleBind(m.Binding);
                 break;
             case ExchangeMessage.Unbind m:
-                _machine.HandleUnbind(m.Binding.Queue, m.Binding.RoutingKey);
+                _machine.HandleUnbind(m.Binding);
                 break;
             default:
                 Unhandled(message);
@@ -73,7 +73,7 @@ internal sealed class ExchangeActor(string name, NodeServices node) : Actor
         }
 
         node.Routes.Publish(name, _machine.Snapshot());
-        var detail = $"{_machine.Kind.NameOf()}, {_machine.BindingCount} bindings";
+        var detail = $"{_machine.Definition.Kind.NameOf()}, {_machine.BindingCount} bindings";
         Context.Describe(() => detail);
         AnswerOwed();
         Sender.Tell(new ExchangeDone(((ExchangeMessage)message).OperationId), Self);

@@ -1,11 +1,9 @@
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using Broker.Actors.Direct;
 using Broker.Actors.Queues;
 using Broker.Machines.Direct;
-using Broker.Machines.Publishing;
 using Broker.Machines.Routing;
-using Broker.Machines.Topology;
 
 namespace Broker.Actors.Exchanges;
 
@@ -19,7 +17,7 @@ internal sealed class RouteTable(QueueDirectory queues, Inboxes inboxes) : IRout
     private long _version;
 
     /// <inheritdoc/>
-    /// <remarks>Counts queues and inboxes too, because the default exchange routes by their names. All parts only grow, so their sum never repeats.</remarks>
+    /// <remarks>Counts queues and inboxes too, because the default exchanges route by their names. All parts only grow, so their sum never repeats.</remarks>
     public long Version => Volatile.Read(ref _version) + queues.Version + inboxes.Version;
 
     public void Publish(string exchange, ExchangeRoutes routes)
@@ -35,29 +33,12 @@ internal sealed class RouteTable(QueueDirectory queues, Inboxes inboxes) : IRout
     }
 
     /// <inheritdoc/>
-    public bool TryRoute(string exchange, string routingKey, out ImmutableArray<string> targets)
-    {
-        if (exchange == TopologyNames.DefaultExchange)
-        {
-            targets = queues.TryGet(routingKey, out var queue) ? [queue.Name] : InboxOf(routingKey);
-            return true;
-        }
+    public bool TryFind(string exchange, [MaybeNullWhen(false)] out ExchangeRoutes routes) => _routes.TryGetValue(exchange, out routes);
 
-        if (exchange == DirectNames.AddressExchange)
-        {
-            targets = InboxOf(DirectNames.AddressPrefix + routingKey);
-            return true;
-        }
+    /// <inheritdoc/>
+    /// <remarks>An inbox counts as one.</remarks>
+    public bool HasQueue(string queue) => queues.TryGet(queue, out _) || (DirectNames.IsInbox(queue) && inboxes.TryGet(queue, out _));
 
-        if (_routes.TryGetValue(exchange, out var routes))
-        {
-            targets = routes.Route(routingKey);
-            return true;
-        }
-
-        targets = [];
-        return false;
-    }
-
-    private ImmutableArray<string> InboxOf(string name) => DirectNames.IsInbox(name) && inboxes.TryGet(name, out _) ? [name] : [];
+    /// <inheritdoc/>
+    public bool IsLedHere(string queue) => queues.TryGet(queue, out var found) && found.IsLocal;
 }

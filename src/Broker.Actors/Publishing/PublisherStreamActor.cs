@@ -43,7 +43,8 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         : base(stream, node, status, node.Limits.MaxMessageBytes + ProtocolLimits.FrameOverheadBytes)
     {
         _user = user;
-        _machine = new PublishStreamMachine(node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes });
+        _machine = new PublishStreamMachine(
+            node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes }, seed: node.NextSeed());
     }
 
     /// <summary>By another stream of the same producer: it takes over. Answer: <see cref="Silent"/>.</summary>
@@ -68,7 +69,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
 
     protected override void BeginFrames(long bytes)
     {
-        _machine.BeginRead(bytes);
+        _machine.BeginRead(bytes, Node.Options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
         _waitsForMemory = Node.Memory.IsClosed && Node.Memory.TryWait(Self);
     }
 

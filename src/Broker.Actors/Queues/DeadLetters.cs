@@ -5,6 +5,7 @@ using Broker.Actors.Server;
 using Broker.Machines.DeadLetters;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
+using Broker.Machines.Routing;
 using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Protocol.Links;
@@ -30,6 +31,7 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
     private readonly Queue<DeadMessage> _unrouted = new(); // until the node has all its exchanges
     private readonly List<ulong> _done = [];
     private readonly string? _producer = queue.Durable ? $"dead-letters\u001f{queue.Id}" : null; // the numbers of one that is not durable begin anew with its next life
+    private readonly RouteWalk _walk = new(node.Routes);
     private string? _exchange;
     private string? _routingKey;
 
@@ -153,7 +155,7 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
         }
 
         var letter = DeadLetterMessage.Make(dead, new DeadLetterRoute(EntityName.LocalOf(queue.Name), exchange, _routingKey), Now);
-        var targets = QueuesFor(exchange, letter).Where(name => !letter.IsCycle(EntityName.LocalOf(name))).ToList();
+        var targets = QueuesFor(exchange, letter, dead.Sequence).Where(name => !letter.IsCycle(EntityName.LocalOf(name))).ToList();
         if (targets.Count == 0)
         {
             Drop(dead.Sequence);
@@ -173,8 +175,8 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
     }
 
     /// <summary>Where the exchange routes it; nowhere if there is none.</summary>
-    private ImmutableArray<string> QueuesFor(string exchange, DeadLetterMessage letter) =>
-        node.Routes.TryRoute(EntityName.Of(EntityName.VhostOf(queue.Name), exchange), letter.RoutingKey, out var queues) ? queues : [];
+    private ImmutableArray<string> QueuesFor(string exchange, DeadLetterMessage letter, ulong sequence) =>
+        _walk.FollowFromBroker(EntityName.Beside(queue.Name, exchange), letter.RoutingKey, letter.Message.Bytes.Span, sequence).Queues;
 
     private void Drop(ulong sequence)
     {

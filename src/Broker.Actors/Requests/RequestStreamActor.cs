@@ -15,7 +15,13 @@ namespace Broker.Actors.Requests;
 /// One request stream: topology and single messages. Requests are carried out and answered one after the other; a request that fails is answered with
 /// REQUEST_ERROR and the stream goes on.
 /// </summary>
-internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, int maxMessageBytes)
+/// <param name="stream">The stream.</param>
+/// <param name="node">The node.</param>
+/// <param name="status">Its figures.</param>
+/// <param name="maxMessageBytes">What the client takes.</param>
+/// <param name="vhost">That of the connection: all names are in it.</param>
+/// <param name="asker">The connection, as owner of exclusive queues.</param>
+internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, int maxMessageBytes, string vhost, string asker)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
     private readonly GetDeliveries _deliveries = new();
@@ -40,7 +46,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
                 return DeclareExchangeFrame.TryRead(payload, out var declareExchange, out fault) ? Handle(declareExchange) : fault;
             case FrameType.DeleteExchange:
                 return DeleteExchangeFrame.TryRead(payload, out var deleteExchange, out fault)
-                    ? AskTopology(type, deleteExchange.RequestId, new TopologyRequest.DeleteExchange(deleteExchange.Name, deleteExchange.Flags.HasFlag(DeleteExchangeFlags.IfUnused)))
+                    ? AskTopology(type, deleteExchange.RequestId, new TopologyRequest.DeleteExchange(IdOf(deleteExchange.Name), deleteExchange.Flags.HasFlag(DeleteExchangeFlags.IfUnused)))
                     : fault;
             case FrameType.DeclareQueue:
                 return DeclareQueueFrame.TryRead(payload, out var declareQueue, out fault) ? Handle(declareQueue) : fault;
@@ -50,7 +56,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
                         type,
                         deleteQueue.RequestId,
                         new TopologyRequest.DeleteQueue(
-                            deleteQueue.Name, deleteQueue.Flags.HasFlag(DeleteQueueFlags.IfUnused), deleteQueue.Flags.HasFlag(DeleteQueueFlags.IfEmpty)))
+                            IdOf(deleteQueue.Name), deleteQueue.Flags.HasFlag(DeleteQueueFlags.IfUnused), deleteQueue.Flags.HasFlag(DeleteQueueFlags.IfEmpty)))
                     : fault;
             case FrameType.PurgeQueue:
                 return PurgeQueueFrame.TryRead(payload, out var purge, out fault)
@@ -58,11 +64,12 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
                     : fault;
             case FrameType.Bind:
                 return BindFrame.TryRead(payload, out var bind, out fault)
-                    ? HandleBinding(type, bind.RequestId, bind.DestinationKind, new Binding(bind.Exchange, bind.Destination, bind.RoutingKey), bind.Arguments)
+                    ? AskTopology(type, bind.RequestId, new TopologyRequest.Bind(BindingOf(bind.Exchange, bind.Destination, bind.RoutingKey, bind.DestinationKind, bind.Arguments)))
                     : fault;
             case FrameType.Unbind:
                 return UnbindFrame.TryRead(payload, out var unbind, out fault)
-                    ? HandleBinding(type, unbind.RequestId, unbind.DestinationKind, new Binding(unbind.Exchange, unbind.Destination, unbind.RoutingKey), unbind.Arguments)
+                    ? AskTopology(
+                        type, unbind.RequestId, new TopologyRequest.Unbind(BindingOf(unbind.Exchange, unbind.Destination, unbind.RoutingKey, unbind.DestinationKind, unbind.Arguments)))
                     : fault;
             case FrameType.Get:
                 return GetFrame.TryRead(payload, out var get, out fault)
@@ -122,34 +129,30 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
     private FrameFault? Handle(DeclareExchangeFrame frame)
     {
-        const DeclareExchangeFlags Unsupported = DeclareExchangeFlags.AutoDelete | DeclareExchangeFlags.Internal;
-        var refused = RefuseUnsupported(frame.RequestId, (frame.Flags & Unsupported) != 0 ? $"{frame.Flags & Unsupported} exchanges" : null, frame.Arguments);
-        return refused ? null : AskTopology(
-            FrameType.DeclareExchange,
-            frame.RequestId,
-            new TopologyRequest.DeclareExchange(
-                frame.Name, frame.Type, frame.Flags.HasFlag(DeclareExchangeFlags.Durable), frame.Flags.HasFlag(DeclareExchangeFlags.Passive)));
+        var (durable, passive) = (frame.Flags.HasFlag(DeclareExchangeFlags.Durable), frame.Flags.HasFlag(DeclareExchangeFlags.Passive));
+        return AskTopology(FrameType.DeclareExchange, frame.RequestId, new TopologyRequest.DeclareExchange(IdOf(frame.Name), frame.Type, durable, passive)
+        {
+            AutoDelete = frame.Flags.HasFlag(DeclareExchangeFlags.AutoDelete),
+            Internal = frame.Flags.HasFlag(DeclareExchangeFlags.Internal),
+            Arguments = frame.Arguments,
+        });
     }
 
     private FrameFault? Handle(DeclareQueueFrame frame)
     {
-        const DeclareQueueFlags Unsupported = DeclareQueueFlags.AutoDelete | DeclareQueueFlags.Exclusive;
-        var refused = RefuseUnsupported(frame.RequestId, (frame.Flags & Unsupported) != 0 ? $"{frame.Flags & Unsupported} queues" : null, frame.Arguments);
-        return refused ? null : AskTopology(
-            FrameType.DeclareQueue,
-            frame.RequestId,
-            new TopologyRequest.DeclareQueue(frame.Name, frame.Flags.HasFlag(DeclareQueueFlags.Durable), frame.Flags.HasFlag(DeclareQueueFlags.Passive)));
-    }
-
-    private FrameFault? HandleBinding(FrameType type, ulong requestId, DestinationKind kind, Binding binding, FieldTable arguments)
-    {
-        if (RefuseUnsupported(requestId, kind == DestinationKind.Exchange ? "bindings between exchanges" : null, arguments))
+        var (durable, passive) = (frame.Flags.HasFlag(DeclareQueueFlags.Durable), frame.Flags.HasFlag(DeclareQueueFlags.Passive));
+        return AskTopology(FrameType.DeclareQueue, frame.RequestId, new TopologyRequest.DeclareQueue(IdOf(frame.Name), durable, passive)
         {
-            return null;
-        }
-
-        return AskTopology(type, requestId, type == FrameType.Bind ? new TopologyRequest.Bind(binding) : new TopologyRequest.Unbind(binding));
+            AutoDelete = frame.Flags.HasFlag(DeclareQueueFlags.AutoDelete),
+            Exclusive = frame.Flags.HasFlag(DeclareQueueFlags.Exclusive),
+            Arguments = frame.Arguments,
+        });
     }
+
+    private Binding BindingOf(string exchange, string destination, string routingKey, DestinationKind kind, FieldTable arguments) =>
+        new(IdOf(exchange), IdOf(destination), routingKey, kind) { Arguments = arguments };
+
+    private string IdOf(string name) => EntityName.Of(vhost, name);
 
     private FrameFault? HandleSettle(ReadOnlySpan<byte> payload)
     {
@@ -175,21 +178,28 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
     private FrameFault? AskTopology(FrameType type, ulong requestId, TopologyRequest request)
     {
         _pending = new Pending(requestId, type);
-        Node.Topology.Tell(request, Self);
+        Node.Topology.Tell(request with { Asker = asker }, Self);
         return null;
     }
 
     private FrameFault? AskQueue(FrameType type, ulong requestId, string name, QueueMessage message, bool noAck = false)
     {
-        if (!Node.Queues.TryGet(name, out var queue))
+        var id = IdOf(name);
+        if (!Node.Queues.TryGet(id, out var queue))
         {
-            Refuse(requestId, TopologyMachine.NoQueue(name));
+            Refuse(requestId, TopologyMachine.NoQueue(id));
+            return null;
+        }
+
+        if (QueueAccess.Check(id, queue.Definition.Owner, asker) is { } locked)
+        {
+            Refuse(requestId, locked);
             return null;
         }
 
         if (!queue.IsAvailable)
         {
-            Refuse(requestId, Node.QueueGone(name));
+            Refuse(requestId, Node.QueueGone(id));
             return null;
         }
 
@@ -197,23 +207,6 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
         Context.Watch(queue.Actor);
         queue.Actor.Tell(message, Self);
         return null;
-    }
-
-    /// <summary>Declares something that this version cannot keep: said so, instead of promised.</summary>
-    private bool RefuseUnsupported(ulong requestId, string? what, FieldTable arguments)
-    {
-        if (what is null && arguments.Count > 0)
-        {
-            what = $"the argument '{arguments[0].Key}'";
-        }
-
-        if (what is null)
-        {
-            return false;
-        }
-
-        Refuse(requestId, new FrameFault(ErrorCode.InvalidArgument, $"this version does not support {what}"));
-        return true;
     }
 
     private void Answer(Pending pending, TopologyReply reply)
@@ -229,7 +222,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             switch (pending.Type)
             {
                 case FrameType.DeclareQueue:
-                    new QueueOkFrame(pending.RequestId, reply.Name, (ulong)reply.Messages, (ulong)reply.Consumers, Node.LeaderAddressOf(reply.Name)).Write(Output);
+                    new QueueOkFrame(pending.RequestId, EntityName.LocalOf(reply.Name), (ulong)reply.Messages, (ulong)reply.Consumers, Node.LeaderAddressOf(reply.Name)).Write(Output);
                     break;
                 case FrameType.DeleteQueue:
                     new CountOkFrame(pending.RequestId, (ulong)reply.Messages).Write(Output);

@@ -21,6 +21,7 @@ namespace Broker.Actors.Server;
 /// <summary>What the actors of one node share. Everything here is immutable or thread-safe; it is set up before the first connection is accepted.</summary>
 internal sealed class NodeServices
 {
+    private long _seeds;
     private long _unroutable;
     private long _deadLettersDropped;
     private readonly long _life;
@@ -69,6 +70,9 @@ internal sealed class NodeServices
 
     /// <summary>The node that leads a queue; empty if that is not known.</summary>
     public string LeaderOf(string queue) => Cluster is { } cluster ? cluster.Shards[StableHash.ShardOf(queue, Options.ShardCount)].Assignment?.Leader?.Node ?? "" : Options.NodeId;
+
+    /// <summary>What a publisher stream's draws at random exchanges begin with; another one each time.</summary>
+    public ulong NextSeed() => StableHash.Compute($"{Options.NodeId}/{Interlocked.Increment(ref _seeds)}/{Options.TimeProvider.GetUtcNow().Ticks}");
 
     /// <summary>By publisher streams.</summary>
     public void AddUnroutable(long count) => Interlocked.Add(ref _unroutable, count);

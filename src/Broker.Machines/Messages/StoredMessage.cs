@@ -12,6 +12,9 @@ public enum MessageTraits : byte
 
     /// <summary>It has a property that a queue may act on: message id, expiration, group key or delay. Without it, a queue need not look into the message.</summary>
     Special = 2,
+
+    /// <summary>It came by a delayed exchange, so its header <c>x-delay</c> counts as its delay, unless it has the property. Always together with <see cref="Special"/>.</summary>
+    DelayedByHeader = 4,
 }
 
 /// <summary>What the broker keeps of a message beside its encoding, as one number: in memory, on disk and between nodes (docs/storage.md, "Message table").</summary>

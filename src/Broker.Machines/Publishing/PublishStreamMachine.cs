@@ -1,6 +1,7 @@
-using System.Collections.Immutable;
 using System.Text;
 using Broker.Machines.Messages;
+using Broker.Machines.Routing;
+using Broker.Machines.Topology;
 using Broker.Protocol;
 
 namespace Broker.Machines.Publishing;
@@ -18,9 +19,14 @@ public readonly record struct PublishOutcome(ulong Sequence, bool Returned, Fram
 /// Call <see cref="BeginRead"/> with the size of what was read, feed the frames, then take batches and outcomes. Stop reading the stream while
 /// <see cref="MayRead"/> is false; QUIC's flow control carries the pressure on to the publisher, and no other stream notices.
 /// </remarks>
-public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits limits)
+/// <param name="router">The node's routes.</param>
+/// <param name="limits">Bounds of the stream.</param>
+/// <param name="vhost">That of the connection: exchanges are those in it.</param>
+/// <param name="seed">What random exchanges draw by; each stream should have another.</param>
+public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits limits, string vhost = ProtocolInfo.DefaultVhost, ulong seed = 0)
 {
     private readonly ConfirmTracker _tracker = new();
+    private readonly RouteWalk _walk = new(router);
     private readonly List<PublishBatch> _batches = [];
     private readonly Dictionary<string, PublishBatch> _batchOfQueue = new(StringComparer.Ordinal);
     private readonly List<PublishBatch> _batchesOfRoute = []; // those of the cached route; empty: to be found
@@ -31,11 +37,12 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     private int _expectedBytes;
     private string? _producer;
     private int _unansweredCount; // batches
+    private long _now;
     private byte[] _cachedExchange = []; // what the cached route is for
     private byte[] _cachedKey = [];
     private long _cachedVersion = -1;
-    private bool _cachedExists;
-    private ImmutableArray<string> _cachedQueues = [];
+    private RouteStatus _status; // of the message at hand, or of the cached route
+    private RouteResult _route = new([], 0);
 
     /// <summary>Whether PUBLISHER_OPEN has come.</summary>
     public bool IsOpen { get; private set; }
@@ -85,7 +92,13 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     }
 
     /// <summary>So many bytes were read: messages from them share a block of at most that size.</summary>
-    public void BeginRead(long bytes) => _expectedBytes = (int)Math.Min(bytes, limits.MaxBlockBytes);
+    /// <param name="bytes">How many.</param>
+    /// <param name="now">When, in milliseconds since the Unix epoch: messages from them are taken at that time.</param>
+    public void BeginRead(long bytes, long now)
+    {
+        _expectedBytes = (int)Math.Min(bytes, limits.MaxBlockBytes);
+        _now = now;
+    }
 
     /// <summary>Handles PUBLISH.</summary>
     /// <returns><c>null</c>, or a fault that ends the stream.</returns>
@@ -102,33 +115,27 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
             return null;
         }
 
-        if (!MessageView.TryParse(message, out var view, out var fault) || !MessageProperties.TryValidate(view.Properties, out fault))
+        if (!MessageView.TryParse(message, out var view, out var fault) || !PropertiesView.TryParse(view.Properties, out var properties, out fault))
         {
             return fault;
         }
 
         PublishedCount++;
-        if (_cachedVersion != router.Version || !view.RoutingKey.SequenceEqual(_cachedKey) || !view.Exchange.SequenceEqual(_cachedExchange))
+        if (RoutingHeaders.AreIn(properties))
         {
-            _batchesOfRoute.Clear();
-            _cachedVersion = router.Version;
-            _cachedExchange = view.Exchange.ToArray();
-            _cachedKey = view.RoutingKey.ToArray();
-            _cachedExists = router.TryRoute(Encoding.UTF8.GetString(view.Exchange), Encoding.UTF8.GetString(view.RoutingKey), out _cachedQueues);
-        }
+            if (!RoutingHeaders.TryRead(view.Properties, out var headers, out fault))
+            {
+                _outcomes.Add(new PublishOutcome(sequence, false, fault));
+                return null;
+            }
 
-        if (!_cachedExists)
-        {
-            _outcomes.Add(new PublishOutcome(sequence, false, Topology.TopologyMachine.NoExchange(Encoding.UTF8.GetString(view.Exchange))));
-        }
-        else if (_cachedQueues.IsEmpty && mandatory)
-        {
-            var key = Encoding.UTF8.GetString(view.RoutingKey);
-            _outcomes.Add(new PublishOutcome(sequence, true, new FrameFault(ErrorCode.Unroutable, $"no queue is bound for routing key '{key}'")));
+            FindRoute(view, sequence, headers);
+            Conclude(sequence, mandatory, durable, properties, view, headers.Hides ? headers.WithoutHidden(view) : message);
         }
         else
         {
-            Enqueue(sequence, durable ? MessageTraits.Durable : MessageTraits.None, message);
+            FindRoute(view, sequence);
+            Conclude(sequence, mandatory, durable, properties, view, message);
         }
 
         return null;
@@ -251,10 +258,58 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         _outcomes.Clear();
     }
 
-    private void Enqueue(ulong sequence, MessageTraits traits, ReadOnlySpan<byte> message)
+    /// <summary>Finds where a message goes that only its exchange and its key may decide on: the last route is right as long as these and the routes stay the same.</summary>
+    private void FindRoute(in MessageView view, ulong sequence)
     {
-        var slot = _tracker.Track(sequence, _cachedQueues.Length);
-        if (_cachedQueues.IsEmpty)
+        if (_cachedVersion == router.Version && view.RoutingKey.SequenceEqual(_cachedKey) && view.Exchange.SequenceEqual(_cachedExchange))
+        {
+            return;
+        }
+
+        var version = router.Version;
+        FindRoute(view, sequence, RoutingHeaders.None);
+        if (_walk.DependsOnKeyAlone)
+        {
+            _cachedVersion = version;
+            _cachedExchange = view.Exchange.ToArray();
+            _cachedKey = view.RoutingKey.ToArray();
+        }
+    }
+
+    private void FindRoute(in MessageView view, ulong sequence, RoutingHeaders headers)
+    {
+        _cachedVersion = -1;
+        _batchesOfRoute.Clear();
+        var message = new RoutedMessage(Encoding.UTF8.GetString(view.RoutingKey), view.Properties, seed + sequence) { MoreKeys = headers.Keys, HasDelayHeader = headers.Delays };
+        _status = _walk.Follow(EntityName.Of(vhost, Encoding.UTF8.GetString(view.Exchange)), ref message);
+        _route = _walk.Result;
+    }
+
+    private void Conclude(ulong sequence, bool mandatory, bool durable, in PropertiesView properties, in MessageView view, ReadOnlySpan<byte> message)
+    {
+        if (_status != RouteStatus.Routed)
+        {
+            var exchange = Encoding.UTF8.GetString(view.Exchange);
+            _outcomes.Add(new PublishOutcome(sequence, false, _status == RouteStatus.NoExchange
+                ? TopologyMachine.NoExchange(EntityName.Of(vhost, exchange))
+                : new FrameFault(ErrorCode.AccessRefused, $"exchange '{exchange}' is internal: messages come to it through bindings alone")));
+        }
+        else if (_route.Queues.IsEmpty && mandatory)
+        {
+            var key = Encoding.UTF8.GetString(view.RoutingKey);
+            _outcomes.Add(new PublishOutcome(sequence, true, new FrameFault(ErrorCode.Unroutable, $"no queue is bound for routing key '{key}'")));
+        }
+        else
+        {
+            var traits = (durable ? MessageTraits.Durable : 0) | (properties.IsSpecial ? MessageTraits.Special : 0);
+            Enqueue(sequence, traits, properties.Priority, message);
+        }
+    }
+
+    private void Enqueue(ulong sequence, MessageTraits traits, byte priority, ReadOnlySpan<byte> message)
+    {
+        var slot = _tracker.Track(sequence, _route.Queues.Length);
+        if (_route.Queues.IsEmpty)
         {
             UnroutableCount++;
             return;
@@ -267,19 +322,24 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         }
 
         message.CopyTo(_block.AsSpan(_blockUsed));
-        var stored = new StoredMessage(_block.AsMemory(_blockUsed, message.Length), traits);
+        var stored = new StoredMessage(_block.AsMemory(_blockUsed, message.Length), new MessageMeta(traits, priority, _now));
         _blockUsed += message.Length;
         if (_batchesOfRoute.Count == 0)
         {
-            foreach (var queue in _cachedQueues)
+            foreach (var queue in _route.Queues)
             {
                 _batchesOfRoute.Add(BatchFor(queue));
             }
         }
 
-        foreach (var batch in _batchesOfRoute)
+        for (var i = 0; i < _batchesOfRoute.Count; i++)
         {
-            batch.Add(stored, slot, sequence);
+            if (i == _route.AtOnce)
+            {
+                stored = new StoredMessage(stored.Bytes, new MessageMeta(traits | MessageTraits.Special | MessageTraits.DelayedByHeader, priority, _now));
+            }
+
+            _batchesOfRoute[i].Add(stored, slot, sequence);
             OutstandingBytes += message.Length;
         }
     }

@@ -36,6 +36,8 @@ internal sealed class StreamStatus(ConnectionStatus owner, long id, string kind)
 /// <summary>A connection's figures for listings.</summary>
 internal sealed class ConnectionStatus(IQuicConnection connection, PeerIdentity identity, ActorRef actor, DateTimeOffset since)
 {
+    private string? _replyTo;
+
     public IQuicConnection Connection => connection;
 
     public PeerIdentity Identity => identity;
@@ -48,9 +50,16 @@ internal sealed class ConnectionStatus(IQuicConnection connection, PeerIdentity 
     public volatile string ClientName = "";
 
     /// <summary>The inbox in which the connection gets answers to its requests, within its vhost; <c>null</c> if no stream of it consumes answers.</summary>
-    public volatile string? ReplyTo;
+    public string? ReplyTo => Volatile.Read(ref _replyTo);
 
     public ConcurrentDictionary<long, StreamStatus> Streams { get; } = new();
+
+    /// <summary>A stream of the connection consumes answers.</summary>
+    /// <returns><c>false</c> if another one does.</returns>
+    public bool TrySetReplyTo(string inbox) => Interlocked.CompareExchange(ref _replyTo, inbox, null) is null;
+
+    /// <summary>It does so no more.</summary>
+    public void ClearReplyTo(string inbox) => Interlocked.CompareExchange(ref _replyTo, null, inbox);
 
     /// <summary>Lists a stream from now on.</summary>
     public StreamStatus Open(long streamId, string kind)

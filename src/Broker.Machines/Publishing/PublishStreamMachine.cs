@@ -250,7 +250,7 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         _tracker.TakeRejected(_rejected);
         foreach (var (sequence, fault) in _rejected)
         {
-            others.Add(new PublishOutcome(sequence, false, fault));
+            others.Add(new PublishOutcome(sequence, fault.Code == ErrorCode.Unroutable, fault));
         }
 
         _rejected.Clear();
@@ -302,13 +302,13 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         else
         {
             var traits = (durable ? MessageTraits.Durable : 0) | (properties.IsSpecial ? MessageTraits.Special : 0);
-            Enqueue(sequence, traits, properties.Priority, message);
+            Enqueue(sequence, mandatory, traits, properties.Priority, message);
         }
     }
 
-    private void Enqueue(ulong sequence, MessageTraits traits, byte priority, ReadOnlySpan<byte> message)
+    private void Enqueue(ulong sequence, bool mandatory, MessageTraits traits, byte priority, ReadOnlySpan<byte> message)
     {
-        var slot = _tracker.Track(sequence, _route.Queues.Length);
+        var slot = _tracker.Track(sequence, _route.Queues.Length, mandatory);
         if (_route.Queues.IsEmpty)
         {
             UnroutableCount++;

@@ -32,10 +32,7 @@ internal sealed class AddressFollower(NodeServices node, IMetadataStore metadata
     {
         foreach (var name in elsewhere)
         {
-            if (node.Inboxes.TryGetHere(name, out var inbox))
-            {
-                inbox.Tell(new Inboxes.Replaced(new FrameFault(ErrorCode.ResourceLocked, $"another stream consumes from '{EntityName.LocalOf(name)}' now, at another node")), Self);
-            }
+            node.Inboxes.End(name, new FrameFault(ErrorCode.ResourceLocked, $"another stream consumes from '{EntityName.LocalOf(name)}' now, at another node"));
         }
     }
 }

@@ -19,7 +19,7 @@ internal sealed class Inboxes(string nodeId, AddressBook addresses)
     private readonly ulong _self = StableHash.Compute(nodeId);
     private long _version;
 
-    /// <summary>To an inbox: another stream has taken its name.</summary>
+    /// <summary>To an inbox: another stream has taken its name, or its user may not have it any more.</summary>
     public sealed record Replaced(FrameFault Fault);
 
     /// <summary>Grows with every inbox that comes or goes.</summary>
@@ -51,6 +51,15 @@ internal sealed class Inboxes(string nodeId, AddressBook addresses)
             {
                 StreamActor.Forget(new ValueTask(addresses.LeaveAsync(name)));
             }
+        }
+    }
+
+    /// <summary>Ends the inbox of that name, if it is here.</summary>
+    public void End(string name, FrameFault fault)
+    {
+        if (_here.TryGetValue(name, out var inbox))
+        {
+            inbox.Tell(new Replaced(fault));
         }
     }
 

@@ -7,8 +7,6 @@ namespace Broker.Actors.Tests.Nodes;
 /// <summary>Messages to a client by its address (docs/protocol.md, section 8.6).</summary>
 public sealed class AddressTests
 {
-    private static readonly TestAuthority s_users = TestCertificates.Authority;
-
     [Fact]
     public async Task A_message_to_an_address_comes_to_its_consumer()
     {
@@ -113,10 +111,10 @@ public sealed class AddressTests
         await using var ann = await broker.ConnectAsync(TlsOf("ann"));
         var reads = await ann.SubscribeDirectAsync("amq.address.desk 1");
         await using var admin = await broker.AdministerAsync();
-        await admin.RunAsync("address release", new() { ["address"] = "desk 1" });
+        await admin.RunAsync("address release", """{"address":"desk 1"}""");
         Assert.Empty(await admin.RunAsync("address list"));
         Assert.Equal(ErrorCode.AccessRefused, (await reads.ExpectCancelledAsync()).Code);
     }
 
-    private static Broker.Transport.QuicTlsOptions TlsOf(string user) => s_users.Issue(user, TestCertificates.ClientAuth);
+    private static Broker.Transport.QuicTlsOptions TlsOf(string user) => TestCertificates.Authority.Issue(user, "1.3.6.1.5.5.7.3.2");
 }

@@ -87,7 +87,7 @@ public sealed class ReplyToTests
         }
 
         var replyTo = (await (await server.SubscribeAsync("work")).ExpectDeliveryAsync()).PropertiesOf().ReplyTo!;
-        var services = (await broker.ServerAsync()).Services;
+        var services = (await broker.ServerAsync()).Node;
         await WireAdmin.UntilAsync(() => Task.FromResult(services.Inboxes.TryGet(replyTo, out _)), there => !there, "the inbox to be gone");
         await using var responder = await server.OpenPublisherAsync();
         await responder.PublishAsync(1, "", replyTo, "answer", flags);

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Broker.Actors.Access;
 using Broker.Actors.Connections;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
@@ -17,7 +18,7 @@ namespace Broker.Actors.Consuming;
 /// One consume stream: a subscription to one queue. It asks the queue for no more than the client has credit for and the QUIC stream takes, so a client that stops
 /// reading costs its window and holds up nobody.
 /// </summary>
-internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, int maxMessageBytes)
+internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope, int maxMessageBytes)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
     private readonly ConsumerCredit _credit = new(node.Limits.ConsumerWindowMessages, node.Limits.ConsumerWindowBytes);
@@ -145,7 +146,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
             case ConsumerSignal.Refused:
                 break; // nothing was to follow anyway
             case ConsumerSignal.QueueGone:
-                HandleQueueGone(new FrameFault(ErrorCode.QueueDeleted, $"queue '{_queue!.Name}' was deleted"));
+                HandleQueueGone(new FrameFault(ErrorCode.QueueDeleted, $"queue '{EntityName.LocalOf(_queue!.Name)}' was deleted"));
                 break;
             case Terminated:
                 HandleQueueGone(Node.QueueGone(_queue!.Name));
@@ -221,14 +222,20 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
             return invalid;
         }
 
-        if (!Node.Queues.TryGet(frame.Queue, out _queue))
+        if (scope.Access.ReadQueue(frame.Queue) is { } refusal)
         {
-            return TopologyMachine.NoQueue(frame.Queue);
+            return refusal;
+        }
+
+        var name = scope.Entity(frame.Queue);
+        if (!Node.Queues.TryGet(name, out _queue))
+        {
+            return TopologyMachine.NoQueue(name);
         }
 
         if (!_queue.IsAvailable)
         {
-            return Node.QueueGone(frame.Queue);
+            return Node.QueueGone(name);
         }
 
         _state = State.Subscribed;

@@ -18,6 +18,9 @@ internal sealed class RouteTable(QueueDirectory queues) : IRouter
     /// <remarks>Counts queues too, because the default exchanges route by their names. Both parts only grow, so their sum never repeats.</remarks>
     public long Version => Volatile.Read(ref _version) + queues.Version;
 
+    /// <summary>The exchanges that route, by their names with their vhosts.</summary>
+    public IEnumerable<string> Exchanges => _routes.Keys;
+
     public void Publish(string exchange, ExchangeRoutes routes)
     {
         _routes[exchange] = routes;

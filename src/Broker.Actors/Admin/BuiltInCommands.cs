@@ -23,6 +23,10 @@ internal static class BuiltInCommands
         .. AddressPalette.Commands(node),
         .. StorePalette.Commands(node),
         .. UserPalette.Commands(node),
+        .. VhostPalette.Commands(node),
+        .. PermissionPalette.Commands(node),
+        .. PolicyPalette.Commands(node),
+        .. DefinitionPalette.Commands(node),
     ]);
 
     public static Task<IReadOnlyList<JsonObject>> Rows(params IEnumerable<JsonObject> rows) => Task.FromResult<IReadOnlyList<JsonObject>>([.. rows]);

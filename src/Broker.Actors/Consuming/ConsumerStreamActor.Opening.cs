@@ -31,6 +31,11 @@ internal sealed partial class ConsumerStreamActor
             return invalid;
         }
 
+        if (frame.Queue != DirectNames.ReplyTo && scope.Access.ReadQueue(frame.Queue) is { } refusal)
+        {
+            return refusal;
+        }
+
         _state = State.Subscribed;
         _subscribing = true;
         _noAck = frame.Flags.HasFlag(SubscribeFlags.NoAck);
@@ -38,7 +43,7 @@ internal sealed partial class ConsumerStreamActor
         Status.Subject = frame.ConsumerTag.Length > 0 ? frame.ConsumerTag : MakeTag(frame.Queue);
         _subscribe = new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck, maxMessageBytes, arguments.Priority);
         _credit.HandleCredit(frame.CreditMessages, frame.CreditBytes);
-        return IsInbox(frame.Queue) ? OpenInbox(frame) : OpenQueue(frame.Queue);
+        return IsInbox(frame.Queue) ? OpenInbox(frame) : OpenQueue(scope.Entity(frame.Queue));
     }
 
     private FrameFault? OpenQueue(string name)
@@ -86,11 +91,11 @@ internal sealed partial class ConsumerStreamActor
             }
 
             _replyTo = name;
-            Begin(StartInbox(name));
+            Begin(StartInbox(scope.Entity(name)));
             return null;
         }
 
-        var address = frame.Queue;
+        var address = scope.Entity(frame.Queue);
         Context.PipeTo(
             new ValueTask<FrameFault?>(Node.Addresses.ClaimAsync(address, connection.Identity.User)),
             refusal => new Claimed(address, refusal),

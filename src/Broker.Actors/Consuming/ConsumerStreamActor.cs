@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Broker.Actors.Access;
 using Broker.Actors.Connections;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
@@ -6,6 +7,7 @@ using Broker.Actors.Server;
 using Broker.Actors.Streams;
 using Broker.Machines.Consuming;
 using Broker.Machines.Queues;
+using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Transport;
 
@@ -15,7 +17,7 @@ namespace Broker.Actors.Consuming;
 /// One consume stream: a subscription to one queue. It asks the queue for no more than the client has credit for and the QUIC stream takes, so a client that stops
 /// reading costs its window and holds up nobody.
 /// </summary>
-internal sealed partial class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, int maxMessageBytes)
+internal sealed partial class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope, int maxMessageBytes)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
     private readonly ConsumerCredit _credit = new(node.Limits.ConsumerWindowMessages, node.Limits.ConsumerWindowBytes);
@@ -149,7 +151,7 @@ internal sealed partial class ConsumerStreamActor(IQuicStream stream, NodeServic
             case ConsumerSignal.Refused:
                 break; // nothing was to follow anyway
             case ConsumerSignal.QueueGone:
-                HandleQueueGone(new FrameFault(ErrorCode.QueueDeleted, $"queue '{_queue!.Name}' was deleted"));
+                HandleQueueGone(new FrameFault(ErrorCode.QueueDeleted, $"queue '{EntityName.LocalOf(_queue!.Name)}' was deleted"));
                 break;
             case Terminated:
                 HandleQueueGone(Node.QueueGone(_queue!.Name));

@@ -20,6 +20,9 @@ internal sealed class RouteTable(QueueDirectory queues, Inboxes inboxes) : IRout
     /// <remarks>Counts queues and inboxes too, because the default exchanges route by their names. All parts only grow, so their sum never repeats.</remarks>
     public long Version => Volatile.Read(ref _version) + queues.Version + inboxes.Version;
 
+    /// <summary>The exchanges that route, by their names with their vhosts.</summary>
+    public IEnumerable<string> Exchanges => _routes.Keys;
+
     public void Publish(string exchange, ExchangeRoutes routes)
     {
         _routes[exchange] = routes;

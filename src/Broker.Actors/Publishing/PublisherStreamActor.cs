@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Broker.Actors.Access;
 using Broker.Actors.Connections;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
@@ -7,6 +8,7 @@ using Broker.Actors.Streams;
 using Broker.Machines.Direct;
 using Broker.Machines.Ledgers;
 using Broker.Machines.Publishing;
+using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Transport;
 
@@ -22,7 +24,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     private readonly List<PublishOutcome> _outcomes = [];
     private bool _readyToSend;
     private bool _waitsForMemory;
-    private readonly string _user;
+    private readonly VhostScope _scope;
     private string? _parkedBy;
     private string? _producer;
     private ActorRef? _predecessor; // another stream of the same producer, which is to fall silent before this one begins
@@ -39,12 +41,12 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         public Dictionary<PublishBatch, bool> Unanswered { get; } = [];
     }
 
-    public PublisherStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, string user)
+    public PublisherStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope)
         : base(stream, node, status, node.Limits.MaxMessageBytes + ProtocolLimits.FrameOverheadBytes)
     {
-        _user = user;
+        _scope = scope;
         _machine = new PublishStreamMachine(
-            node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes }, seed: node.NextSeed());
+            node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes }, scope.Vhost, node.NextSeed(), scope);
     }
 
     /// <summary>By another stream of the same producer: it takes over. Answer: <see cref="Silent"/>.</summary>
@@ -118,7 +120,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         }
 
         Status.Subject = producerId;
-        _producer = ProducerDirectory.NameOf(_user, producerId);
+        _producer = ProducerDirectory.NameOf(_scope.User, _scope.Entity(producerId));
         _predecessor = Node.Producers.Claim(_producer, Self);
         if (_predecessor is null)
         {
@@ -163,7 +165,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
                 if (_targets.TryGetValue(m.Batch.Queue, out var full) && full.Unanswered.ContainsKey(m.Batch))
                 {
                     full.Unanswered[m.Batch] = true;
-                    _parkedBy = $"queue '{m.Batch.Queue}' {m.Reason}";
+                    _parkedBy = $"queue '{EntityName.LocalOf(m.Batch.Queue)}' {m.Reason}";
                     _machine.HandleParked();
                 }
 
@@ -304,7 +306,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
 
     private FrameFault NotTaken(string queue) => Node.QueueGone(queue) switch
     {
-        { Code: ErrorCode.QueueDeleted } => new FrameFault(ErrorCode.QueueDeleted, $"queue '{queue}' was deleted before it could take the message"),
+        { Code: ErrorCode.QueueDeleted } => new FrameFault(ErrorCode.QueueDeleted, $"queue '{EntityName.LocalOf(queue)}' was deleted before it could take the message"),
         var moving => moving,
     };
 

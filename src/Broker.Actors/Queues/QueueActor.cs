@@ -57,7 +57,7 @@ internal sealed partial class QueueActor : Actor
                 _node.Queues.Suspend(_registration); // another node goes on with it, or this one does
                 if (_failure is null)
                 {
-                    GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{_name}' is moving between nodes; try again"));
+                    GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(_name)}' is moving between nodes; try again"));
                 }
             }
 
@@ -313,7 +313,7 @@ internal sealed partial class QueueActor : Actor
                 HandleUnused();
                 break;
             case QueueEffect.Dropped e:
-                Answer(e.BatchId, new FrameFault(ErrorCode.QueueDeleted, $"queue '{_name}' was deleted before it could take the message"));
+                Answer(e.BatchId, new FrameFault(ErrorCode.QueueDeleted, $"queue '{EntityName.LocalOf(_name)}' was deleted before it could take the message"));
                 break;
             case QueueEffect.Deliver e:
                 Tell(e.Consumer.Value, new ConsumerSignal.Deliver(e.Deliveries));

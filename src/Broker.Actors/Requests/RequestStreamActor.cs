@@ -1,3 +1,4 @@
+using Broker.Actors.Access;
 using Broker.Actors.Connections;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
@@ -19,10 +20,10 @@ namespace Broker.Actors.Requests;
 /// <param name="stream">The stream.</param>
 /// <param name="node">The node.</param>
 /// <param name="status">Its figures.</param>
+/// <param name="scope">The connection's vhost, in which all names are, and what it may do there.</param>
 /// <param name="maxMessageBytes">What the client takes.</param>
-/// <param name="vhost">That of the connection: all names are in it.</param>
 /// <param name="asker">The connection, as owner of exclusive queues.</param>
-internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, int maxMessageBytes, string vhost, string asker)
+internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope, int maxMessageBytes, string asker)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
     private readonly GetDeliveries _deliveries = new();
@@ -153,7 +154,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
     private Binding BindingOf(string exchange, string destination, string routingKey, DestinationKind kind, FieldTable arguments) =>
         new(IdOf(exchange), IdOf(destination), routingKey, kind) { Arguments = arguments };
 
-    private string IdOf(string name) => EntityName.Of(vhost, name);
+    private string IdOf(string name) => scope.Entity(name);
 
     private FrameFault? Handle(DeleteQueueFrame frame)
     {
@@ -209,6 +210,12 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
     private FrameFault? AskTopology(FrameType type, ulong requestId, TopologyRequest request)
     {
+        if (RequestAccess.Check(scope.Access, request, Node.Routes) is { } refusal)
+        {
+            Refuse(requestId, refusal);
+            return null;
+        }
+
         _pending = new Pending(requestId, type);
         Node.Topology.Tell(request with { Asker = asker }, Self);
         return null;
@@ -216,6 +223,12 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
     private FrameFault? AskQueue(FrameType type, ulong requestId, string name, QueueMessage message, bool noAck = false)
     {
+        if (scope.Access.ReadQueue(name) is { } refusal)
+        {
+            Refuse(requestId, refusal);
+            return null;
+        }
+
         var id = IdOf(name);
         if (!Node.Queues.TryGet(id, out var queue))
         {

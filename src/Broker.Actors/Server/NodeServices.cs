@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Broker.Actors.Access;
 using Broker.Actors.Admin;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
@@ -10,6 +11,7 @@ using Broker.Actors.Publishing;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
+using Broker.Actors.Streams;
 using Broker.Actors.Users;
 using Broker.Machines.Direct;
 using Broker.Machines.Queues;
@@ -40,6 +42,8 @@ internal sealed class NodeServices
         Connections = new ConnectionRegistry();
         Storage = options.Storage is { } storage ? new NodeStorage(storage) : null;
         Users = new UserDirectory(options.Storage?.Metadata);
+        Access = new AccessDirectory(options.Storage?.Metadata, options.DefaultPermissions, Warn);
+        Policies = new PolicyDirectory(options.Storage?.Metadata, Warn, TellOfPolicies);
         Cluster = options.Cluster is { } cluster ? new ClusterServices(cluster, options.ShardCount) : null;
     }
 
@@ -54,8 +58,8 @@ internal sealed class NodeServices
     public FrameFault QueueGone(string name) =>
         DirectNames.IsInbox(name) ? new FrameFault(ErrorCode.Unroutable, $"nobody consumes from '{EntityName.LocalOf(name)}'")
         : Cluster is not null && Queues.TryGet(name, out _)
-        ? new FrameFault(ErrorCode.Unavailable, $"queue '{name}' is moving between nodes; try again")
-        : new FrameFault(ErrorCode.QueueDeleted, $"queue '{name}' was deleted");
+        ? new FrameFault(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(name)}' is moving between nodes; try again")
+        : new FrameFault(ErrorCode.QueueDeleted, $"queue '{EntityName.LocalOf(name)}' was deleted");
 
     /// <summary>Where the node that leads a queue listens; empty if it is this one, or not known.</summary>
     public string LeaderAddressOf(string queue)
@@ -129,12 +133,18 @@ internal sealed class NodeServices
     /// <summary>Dead letters that no queue took, since the start.</summary>
     public long DeadLettersDropped => Volatile.Read(ref _deadLettersDropped);
 
-    /// <summary>What policies say of queues.</summary>
-    public IQueuePolicies Policies { get; } = NoPolicies.Instance;
-
     public ConnectionRegistry Connections { get; }
 
     public UserDirectory Users { get; }
+
+    /// <summary>Who may do what, and how much of it.</summary>
+    public AccessDirectory Access { get; }
+
+    /// <summary>What is said of the queues and exchanges whose names match.</summary>
+    public PolicyDirectory Policies { get; }
+
+    /// <summary>The vhosts that exist.</summary>
+    public VhostDirectory Vhosts { get; } = new();
 
     /// <summary>What concerns the cluster; <c>null</c> for a node by itself.</summary>
     public ClusterServices? Cluster { get; }
@@ -149,4 +159,35 @@ internal sealed class NodeServices
     public ActorRef Exclusive { get; set; } = ActorRef.NoSender;
 
     public AdminCommands Commands { get; set; } = AdminCommands.None;
+
+    /// <summary>By the topology: a vhost is gone, and with it the connections to it. Those of other nodes hear it from theirs.</summary>
+    public void RemoveVhost(string vhost)
+    {
+        Vhosts.Remove(vhost); // before the connections are looked for: one that comes now finds no vhost
+        DisconnectVhost(vhost);
+    }
+
+    /// <summary>Ends the connections to a vhost.</summary>
+    public void DisconnectVhost(string vhost)
+    {
+        foreach (var connection in Connections.Connections.Where(c => c.Vhost == vhost))
+        {
+            StreamActor.Forget(connection.Connection.CloseAsync((long)ErrorCode.NotFound, $"vhost '{vhost}' was deleted"));
+        }
+    }
+
+    private void Warn(string text) => Storage?.Notice(StoreNoticeSeverity.Warning, text);
+
+    private void TellOfPolicies(IReadOnlySet<string> vhosts)
+    {
+        foreach (var queue in Queues.Queues.Where(q => q is { IsLocal: true, IsAvailable: true } && vhosts.Contains(EntityName.VhostOf(q.Name))))
+        {
+            queue.Actor.Tell(QueueMessage.Policies.Changed);
+        }
+
+        foreach (var exchange in Routes.Exchanges.Where(e => vhosts.Contains(EntityName.VhostOf(e))))
+        {
+            ExchangeRegion.Tell(new ShardEnvelope(exchange, ExchangePolicies.Changed));
+        }
+    }
 }

@@ -23,18 +23,22 @@ internal static class ExchangePalette
 
     public static IEnumerable<AdminCommand> Commands(NodeServices node)
     {
-        yield return new AdminCommand("exchange list", "List the exchanges", [], ["name", "type", "durable", "autoDelete", "internal", "arguments", "bindings"], async (_, token) =>
+        string[] columns = ["name", "type", "durable", "autoDelete", "internal", "arguments", "policy", "bindings"];
+        yield return new AdminCommand("exchange list", "List the exchanges of a vhost", [VhostArgument.Option], columns, async (a, token) =>
         {
+            var vhost = VhostArgument.Of(node, a);
             var listing = await ListAsync(node, token);
             var bindings = listing.Bindings.CountBy(b => b.Exchange).ToDictionary(c => c.Key, c => c.Value, StringComparer.Ordinal);
-            return [.. listing.Exchanges.Select(e => new JsonObject
+            return [.. listing.Exchanges.Where(e => EntityName.VhostOf(e.Name) == vhost).Select(e => new JsonObject
             {
                 ["name"] = EntityName.LocalOf(e.Name),
+                ["vhost"] = vhost,
                 ["type"] = e.Kind.NameOf(),
                 ["durable"] = e.Durable,
                 ["autoDelete"] = e.AutoDelete,
                 ["internal"] = e.Internal,
                 ["arguments"] = ArgumentsOf(e.Arguments.ToTable()),
+                ["policy"] = node.Policies.FindForExchange(e.Name)?.Name ?? "",
                 ["bindings"] = bindings.GetValueOrDefault(e.Name),
             })];
         });
@@ -49,6 +53,7 @@ internal static class ExchangePalette
                 new AdminArgument("internal", ArgumentKind.Flag, "bool", "Nobody can publish to it; messages come to it through bindings"),
                 new AdminArgument("alternate", ArgumentKind.Option, "string", "Where messages go that no binding matches: an exchange", Default: ""),
                 Arguments,
+                VhostArgument.Option,
             ],
             ["name", "type"],
             async (a, token) =>
@@ -59,7 +64,7 @@ internal static class ExchangePalette
                     arguments = FieldTable.Of(arguments.Where(e => e.Key != "alternate-exchange").Append(KeyValuePair.Create("alternate-exchange", FieldValue.From(alternate))));
                 }
 
-                var request = new TopologyRequest.DeclareExchange(a.Text("exchange"), a.Text("type"), Durable: !a.Flag("transient"), Passive: false)
+                var request = new TopologyRequest.DeclareExchange(VhostArgument.EntityOf(node, a, "exchange"), a.Text("type"), Durable: !a.Flag("transient"), Passive: false)
                 {
                     AutoDelete = a.Flag("auto-delete"),
                     Internal = a.Flag("internal"),
@@ -71,26 +76,31 @@ internal static class ExchangePalette
         yield return new AdminCommand(
             "exchange delete",
             "Delete an exchange, the bindings from it and to it; no effect if it does not exist",
-            [Exchange, new AdminArgument("if-unused", ArgumentKind.Flag, "bool", "Only if it has no bindings to anything")],
+            [Exchange, new AdminArgument("if-unused", ArgumentKind.Flag, "bool", "Only if it has no bindings to anything"), VhostArgument.Option],
             ["name"],
             async (a, token) =>
             {
-                await AskAsync(node, new TopologyRequest.DeleteExchange(a.Text("exchange"), a.Flag("if-unused")), token);
+                await AskAsync(node, new TopologyRequest.DeleteExchange(VhostArgument.EntityOf(node, a, "exchange"), a.Flag("if-unused")), token);
                 return [new JsonObject { ["name"] = a.Text("exchange") }];
             });
-        yield return new AdminCommand("binding list", "List the bindings", [], s_bindingColumns, async (_, token) => [.. (await ListAsync(node, token)).Bindings.Select(Row)]);
-        yield return new AdminCommand(
-            "binding declare", "Bind a queue, or an exchange, to an exchange", [Exchange, Destination, Key, Kind, Arguments], s_bindingColumns, async (a, token) =>
-            {
-                var binding = BindingOf(a);
-                await AskAsync(node, new TopologyRequest.Bind(binding), token);
-                return [Row(binding)];
-            });
-        yield return new AdminCommand("binding delete", "Remove a binding, named by all that it was declared with", [Exchange, Destination, Key, Kind, Arguments], s_bindingColumns, async (a, token) =>
+        yield return new AdminCommand("binding list", "List the bindings of a vhost", [VhostArgument.Option], s_bindingColumns, async (a, token) =>
         {
-            var binding = BindingOf(a);
-            await AskAsync(node, new TopologyRequest.Unbind(binding), token);
-            return [Row(binding)];
+            var vhost = VhostArgument.Of(node, a);
+            return [.. (await ListAsync(node, token)).Bindings.Where(b => EntityName.VhostOf(b.Exchange) == vhost).Select(Row)];
+        });
+        AdminArgument[] binding = [Exchange, Destination, Key, Kind, Arguments, VhostArgument.Option];
+        yield return new AdminCommand(
+            "binding declare", "Bind a queue, or an exchange, to an exchange", binding, s_bindingColumns, async (a, token) =>
+            {
+                var declared = BindingOf(node, a);
+                await AskAsync(node, new TopologyRequest.Bind(declared), token);
+                return [Row(declared)];
+            });
+        yield return new AdminCommand("binding delete", "Remove a binding, named by all that it was declared with", binding, s_bindingColumns, async (a, token) =>
+        {
+            var removed = BindingOf(node, a);
+            await AskAsync(node, new TopologyRequest.Unbind(removed), token);
+            return [Row(removed)];
         });
     }
 
@@ -120,12 +130,12 @@ internal static class ExchangePalette
     /// <summary>Arguments as a row shows them.</summary>
     public static string ArgumentsOf(FieldTable arguments) => arguments.Count == 0 ? "" : FieldTableJson.ToJson(arguments).ToJsonString();
 
-    private static Task<TopologyListing> ListAsync(NodeServices node, CancellationToken cancellationToken) =>
+    public static Task<TopologyListing> ListAsync(NodeServices node, CancellationToken cancellationToken) =>
         node.Topology.AskAsync<TopologyListing>(new TopologyRequest.List(), BuiltInCommands.AskTimeout, cancellationToken);
 
-    private static Binding BindingOf(AdminArguments arguments) => new(
-        arguments.Text("exchange"),
-        arguments.Text("destination"),
+    private static Binding BindingOf(NodeServices node, AdminArguments arguments) => new(
+        VhostArgument.EntityOf(node, arguments, "exchange"),
+        VhostArgument.EntityOf(node, arguments, "destination"),
         arguments.Text("key"),
         arguments.Text("kind") switch
         {

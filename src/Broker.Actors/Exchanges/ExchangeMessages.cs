@@ -31,5 +31,11 @@ internal abstract record ExchangeMessage(long OperationId)
     }
 }
 
+/// <summary>By the directory of policies: what they say of the exchange may be something else now. No answer.</summary>
+internal sealed record ExchangePolicies
+{
+    public static readonly ExchangePolicies Changed = new();
+}
+
 /// <summary>The change is visible to every publish that starts after this.</summary>
 internal sealed record ExchangeDone(long OperationId);

@@ -169,7 +169,7 @@ internal sealed partial class QueueActor
     }
 
     private void HandleFailed(string reason) =>
-        GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{_name}' takes nothing more until the node is started anew: {reason}"));
+        GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(_name)}' takes nothing more until the node is started anew: {reason}"));
 
     /// <summary>Nothing more is taken or given, and who waits for something hears why.</summary>
     private void GiveUpAll(FrameFault failure)

@@ -5,6 +5,7 @@ using Broker.Actors.Server;
 using Broker.Actors.Storage;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
+using Broker.Machines.Topology;
 using Broker.Protocol;
 
 namespace Broker.Actors.Queues;
@@ -56,7 +57,7 @@ internal sealed partial class QueueActor : Actor
                 _node.Queues.Suspend(_registration); // another node goes on with it, or this one does
                 if (_failure is null)
                 {
-                    GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{_name}' is moving between nodes; try again"));
+                    GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(_name)}' is moving between nodes; try again"));
                 }
             }
 
@@ -202,13 +203,14 @@ internal sealed partial class QueueActor : Actor
     private void HandleGet(ActorRef asker, QueueMessage.Get message)
     {
         _isUnwanted = false;
-        if (Machine.CheckNext(message.MaxMessageBytes) is { } tooLarge)
+        var id = new ConsumerId(IdOf(asker));
+        if (Machine.CheckNext(message.MaxMessageBytes, id) is { } tooLarge)
         {
             _outbox.Add(asker, new QueueReply.Got(null, Machine.ReadyCount, tooLarge));
             return;
         }
 
-        switch (Machine.HandleGet(new ConsumerId(IdOf(asker)), message.NoAck, out var delivery))
+        switch (Machine.HandleGet(id, message.NoAck, out var delivery))
         {
             case GetResult.Message:
                 _outbox.Add(asker, new QueueReply.Got(delivery, Machine.ReadyCount));
@@ -302,7 +304,7 @@ internal sealed partial class QueueActor : Actor
                 Answer(e.BatchId, fault: null);
                 break;
             case QueueEffect.NotAccepted e:
-                Answer(e.BatchId, e.Fault, e.AcceptedCount);
+                Answer(e.BatchId, e.Fault with { Reason = $"queue '{EntityName.LocalOf(_name)}': {e.Fault.Reason}" }, e.AcceptedCount);
                 break;
             case QueueEffect.DeadLetter e:
                 _deadLetters!.Begin(e.Message, Context);
@@ -311,7 +313,7 @@ internal sealed partial class QueueActor : Actor
                 HandleUnused();
                 break;
             case QueueEffect.Dropped e:
-                Answer(e.BatchId, new FrameFault(ErrorCode.QueueDeleted, $"queue '{_name}' was deleted before it could take the message"));
+                Answer(e.BatchId, new FrameFault(ErrorCode.QueueDeleted, $"queue '{EntityName.LocalOf(_name)}' was deleted before it could take the message"));
                 break;
             case QueueEffect.Deliver e:
                 Tell(e.Consumer.Value, new ConsumerSignal.Deliver(e.Deliveries));

@@ -277,9 +277,9 @@ internal sealed partial class RemoteQueueActor : Actor
         _peers.Clear();
     }
 
-    private FrameFault Fault(string reason) => new(ErrorCode.Unavailable, $"queue '{_name}' cannot be reached: {reason}");
+    private FrameFault Fault(string reason) => new(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(_name)}' cannot be reached: {reason}");
 
-    private FrameFault BatchFault(string reason) => new(ErrorCode.Unavailable, $"the leader of queue '{_name}' has gone; publish it again ({reason})");
+    private FrameFault BatchFault(string reason) => new(ErrorCode.Unavailable, $"the leader of queue '{EntityName.LocalOf(_name)}' has gone; publish it again ({reason})");
 
     private void Forward(RouteMessage message) => _route.Tell(new RouteCommand.Forward(_name, message), Self);
 

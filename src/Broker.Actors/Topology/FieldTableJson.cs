@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Broker.Protocol;
@@ -26,6 +27,30 @@ internal static class FieldTableJson
         catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException)
         {
             throw new InvalidDataException($"not a table of arguments: {e.Message}");
+        }
+    }
+
+    /// <summary>What stands for a table in a file that somebody else may have written.</summary>
+    /// <param name="json">An object; nothing, or an empty list, which some write for one, is the empty table.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="problem">What is wrong with it.</param>
+    public static bool TryRead(JsonNode? json, [NotNullWhen(true)] out FieldTable? table, [NotNullWhen(false)] out string? problem)
+    {
+        (table, problem) = (null, null);
+        try
+        {
+            table = json switch
+            {
+                null or JsonArray { Count: 0 } => FieldTable.Empty,
+                JsonObject values => ToTable(values),
+                _ => throw new InvalidDataException($"{json.ToJsonString()} is no JSON object"),
+            };
+            return true;
+        }
+        catch (InvalidDataException e)
+        {
+            problem = e.Message;
+            return false;
         }
     }
 

@@ -88,8 +88,8 @@ internal sealed partial class SharedTopologyActor
         {
             TopologyRequest.DeclareExchange r => machine.PlanDeclareExchange(r.Declaration),
             TopologyRequest.DeleteExchange r => machine.PlanDeleteExchange(r.Name, r.IfUnused),
-            TopologyRequest.DeclareQueue r when operation.IsNamedHere && !machine.HasQueue(r.Name) => machine.PlanDeclareNamedByServer(r.Declaration),
-            TopologyRequest.DeclareQueue r => machine.PlanDeclareQueue(r.Declaration),
+            TopologyRequest.DeclareQueue r when operation.IsNamedHere && !machine.HasQueue(r.Name) => Bound(machine.PlanDeclareNamedByServer(r.Declaration)),
+            TopologyRequest.DeclareQueue r => Bound(machine.PlanDeclareQueue(r.Declaration)),
             TopologyRequest.DeleteQueue r => PlanDelete(operation, r),
             TopologyRequest.Bind r => machine.PlanBind(r.Binding, r.Asker),
             TopologyRequest.Unbind r => machine.PlanUnbind(r.Binding, r.Asker),
@@ -97,6 +97,9 @@ internal sealed partial class SharedTopologyActor
             TopologyRequest.RemoveVhost r => VhostRemoval.PlanOf(machine, r.Name),
             _ => throw new UnreachableException($"topology request {operation.Request}"),
         };
+
+        TopologyPlan Bound(TopologyPlan plan) => VhostQuota.Bound(
+            plan, _node.Access, machine, _operations.Values.Where(o => o != operation).Select(o => o.Request).OfType<TopologyRequest.DeclareQueue>().Select(r => r.Name));
     }
 
     private TopologyPlan PlanDelete(Operation operation, TopologyRequest.DeleteQueue request)

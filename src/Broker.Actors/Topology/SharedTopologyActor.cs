@@ -254,9 +254,11 @@ internal sealed partial class SharedTopologyActor : Actor
         switch (change)
         {
             case TopologyChange.VhostAdded c:
+                _node.Vhosts.Add(c.Vhost);
                 TellBuiltIns(c.Vhost.Name, e => new ExchangeMessage.Start(0, e));
                 break;
             case TopologyChange.VhostRemoved c:
+                _node.RemoveVhost(c.Vhost);
                 TellBuiltIns(c.Vhost, _ => new ExchangeMessage.Remove(0));
                 break;
             case TopologyChange.ExchangeAdded c:

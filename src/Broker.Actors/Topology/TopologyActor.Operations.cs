@@ -66,9 +66,11 @@ internal sealed partial class TopologyActor
         switch (change)
         {
             case TopologyChange.VhostAdded c:
+                node.Vhosts.Add(c.Vhost);
                 TellBuiltIns(id, c.Vhost.Name, e => new ExchangeMessage.Start(id, e));
                 break;
             case TopologyChange.VhostRemoved c:
+                node.RemoveVhost(c.Vhost);
                 TellBuiltIns(id, c.Vhost, _ => new ExchangeMessage.Remove(id));
                 break;
             case TopologyChange.ExchangeAdded c:

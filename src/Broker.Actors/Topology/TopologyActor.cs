@@ -191,7 +191,7 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
         }
 
         var name = request.Name;
-
+        plan = VhostQuota.Bound(plan, node.Access, _machine, _operations.Values.Select(o => o.DeclaredQueue).OfType<string>());
         if (plan.Fault is { } fault)
         {
             requester.Tell(new TopologyReply(fault), Self);

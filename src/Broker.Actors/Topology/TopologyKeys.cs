@@ -20,7 +20,9 @@ internal static partial class TopologyKeys
     /// <summary>Everything that is declared.</summary>
     public const string Prefix = "topology/";
 
-    private const string Vhosts = Prefix + "vhosts/"; // but for the one that is always there
+    /// <summary>The vhosts, but for the one that is always there.</summary>
+    public const string VhostPrefix = Prefix + "vhosts/";
+
     private const string Exchanges = Prefix + "exchanges/";
     private const string Queues = Prefix + "queues/";
     private const string Bindings = Prefix + "bindings/";
@@ -85,7 +87,7 @@ internal static partial class TopologyKeys
     /// <summary>The changes that make the stored values again, vhosts before what is in them, ends before what binds them.</summary>
     /// <exception cref="InvalidDataException">A value is not one that a broker writes.</exception>
     public static IEnumerable<TopologyChange> ToChanges(IReadOnlyList<MetadataValue> values) =>
-        values.Where(v => v.Key.StartsWith(Vhosts, StringComparison.Ordinal)).Select(ToVhost)
+        values.Where(v => v.Key.StartsWith(VhostPrefix, StringComparison.Ordinal)).Select(ToVhost)
             .Concat(values.Where(v => v.Key.StartsWith(Exchanges, StringComparison.Ordinal)).Select(ToExchange))
             .Concat(values.Where(v => v.Key.StartsWith(Queues, StringComparison.Ordinal)).Select(ToQueue))
             .Concat(values.Where(v => v.Key.StartsWith(Bindings, StringComparison.Ordinal)).Select(ToBinding));
@@ -99,14 +101,14 @@ internal static partial class TopologyKeys
     /// <summary>The change that makes one stored value; <c>null</c> if it makes none.</summary>
     /// <exception cref="InvalidDataException">The value is not one that a broker of this version writes.</exception>
     public static TopologyChange? ToChange(MetadataValue value) =>
-        value.Key.StartsWith(Vhosts, StringComparison.Ordinal) ? ToVhost(value)
+        value.Key.StartsWith(VhostPrefix, StringComparison.Ordinal) ? ToVhost(value)
         : value.Key.StartsWith(Exchanges, StringComparison.Ordinal) ? ToExchange(value)
         : value.Key.StartsWith(Queues, StringComparison.Ordinal) ? ToQueue(value)
         : value.Key.StartsWith(Bindings, StringComparison.Ordinal) ? ToBinding(value)
         : null;
 
     /// <summary>The key of a vhost.</summary>
-    public static string OfVhost(string name) => Vhosts + Escape(name);
+    public static string OfVhost(string name) => VhostPrefix + Escape(name);
 
     /// <summary>The key of an exchange.</summary>
     public static string OfExchange(string name) => Exchanges + Escape(name);
@@ -119,7 +121,7 @@ internal static partial class TopologyKeys
     public static string UsesOf(string key) => Uses + key[Prefix.Length..];
 
     private static TopologyChange ToVhost(MetadataValue value) =>
-        new TopologyChange.VhostAdded(new VhostDefinition(Unescape(value.Key[Vhosts.Length..]), Read(value, TopologyJson.Default.VhostValue).Description ?? ""));
+        new TopologyChange.VhostAdded(new VhostDefinition(Unescape(value.Key[VhostPrefix.Length..]), Read(value, TopologyJson.Default.VhostValue).Description ?? ""));
 
     private static TopologyChange ToExchange(MetadataValue value)
     {

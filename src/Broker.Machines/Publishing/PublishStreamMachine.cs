@@ -1,4 +1,5 @@
 using System.Text;
+using Broker.Machines.Access;
 using Broker.Machines.Messages;
 using Broker.Machines.Routing;
 using Broker.Machines.Topology;
@@ -23,10 +24,12 @@ public readonly record struct PublishOutcome(ulong Sequence, bool Returned, Fram
 /// <param name="limits">Bounds of the stream.</param>
 /// <param name="vhost">That of the connection: exchanges are those in it.</param>
 /// <param name="seed">What random exchanges draw by; each stream should have another.</param>
-public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits limits, string vhost = ProtocolInfo.DefaultVhost, ulong seed = 0)
+/// <param name="access">What the publisher may do; <c>null</c>: everything.</param>
+public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits limits, string vhost = ProtocolInfo.DefaultVhost, ulong seed = 0, IPublishAccess? access = null)
 {
     private readonly ConfirmTracker _tracker = new();
     private readonly RouteWalk _walk = new(router);
+    private readonly PublishPermission _permission = new();
     private readonly List<PublishBatch> _batches = [];
     private readonly Dictionary<string, PublishBatch> _batchOfQueue = new(StringComparer.Ordinal);
     private readonly List<PublishBatch> _batchesOfRoute = []; // those of the cached route; empty: to be found
@@ -40,7 +43,8 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     private long _now;
     private byte[] _cachedExchange = []; // what the cached route is for
     private byte[] _cachedKey = [];
-    private long _cachedVersion = -1;
+    private long _cachedVersion = -1; // of routes and permissions
+    private FrameFault? _refusal; // of the message at hand, or of all that the cached route is for
     private RouteStatus _status; // of the message at hand, or of the cached route
     private RouteResult _route = new([], 0);
 
@@ -104,17 +108,11 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     /// <returns><c>null</c>, or a fault that ends the stream.</returns>
     public FrameFault? HandlePublish(ulong sequence, bool mandatory, bool durable, ReadOnlySpan<byte> message)
     {
-        if (!IsOpen)
+        if (CheckSequence(sequence) is { } outOfOrder)
         {
-            return new FrameFault(ErrorCode.ProtocolViolation, "PUBLISH came before PUBLISHER_OPEN");
+            return outOfOrder;
         }
 
-        if (sequence <= LastSequence)
-        {
-            return new FrameFault(ErrorCode.ProtocolViolation, $"sequence {sequence} follows {LastSequence}; sequences start at 1 or more and ascend");
-        }
-
-        LastSequence = sequence;
         if (message.Length > limits.MaxMessageBytes)
         {
             _outcomes.Add(new PublishOutcome(sequence, false, new FrameFault(ErrorCode.MessageTooLarge, $"the message has {message.Length} bytes; the limit is {limits.MaxMessageBytes}")));
@@ -144,6 +142,35 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
             Conclude(sequence, mandatory, durable, properties, view, message);
         }
 
+        return null;
+    }
+
+    /// <summary>Handles PUBLISH of a message that cannot be taken, for a reason that its stream has found.</summary>
+    /// <returns><c>null</c>, or a fault that ends the stream.</returns>
+    public FrameFault? HandleRefused(ulong sequence, FrameFault fault)
+    {
+        if (CheckSequence(sequence) is { } outOfOrder)
+        {
+            return outOfOrder;
+        }
+
+        _outcomes.Add(new PublishOutcome(sequence, false, fault));
+        return null;
+    }
+
+    private FrameFault? CheckSequence(ulong sequence)
+    {
+        if (!IsOpen)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, "PUBLISH came before PUBLISHER_OPEN");
+        }
+
+        if (sequence <= LastSequence)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, $"sequence {sequence} follows {LastSequence}; sequences start at 1 or more and ascend");
+        }
+
+        LastSequence = sequence;
         return null;
     }
 
@@ -227,7 +254,7 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         _tracker.TakeRejected(_rejected);
         foreach (var (sequence, fault) in _rejected)
         {
-            others.Add(new PublishOutcome(sequence, false, fault));
+            others.Add(new PublishOutcome(sequence, fault.Code == ErrorCode.Unroutable, fault));
         }
 
         _rejected.Clear();
@@ -238,14 +265,14 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     /// <summary>Finds where a message goes that only its exchange and its key may decide on: the last route is right as long as these and the routes stay the same.</summary>
     private void FindRoute(in MessageView view, ulong sequence)
     {
-        if (_cachedVersion == router.Version && view.RoutingKey.SequenceEqual(_cachedKey) && view.Exchange.SequenceEqual(_cachedExchange))
+        var version = Version;
+        if (_cachedVersion == version && view.RoutingKey.SequenceEqual(_cachedKey) && view.Exchange.SequenceEqual(_cachedExchange))
         {
             return;
         }
 
-        var version = router.Version;
         FindRoute(view, sequence, RoutingHeaders.None);
-        if (_walk.DependsOnKeyAlone)
+        if (_refusal is not null || _walk.DependsOnKeyAlone)
         {
             _cachedVersion = version;
             _cachedExchange = view.Exchange.ToArray();
@@ -253,18 +280,37 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         }
     }
 
+    /// <summary>Grows whenever anything changes that the last route was found by.</summary>
+    private long Version => router.Version + (access?.Version ?? 0);
+
+    private bool IsTopic(string exchange) => router.TryFind(EntityName.Of(vhost, exchange), out var routes) && routes.Definition.RoutesAs == ExchangeKind.Topic;
+
     private void FindRoute(in MessageView view, ulong sequence, RoutingHeaders headers)
     {
         _cachedVersion = -1;
         _batchesOfRoute.Clear();
-        var message = new RoutedMessage(Encoding.UTF8.GetString(view.RoutingKey), view.Properties, seed + sequence) { MoreKeys = headers.Keys, HasDelayHeader = headers.Delays };
-        _status = _walk.Follow(EntityName.Of(vhost, Encoding.UTF8.GetString(view.Exchange)), ref message);
+        var (exchange, key) = (Encoding.UTF8.GetString(view.Exchange), Encoding.UTF8.GetString(view.RoutingKey));
+        if (access is not null)
+        {
+            _refusal = _permission.Check(access, exchange) ?? (_permission.DependsOnKey && IsTopic(exchange) ? _permission.CheckKey(key) : null);
+            if (_refusal is not null)
+            {
+                return;
+            }
+        }
+
+        var message = new RoutedMessage(key, view.Properties, seed + sequence) { MoreKeys = headers.Keys, HasDelayHeader = headers.Delays };
+        _status = _walk.Follow(EntityName.Of(vhost, exchange), ref message);
         _route = _walk.Result;
     }
 
     private void Conclude(ulong sequence, bool mandatory, bool durable, in PropertiesView properties, in MessageView view, ReadOnlySpan<byte> message)
     {
-        if (_status != RouteStatus.Routed)
+        if (_refusal is { } refusal)
+        {
+            _outcomes.Add(new PublishOutcome(sequence, false, refusal));
+        }
+        else if (_status != RouteStatus.Routed)
         {
             var exchange = Encoding.UTF8.GetString(view.Exchange);
             _outcomes.Add(new PublishOutcome(sequence, false, _status == RouteStatus.NoExchange
@@ -279,13 +325,13 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         else
         {
             var traits = (durable ? MessageTraits.Durable : 0) | (properties.IsSpecial ? MessageTraits.Special : 0);
-            Enqueue(sequence, traits, properties.Priority, message);
+            Enqueue(sequence, mandatory, traits, properties.Priority, message);
         }
     }
 
-    private void Enqueue(ulong sequence, MessageTraits traits, byte priority, ReadOnlySpan<byte> message)
+    private void Enqueue(ulong sequence, bool mandatory, MessageTraits traits, byte priority, ReadOnlySpan<byte> message)
     {
-        var slot = _tracker.Track(sequence, _route.Queues.Length);
+        var slot = _tracker.Track(sequence, _route.Queues.Length, mandatory);
         if (_route.Queues.IsEmpty)
         {
             UnroutableCount++;

@@ -21,6 +21,9 @@ public sealed partial class TopologyMachine
     public bool IsVhostEmpty(string name) => !_queues.Keys.Any(q => EntityName.VhostOf(q) == name)
         && !_exchanges.Values.Any(e => EntityName.VhostOf(e.Definition.Name) == name && (e.Bindings.Count > 0 || !TopologyNames.IsBuiltIn(e.Definition.Name)));
 
+    /// <summary>Number of queues of a vhost.</summary>
+    public int QueueCountOf(string vhost) => _queues.Keys.Count(q => EntityName.VhostOf(q) == vhost);
+
     /// <summary>Makes a vhost.</summary>
     public TopologyPlan PlanAddVhost(VhostDefinition vhost)
     {

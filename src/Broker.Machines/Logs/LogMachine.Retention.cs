@@ -8,6 +8,7 @@ public sealed partial class LogMachine
 {
     private const long SmallestPiece = 64 << 10;
     private const long LargestPiece = 64 << 20;
+    private const int PiecesOfRuns = 64;
     private const int PiecesOfAll = 16; // so much of what is kept goes at once
     private readonly Queue<Piece> _marks = new(); // the oldest first
     private Piece? _newest; // the last of them, which grows
@@ -48,10 +49,12 @@ public sealed partial class LogMachine
             _marks.Enqueue(new Piece { Last = segment.Last, Bytes = segment.MessageBytes });
         }
 
+        // When they were taken is not known before they are read: of long ones, too much would stay for too long.
+        var size = Math.Min(PieceBytes, _ledger.Index.Runs.Aggregate(0L, (sum, run) => sum + run.LogLength) / PiecesOfRuns);
         Piece? piece = null;
         foreach (var run in _ledger.Index.Runs)
         {
-            if (piece is null || piece.Bytes >= PieceBytes)
+            if (piece is null || piece.Bytes >= size)
             {
                 _marks.Enqueue(piece = new Piece());
             }

@@ -5,6 +5,7 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Streams;
 using Broker.Machines.Consuming;
 using Broker.Machines.Direct;
+using Broker.Machines.Queues;
 using Broker.Machines.Topology;
 using Broker.Protocol;
 
@@ -14,6 +15,7 @@ namespace Broker.Actors.Consuming;
 internal sealed partial class ConsumerStreamActor
 {
     private QueueMessage.Subscribe? _subscribe; // what the queue is asked
+    private bool _isLog;
     private string? _replyTo; // the inbox of the connection, if it is this stream's
 
     /// <summary>The address is the user's, or why not.</summary>
@@ -26,7 +28,7 @@ internal sealed partial class ConsumerStreamActor
             return new FrameFault(ErrorCode.ProtocolViolation, "SUBSCRIBE came twice; a consume stream is one subscription");
         }
 
-        if (!SubscribeArguments.TryParse(frame.Arguments, out var arguments, out var invalid))
+        if (!SubscribeArguments.TryParse(frame.Arguments, now: 0, out _, out var invalid))
         {
             return invalid;
         }
@@ -41,7 +43,7 @@ internal sealed partial class ConsumerStreamActor
         _noAck = frame.Flags.HasFlag(SubscribeFlags.NoAck);
         _confirmSettles = frame.Flags.HasFlag(SubscribeFlags.ConfirmSettles);
         Status.Subject = frame.ConsumerTag.Length > 0 ? frame.ConsumerTag : MakeTag(frame.Queue);
-        _subscribe = new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck, maxMessageBytes, arguments.Priority);
+        _subscribe = new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck, maxMessageBytes) { Arguments = frame.Arguments };
         _credit.HandleCredit(frame.CreditMessages, frame.CreditBytes);
         return IsInbox(frame.Queue) ? OpenInbox(frame) : OpenQueue(scope.Entity(frame.Queue));
     }
@@ -70,6 +72,7 @@ internal sealed partial class ConsumerStreamActor
     private void Begin(LocalQueue queue)
     {
         _queue = queue;
+        _isLog = queue.Definition.Arguments.Kind == QueueKind.Log;
         Context.Watch(queue.Actor);
         queue.Actor.Tell(_subscribe!, Self);
     }

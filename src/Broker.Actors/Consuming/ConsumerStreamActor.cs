@@ -193,7 +193,15 @@ internal sealed partial class ConsumerStreamActor(IQuicStream stream, NodeServic
         while (_outbox.TryDequeue(out var delivery))
         {
             var message = delivery.Entry.Message;
-            DeliverFrame.Write(Output, delivery.Tag, delivery.WireFlags(), (ulong)delivery.Entry.DeliveryCount, message.Bytes.Span);
+            if (_isLog)
+            {
+                DeliverFrame.WriteWithOffset(Output, delivery.Tag, delivery.WireFlags(), delivery.Entry.Position - 1, message.Bytes.Span);
+            }
+            else
+            {
+                DeliverFrame.Write(Output, delivery.Tag, delivery.WireFlags(), (ulong)delivery.Entry.DeliveryCount, message.Bytes.Span);
+            }
+
             _writtenMessages++;
             _writtenBytes += message.SizeBytes;
             MarkWritten();

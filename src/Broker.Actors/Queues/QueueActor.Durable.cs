@@ -23,14 +23,14 @@ internal sealed partial class QueueActor
     private (ActorRef Asker, long OperationId)? _deletion; // under way
     private bool _deleted;
 
-    private QueueMachine StartDurable(QueueDefinition definition)
+    private IQueueMachine StartDurable(QueueDefinition definition)
     {
         var storage = _node.Storage ?? throw new InvalidOperationException("a durable queue was declared on a node without a store");
         var shard = (ushort)StableHash.ShardOf(_name, _node.Options.ShardCount);
         _journal = _node.Cluster is { } cluster ? Replicated(cluster, storage, definition.Id, shard) : Local(storage, definition.Id, shard);
         _checkpoints = new QueueCheckpoints(storage, definition.Id, _journal);
         _loads = new QueueLoads(storage, new QueueDefinitionName(definition.Id, definition.Name), _journal);
-        var machine = new QueueMachine(_node.Limits.Queue, _journal.Ledger, SettingsNow(), Now);
+        var machine = Make(definition, _journal.Ledger);
         machine.HandleBlocked(storage.BlockedBy);
         return machine;
     }

@@ -3,6 +3,9 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Server;
 using Broker.Actors.Storage;
+using Broker.Machines.Consuming;
+using Broker.Machines.Ledgers;
+using Broker.Machines.Logs;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
 using Broker.Machines.Topology;
@@ -27,7 +30,7 @@ internal sealed partial class QueueActor : Actor
     private readonly Dictionary<long, PendingBatch> _batches = [];
     private readonly QueueOutbox _outbox;
     private readonly Queue<(ActorRef Asker, QueueMessage Question)> _later = new(); // questions that wait for messages to be read
-    private QueueMachine? _machine; // from the first start on, which comes before everything else
+    private IQueueMachine? _machine; // from the first start on, which comes before everything else
     private LocalQueue? _registration;
     private long _lastId;
     private long _accountedBytes;
@@ -42,7 +45,7 @@ internal sealed partial class QueueActor : Actor
     /// <summary>A batch that its publisher has no answer for yet.</summary>
     private readonly record struct PendingBatch(PublishBatch Batch, long Publisher, bool Parked);
 
-    private QueueMachine Machine => _machine ?? throw new InvalidOperationException($"queue '{_name}' was not started");
+    private IQueueMachine Machine => _machine ?? throw new InvalidOperationException($"queue '{_name}' was not started");
 
     protected override void PostStop()
     {
@@ -167,7 +170,7 @@ internal sealed partial class QueueActor : Actor
         {
             var definition = _definition = message.Definition;
             _registration = new LocalQueue(definition, Self, new QueueStatus());
-            _machine = definition.Durable ? StartDurable(definition) : new QueueMachine(_node.Limits.Queue, null, SettingsNow(), Now);
+            _machine = definition.Durable ? StartDurable(definition) : Make(definition, ledger: null);
             _registration.Status.Update(_machine);
             _node.Queues.Add(_registration);
             _machine.HandleSettings(SettingsNow()); // what has changed before it was in the directory, nobody has told it
@@ -179,9 +182,17 @@ internal sealed partial class QueueActor : Actor
         }
     }
 
+    private IQueueMachine Make(QueueDefinition definition, QueueLedger? ledger) => definition.Arguments.Kind == QueueKind.Log
+        ? new LogMachine(_node.Limits.Queue, ledger, SettingsNow(), Now)
+        : new QueueMachine(_node.Limits.Queue, ledger, SettingsNow(), Now);
+
     private void HandleSubscribe(QueueMessage.Subscribe message)
     {
-        var fault = Machine.HandleSubscribe(new ConsumerId(IdOfSender()), message.Exclusive, message.NoAck, message.MaxMessageBytes, message.Priority);
+        FrameFault? fault = SubscribeArguments.TryParse(message.Arguments, Now, out var arguments, out var invalid)
+            ? Machine.HandleSubscribe(
+                new ConsumerId(IdOfSender()),
+                new SubscribeTerms(message.Exclusive, message.NoAck, message.MaxMessageBytes, arguments.Priority) { Start = arguments.Start, Filter = arguments.Filter })
+            : invalid;
         _isUnwanted &= fault is not null;
         _outbox.Add(Sender, new ConsumerSignal.Subscribed(fault));
     }

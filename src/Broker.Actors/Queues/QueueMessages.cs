@@ -41,7 +41,11 @@ internal abstract record QueueMessage
     public sealed record Enqueue(PublishBatch Batch) : QueueMessage;
 
     /// <summary>By a consumer stream. Answer: <see cref="ConsumerSignal.Subscribed"/>; then <see cref="ConsumerSignal.Deliver"/> as credit allows.</summary>
-    public sealed record Subscribe(bool Exclusive, bool NoAck, int MaxMessageBytes, int Priority = 0) : QueueMessage;
+    public sealed record Subscribe(bool Exclusive, bool NoAck, int MaxMessageBytes) : QueueMessage
+    {
+        /// <summary>As the client has sent them.</summary>
+        public FieldTable Arguments { get; init; } = FieldTable.Empty;
+    }
 
     /// <summary>By a consumer stream: it can take so much more. No answer.</summary>
     public sealed record Grant(long Messages, long Bytes) : QueueMessage;

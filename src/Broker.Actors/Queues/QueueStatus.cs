@@ -41,7 +41,7 @@ internal sealed class QueueStatus
 
     public long Acknowledged => Volatile.Read(ref _acknowledged);
 
-    public void Update(QueueMachine machine)
+    public void Update(IQueueMachine machine)
     {
         var counters = machine.Counters;
         Volatile.Write(ref _ready, machine.ReadyCount);

@@ -71,7 +71,7 @@ internal sealed partial class RemoteQueueActor : Actor
             case QueueMessage.Subscribe m:
                 var subscriber = PeerOfSender();
                 subscriber.IsSubscribing = subscriber.MayHold = true;
-                Forward(new RouteMessage(RouteKind.Subscribe, subscriber.Number) { Flags = Bits(m.Exclusive, m.NoAck), Number = (ulong)m.MaxMessageBytes, Second = ZigZag(m.Priority) });
+                Forward(new RouteMessage(RouteKind.Subscribe, subscriber.Number) { Flags = Bits(m.Exclusive, m.NoAck), Number = (ulong)m.MaxMessageBytes, Items = ItemsOf(m.Arguments) });
                 break;
             case QueueMessage.CancelSubscription:
                 Cancel();
@@ -283,7 +283,7 @@ internal sealed partial class RemoteQueueActor : Actor
 
     private void Forward(RouteMessage message) => _route.Tell(new RouteCommand.Forward(_name, message), Self);
 
-    private static ulong ZigZag(int value) => (uint)((value << 1) ^ (value >> 31));
+    private static IReadOnlyList<RouteItem> ItemsOf(FieldTable arguments) => arguments.Count > 0 ? [new RouteItem(0, 0, 0, 0, arguments.ToBytes())] : [];
 
     private static ulong Bits(bool first, bool second) => (first ? 1UL : 0) | (second ? 2UL : 0);
 }

@@ -105,7 +105,7 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
                 queue.Tell(new QueueMessage.Enqueue(batch), Self);
                 break;
             case RouteKind.Subscribe:
-                queue.Tell(new QueueMessage.Subscribe((message.Flags & 1) != 0, (message.Flags & 2) != 0, LengthOf(message.Number), PriorityOf(message.Second)), Self);
+                queue.Tell(new QueueMessage.Subscribe((message.Flags & 1) != 0, (message.Flags & 2) != 0, LengthOf(message.Number)) { Arguments = ArgumentsOf(message) }, Self);
                 break;
             case RouteKind.Grant:
                 queue.Tell(new QueueMessage.Grant((long)message.Number, (long)message.Second), Self);
@@ -252,7 +252,8 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
     /// <summary>How many messages of a refused batch the queue has taken. It takes the first ones, if any.</summary>
     private static ulong AcceptedOf(PublisherSignal.Answered answer) => answer is { Fault: not null, Refused: [var part, ..] } ? (ulong)part.First : 0;
 
-    private static int PriorityOf(ulong zigZag) => (int)((uint)zigZag >> 1) ^ -(int)(zigZag & 1);
+    private static FieldTable ArgumentsOf(RouteMessage message) =>
+        message.Items is [var item] && FieldTable.TryRead(item.Bytes.Span, out var table, out _) ? table : FieldTable.Empty;
 
     private static int LengthOf(ulong value) => (int)Math.Min(value, int.MaxValue);
 

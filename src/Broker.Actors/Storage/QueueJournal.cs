@@ -42,7 +42,7 @@ internal abstract class QueueJournal(NodeStorage storage, ulong queue, ushort sh
 
     /// <summary>Takes in what has become certain since the last call.</summary>
     /// <returns>Whether anything has.</returns>
-    public bool Advance(QueueMachine machine)
+    public bool Advance(IQueueMachine machine)
     {
         var certain = _client.Certain;
         if (certain == CertainIndex)

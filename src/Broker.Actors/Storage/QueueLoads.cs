@@ -72,7 +72,7 @@ internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue,
     }
 
     /// <summary>A read has ended.</summary>
-    public void HandleLoaded(LoadResult result, QueueMachine machine)
+    public void HandleLoaded(LoadResult result, IQueueMachine machine)
     {
         if (result.Damages.Count > 0 && (Ledger.Index.FindSegment(result.First)?.Number ?? 0) != result.Segment)
         {
@@ -95,7 +95,7 @@ internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue,
     }
 
     /// <summary>Messages that were to be copied could not be read.</summary>
-    public void HandleUnreadable(IReadOnlyList<ulong> positions, QueueMachine machine)
+    public void HandleUnreadable(IReadOnlyList<ulong> positions, IQueueMachine machine)
     {
         var lost = positions.SelectMany(p => machine.HandleLost(p, p)).ToList();
         if (lost.Count > 0)

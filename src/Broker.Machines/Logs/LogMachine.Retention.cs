@@ -50,7 +50,7 @@ public sealed partial class LogMachine
         }
 
         // When they were taken is not known before they are read: of long ones, too much would stay for too long.
-        var size = Math.Min(PieceBytes, _ledger.Index.Runs.Aggregate(0L, (sum, run) => sum + run.LogLength) / PiecesOfRuns);
+        var size = Math.Min(PieceBytes, RunBytes(_ledger) / PiecesOfRuns);
         Piece? piece = null;
         foreach (var run in _ledger.Index.Runs)
         {
@@ -62,6 +62,17 @@ public sealed partial class LogMachine
             piece.Last = run.Last;
             piece.Bytes += run.LogLength;
         }
+    }
+
+    private static long RunBytes(QueueLedger ledger)
+    {
+        var sum = 0L;
+        foreach (var run in ledger.Index.Runs)
+        {
+            sum += run.LogLength;
+        }
+
+        return sum;
     }
 
     /// <summary>A message has come.</summary>

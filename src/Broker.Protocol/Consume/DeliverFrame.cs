@@ -5,13 +5,14 @@ namespace Broker.Protocol;
 /// <summary>DELIVER: one message (docs/protocol.md, section 8). A view into the payload; nothing is copied or allocated.</summary>
 public readonly ref struct DeliverFrame
 {
-    internal const DeliverFlags KnownFlags = DeliverFlags.Redelivered | DeliverFlags.Durable;
+    internal const DeliverFlags KnownFlags = DeliverFlags.Redelivered | DeliverFlags.Durable | DeliverFlags.Offset;
 
-    private DeliverFrame(ulong tag, DeliverFlags flags, ulong deliveryCount, ReadOnlySpan<byte> message)
+    private DeliverFrame(ulong tag, DeliverFlags flags, ulong deliveryCount, ulong offset, ReadOnlySpan<byte> message)
     {
         Tag = tag;
         Flags = flags;
         DeliveryCount = deliveryCount;
+        Offset = offset;
         Message = message;
     }
 
@@ -24,6 +25,9 @@ public readonly ref struct DeliverFrame
     /// <summary>How often it was delivered before this time.</summary>
     public ulong DeliveryCount { get; }
 
+    /// <summary>The message's offset in its log, if <see cref="DeliverFlags.Offset"/> is set; else 0.</summary>
+    public ulong Offset { get; }
+
     /// <summary>The encoded message; see <see cref="MessageView"/>. Its length is what the delivery costs in credit bytes.</summary>
     public ReadOnlySpan<byte> Message { get; }
 
@@ -31,18 +35,25 @@ public readonly ref struct DeliverFrame
     public static bool TryRead(ReadOnlySpan<byte> payload, out DeliverFrame frame, out FrameFault fault)
     {
         var reader = new PayloadReader(payload);
-        frame = new DeliverFrame(
-            reader.Number("delivery tag", min: 1),
-            (DeliverFlags)reader.Flags("flags", (ulong)KnownFlags),
-            reader.Number("delivery count"),
-            reader.Rest());
+        var tag = reader.Number("delivery tag", min: 1);
+        var flags = (DeliverFlags)reader.Flags("flags", (ulong)KnownFlags);
+        var count = reader.Number("delivery count");
+        var offset = flags.HasFlag(DeliverFlags.Offset) ? reader.Number("offset") : 0;
+        frame = new DeliverFrame(tag, flags, count, offset, reader.Rest());
         return reader.End(out fault);
     }
 
-    /// <summary>Writes a whole frame.</summary>
+    /// <summary>Writes a whole frame of a message from a queue.</summary>
     public static void Write(IBufferWriter<byte> writer, ulong tag, DeliverFlags flags, ulong deliveryCount, ReadOnlySpan<byte> message)
     {
         ArgumentNullException.ThrowIfNull(writer);
-        FrameWriter.Write(writer, FrameType.Deliver, [tag, (ulong)flags, deliveryCount], message);
+        FrameWriter.Write(writer, FrameType.Deliver, [tag, (ulong)(flags & ~DeliverFlags.Offset), deliveryCount], message);
+    }
+
+    /// <summary>Writes a whole frame of a message from a log.</summary>
+    public static void WriteWithOffset(IBufferWriter<byte> writer, ulong tag, DeliverFlags flags, ulong offset, ReadOnlySpan<byte> message)
+    {
+        ArgumentNullException.ThrowIfNull(writer);
+        FrameWriter.Write(writer, FrameType.Deliver, [tag, (ulong)(flags | DeliverFlags.Offset), 0, offset], message);
     }
 }

@@ -12,10 +12,7 @@ public enum RouteKind : ulong
     /// <summary>Messages for the queue: number is the batch's, text the producer's lasting name, each item's number the producer's sequence.</summary>
     Publish = 0x03,
 
-    /// <summary>
-    /// Subscribe: bit 0 exclusive, bit 1 no-ack; number is the longest message that the consumer takes, second number its priority, zigzag (twice the priority, or of a negative one twice its
-    /// distance from zero less one).
-    /// </summary>
+    /// <summary>Subscribe: bit 0 exclusive, bit 1 no-ack; number is the longest message that the consumer takes; an item has the encoded table of arguments, if there are any.</summary>
     Subscribe = 0x04,
 
     /// <summary>So many messages and bytes more.</summary>

@@ -143,7 +143,7 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
     {
         RouteKind.PeerOpen => Fields.Text,
         RouteKind.Publish or RouteKind.Inbox => Fields.Number | Fields.Text | Fields.Items,
-        RouteKind.Subscribe => Fields.Number | Fields.Second | Fields.Flags,
+        RouteKind.Subscribe => Fields.Number | Fields.Flags | Fields.Items,
         RouteKind.Get => Fields.Number | Fields.Flags,
         RouteKind.Grant or RouteKind.Started => Fields.Number | Fields.Second,
         RouteKind.Settle => Fields.Flags | Fields.Text | Fields.Ranges,

@@ -12,4 +12,7 @@ public enum DeliverFlags : ulong
 
     /// <summary>It was published as durable.</summary>
     Durable = 2,
+
+    /// <summary>Of DELIVER: it comes from a log, and its offset there is given.</summary>
+    Offset = 4,
 }

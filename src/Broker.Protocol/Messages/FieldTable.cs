@@ -77,6 +77,26 @@ public sealed class FieldTable : IReadOnlyList<KeyValuePair<string, FieldValue>>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
+    /// <summary>The table's encoding by itself.</summary>
+    /// <exception cref="ArgumentException">A limit is exceeded.</exception>
+    public byte[] ToBytes()
+    {
+        var measure = PayloadWriter.Measure();
+        Write(ref measure);
+        var bytes = new byte[measure.Length];
+        var writer = PayloadWriter.To(bytes);
+        Write(ref writer);
+        return bytes;
+    }
+
+    /// <summary>Reads what <see cref="ToBytes"/> gave.</summary>
+    public static bool TryRead(ReadOnlySpan<byte> bytes, out FieldTable table, out FrameFault fault)
+    {
+        var reader = new PayloadReader(bytes);
+        table = Read(ref reader, "table");
+        return reader.End(out fault);
+    }
+
     internal static FieldTable Read(ref PayloadReader reader, string field)
     {
         var before = reader.Remaining;

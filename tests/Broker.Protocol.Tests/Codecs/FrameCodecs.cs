@@ -105,10 +105,22 @@ internal static partial class FrameCodecs
         fields?["delivery_tag"] = FieldJson.Number(frame.Tag);
         fields?["flags"] = FieldJson.Number((ulong)frame.Flags);
         fields?["delivery_count"] = FieldJson.Number(frame.DeliveryCount);
+        if (frame.Flags.HasFlag(DeliverFlags.Offset))
+        {
+            fields?["offset"] = FieldJson.Number(frame.Offset);
+        }
+
         Describe(frame.Message, fields);
         if (again is not null)
         {
-            DeliverFrame.Write(again, frame.Tag, frame.Flags, frame.DeliveryCount, frame.Message);
+            if (frame.Flags.HasFlag(DeliverFlags.Offset) && frame.DeliveryCount == 0)
+            {
+                DeliverFrame.WriteWithOffset(again, frame.Tag, frame.Flags, frame.Offset, frame.Message);
+            }
+            else
+            {
+                DeliverFrame.Write(again, frame.Tag, frame.Flags, frame.DeliveryCount, frame.Message);
+            }
         }
 
         return true;

@@ -38,7 +38,10 @@ internal static class LinkSamples
         new(RouteKind.PeerOpen, 1) { Text = "orders" },
         new(RouteKind.PeerGone, Varint.Max),
         new(RouteKind.Publish, 1) { Number = 7, Text = "ann\nshop", Items = [new RouteItem(12, 0, 0, 1, "one"u8.ToArray()), new RouteItem(13, 0, 0, 0, default)] },
-        new(RouteKind.Subscribe, 2) { Flags = 3, Number = 1 << 20, Second = 9 },
+        new(RouteKind.Subscribe, 2)
+        {
+            Flags = 3, Number = 1 << 20, Items = [new RouteItem(0, 0, 0, 0, FieldTable.Of(("x-priority", FieldValue.From(-5L))).ToBytes())],
+        },
         new(RouteKind.Grant, 2) { Number = 100, Second = 65_536 },
         new(RouteKind.Settle, 2) { Flags = 6, Text = "no such customer", Ranges = [new SequenceRange(1, 3), new SequenceRange(7, 7)] },
         new(RouteKind.Cancel, 2),

@@ -110,6 +110,7 @@ internal static class Samples
                 Arguments = FieldTable.Of(("priority", 5)),
             }.Write),
         Sample.Of("consume", "SUBSCRIBED", "tag of the server's choice", new SubscribedFrame("c-7-4").Write),
+        Sample.Of("consume", "DELIVER", "from a log", w => DeliverFrame.WriteWithOffset(w, 2, DeliverFlags.Durable, 70_000, Message("", "events", null, "hello"))),
         Sample.Of("consume", "DELIVER", "first delivery", w => DeliverFrame.Write(w, 1, DeliverFlags.None, 0, Message("", "orders", null, "hello"))),
         Sample.Of(
             "consume",

@@ -20,6 +20,7 @@ internal static class BuiltInCommands
         .. ExchangePalette.Commands(node),
         .. QueuePalette.Commands(node),
         .. ConnectionPalette.Commands(node),
+        .. AddressPalette.Commands(node),
         .. StorePalette.Commands(node),
         .. UserPalette.Commands(node),
         .. VhostPalette.Commands(node),

@@ -202,14 +202,14 @@ internal sealed class BbqStreamActor : StreamActor
         Status.BlockedBy = null;
         foreach (var batch in _batches)
         {
-            if (!Node.Queues.TryGet(batch.Queue, out var queue) || !queue.IsAvailable)
+            if (!Node.TryGetTarget(batch.Queue, out var target))
             {
                 Abort((long)Node.QueueGone(batch.Queue).Code);
                 return;
             }
 
-            Context.Watch(queue.Actor);
-            queue.Actor.Tell(new QueueMessage.Enqueue(batch), Self);
+            Context.Watch(target);
+            target.Tell(new QueueMessage.Enqueue(batch), Self);
         }
 
         if (_unanswered == 0)

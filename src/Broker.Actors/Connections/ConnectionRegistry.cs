@@ -13,6 +13,9 @@ internal sealed class StreamStatus(ConnectionStatus owner, long id, string kind)
 
     public long Id => id;
 
+    /// <summary>The stream's connection.</summary>
+    public ConnectionStatus Connection => owner;
+
     public string Kind => kind;
 
     /// <summary>Messages published or delivered.</summary>
@@ -35,6 +38,8 @@ internal sealed class StreamStatus(ConnectionStatus owner, long id, string kind)
 /// <summary>A connection's figures for listings.</summary>
 internal sealed class ConnectionStatus(IQuicConnection connection, PeerIdentity identity, ActorRef actor, DateTimeOffset since)
 {
+    private string? _replyTo;
+
     public IQuicConnection Connection => connection;
 
     public PeerIdentity Identity => identity;
@@ -46,10 +51,20 @@ internal sealed class ConnectionStatus(IQuicConnection connection, PeerIdentity 
     /// <summary>As the client called itself in HELLO.</summary>
     public volatile string ClientName = "";
 
+    /// <summary>The inbox in which the connection gets answers to its requests, within its vhost; <c>null</c> if no stream of it consumes answers.</summary>
+    public string? ReplyTo => Volatile.Read(ref _replyTo);
+
     /// <summary>The vhost that it is to; <c>null</c> before it has said so.</summary>
     public volatile string? Vhost;
 
     public ConcurrentDictionary<long, StreamStatus> Streams { get; } = new();
+
+    /// <summary>A stream of the connection consumes answers.</summary>
+    /// <returns><c>false</c> if another one does.</returns>
+    public bool TrySetReplyTo(string inbox) => Interlocked.CompareExchange(ref _replyTo, inbox, null) is null;
+
+    /// <summary>It does so no more.</summary>
+    public void ClearReplyTo(string inbox) => Interlocked.CompareExchange(ref _replyTo, null, inbox);
 
     /// <summary>Lists a stream from now on.</summary>
     public StreamStatus Open(long streamId, string kind)

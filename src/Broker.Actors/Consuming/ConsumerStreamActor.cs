@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Text;
 using Broker.Actors.Access;
 using Broker.Actors.Connections;
 using Broker.Actors.Queues;
@@ -18,7 +17,7 @@ namespace Broker.Actors.Consuming;
 /// One consume stream: a subscription to one queue. It asks the queue for no more than the client has credit for and the QUIC stream takes, so a client that stops
 /// reading costs its window and holds up nobody.
 /// </summary>
-internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope, int maxMessageBytes)
+internal sealed partial class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope, int maxMessageBytes)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
     private readonly ConsumerCredit _credit = new(node.Limits.ConsumerWindowMessages, node.Limits.ConsumerWindowBytes);
@@ -62,6 +61,12 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
     protected override bool MayHandleFrames => _pendingRanges < Node.Limits.MaxPendingSettleRanges;
 
     protected override bool OwesOutput => _subscribing || _state is State.Cancelling or State.Draining || _settling.Count > 0;
+
+    protected override void PostStop()
+    {
+        LeaveReplyTo();
+        base.PostStop();
+    }
 
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
     {
@@ -109,7 +114,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         if (_state == State.Subscribed)
         {
             _state = State.Draining;
-            _queue!.Actor.Tell(new QueueMessage.CancelSubscription(), Self);
+            _queue?.Actor.Tell(new QueueMessage.CancelSubscription(), Self); // there is none yet while an address is claimed
         }
     }
 
@@ -158,6 +163,9 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
                 break;
             case ConsumerSignal.CancelDone:
                 break; // the queue went first
+            case Claimed m:
+                HandleClaimed(m);
+                break;
             default:
                 Unhandled(message);
                 break;
@@ -167,9 +175,9 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
     protected override void AfterBatch()
     {
         base.AfterBatch();
-        if (_state == State.Subscribed && !IsClosing && _credit.TryTakeGrant(out var messages, out var bytes))
+        if (_state == State.Subscribed && _queue is not null && !IsClosing && _credit.TryTakeGrant(out var messages, out var bytes))
         {
-            _queue!.Actor.Tell(new QueueMessage.Grant(messages, bytes), Self);
+            _queue.Actor.Tell(new QueueMessage.Grant(messages, bytes), Self);
         }
     }
 
@@ -210,51 +218,6 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         _writtenMessages = _writtenBytes = 0;
     }
 
-    private FrameFault? HandleSubscribe(SubscribeFrame frame)
-    {
-        if (_state != State.Opened)
-        {
-            return new FrameFault(ErrorCode.ProtocolViolation, "SUBSCRIBE came twice; a consume stream is one subscription");
-        }
-
-        if (!SubscribeArguments.TryParse(frame.Arguments, out var arguments, out var invalid))
-        {
-            return invalid;
-        }
-
-        if (scope.Access.ReadQueue(frame.Queue) is { } refusal)
-        {
-            return refusal;
-        }
-
-        var name = scope.Entity(frame.Queue);
-        if (!Node.Queues.TryGet(name, out _queue))
-        {
-            return TopologyMachine.NoQueue(name);
-        }
-
-        if (!_queue.IsAvailable)
-        {
-            return Node.QueueGone(name);
-        }
-
-        _state = State.Subscribed;
-        _subscribing = true;
-        _noAck = frame.Flags.HasFlag(SubscribeFlags.NoAck);
-        _confirmSettles = frame.Flags.HasFlag(SubscribeFlags.ConfirmSettles);
-        Status.Subject = frame.ConsumerTag.Length > 0 ? frame.ConsumerTag : MakeTag(frame.Queue);
-        Context.Watch(_queue.Actor);
-        _queue.Actor.Tell(new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck, maxMessageBytes, arguments.Priority), Self);
-        _credit.HandleCredit(frame.CreditMessages, frame.CreditBytes);
-        return null;
-    }
-
-    private string MakeTag(string queue)
-    {
-        var tag = $"{queue}-{Status.Id}";
-        return Encoding.UTF8.GetByteCount(tag) <= ProtocolLimits.MaxNameBytes ? tag : $"consume-{Status.Id}";
-    }
-
     private void HandleSettle(SettleOutcome outcome, List<SequenceRange> ranges, string reason)
     {
         if (_moved is { } moved)
@@ -289,10 +252,11 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
 
     private FrameFault? HandleCancel()
     {
+        LeaveReplyTo();
         if (_state == State.Subscribed)
         {
             _state = State.Cancelling;
-            _queue!.Actor.Tell(new QueueMessage.CancelSubscription(), Self);
+            _queue?.Actor.Tell(new QueueMessage.CancelSubscription(), Self); // there is none yet while an address is claimed
         }
 
         return null; // a second CANCEL, or one that crossed with the queue's end, asks for what is done already

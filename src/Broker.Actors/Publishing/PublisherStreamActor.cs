@@ -5,6 +5,7 @@ using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Streams;
+using Broker.Machines.Direct;
 using Broker.Machines.Ledgers;
 using Broker.Machines.Publishing;
 using Broker.Machines.Topology;
@@ -80,10 +81,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         switch (type)
         {
             case FrameType.Publish:
-                return PublishFrame.TryRead(payload, out var publish, out fault)
-                    ? _machine.HandlePublish(
-                        publish.Sequence, publish.Flags.HasFlag(PublishFlags.Mandatory), publish.Flags.HasFlag(PublishFlags.Durable), publish.Message)
-                    : fault;
+                return PublishFrame.TryRead(payload, out var publish, out fault) ? HandlePublish(publish.Sequence, publish.Flags, publish.Message) : fault;
             case FrameType.PublisherOpen:
                 if (!PublisherOpenFrame.TryRead(payload, out var open, out fault))
                 {
@@ -94,6 +92,23 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             default:
                 return Unexpected(type, StreamKind.Publish);
         }
+    }
+
+    private FrameFault? HandlePublish(ulong sequence, PublishFlags flags, ReadOnlySpan<byte> message)
+    {
+        if (ReplyToRewrite.MayAsk(message))
+        {
+            if (Status.Connection.ReplyTo is not { } replyTo)
+            {
+                return _machine.HandleRefused(
+                    sequence,
+                    new FrameFault(ErrorCode.PreconditionFailed, $"reply-to is '{DirectNames.ReplyTo}', and no stream of this connection consumes from it; subscribe first"));
+            }
+
+            message = ReplyToRewrite.TryRewrite(message, replyTo) ?? message;
+        }
+
+        return _machine.HandlePublish(sequence, flags.HasFlag(PublishFlags.Mandatory), flags.HasFlag(PublishFlags.Durable), message);
     }
 
     private FrameFault? HandleOpen(string producerId)
@@ -302,14 +317,14 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             return target;
         }
 
-        if (!Node.Queues.TryGet(queue, out var local) || !local.IsAvailable)
+        if (!Node.TryGetTarget(queue, out var actor))
         {
             return null;
         }
 
-        target = new Target(local.Actor);
+        target = new Target(actor);
         _targets.Add(queue, target);
-        Context.Watch(local.Actor);
+        Context.Watch(actor);
         return target;
     }
 

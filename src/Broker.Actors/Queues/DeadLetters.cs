@@ -191,8 +191,14 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
             return;
         }
 
-        if (!node.Queues.TryGet(target.Name, out var found))
+        if (!node.TryGetTarget(target.Name, out var found))
         {
+            if (node.Queues.TryGet(target.Name, out _))
+            {
+                Postpone(target); // it is moving
+                return;
+            }
+
             while (target.Letters.TryDequeue(out var letter)) // the queue was deleted
             {
                 node.AddDeadLettersDropped(1);
@@ -202,20 +208,14 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
             return;
         }
 
-        if (!found.IsAvailable)
+        if (target.Actor != found)
         {
-            Postpone(target);
-            return;
-        }
-
-        if (target.Actor != found.Actor)
-        {
-            target.Actor = found.Actor;
-            context.Watch(found.Actor);
+            target.Actor = found;
+            context.Watch(found);
         }
 
         target.UnderWay = BatchOf(target);
-        found.Actor.Tell(new QueueMessage.Enqueue(target.UnderWay), self);
+        found.Tell(new QueueMessage.Enqueue(target.UnderWay), self);
     }
 
     private PublishBatch BatchOf(Target target)

@@ -83,7 +83,7 @@ internal sealed partial class QueueActor
     }
 
     private List<QueueConsumerInfo> ConsumersNow() =>
-        [.. Machine.Consumers.Select(c => new QueueConsumerInfo(_peerOfId.TryGetValue(c.Value, out var peer) ? peer.Path.ToString() : "", IsActive: true))];
+        [.. Machine.Consumers.Select(c => new QueueConsumerInfo(_peerOfId.TryGetValue(c.Value, out var peer) ? peer.Path.ToString() : "", IsActive: Machine.ActiveConsumer is not { } active || active == c))];
 
     private void ReceiveLife(object message)
     {

@@ -203,13 +203,14 @@ internal sealed partial class QueueActor : Actor
     private void HandleGet(ActorRef asker, QueueMessage.Get message)
     {
         _isUnwanted = false;
-        if (Machine.CheckNext(message.MaxMessageBytes) is { } tooLarge)
+        var id = new ConsumerId(IdOf(asker));
+        if (Machine.CheckNext(message.MaxMessageBytes, id) is { } tooLarge)
         {
             _outbox.Add(asker, new QueueReply.Got(null, Machine.ReadyCount, tooLarge));
             return;
         }
 
-        switch (Machine.HandleGet(new ConsumerId(IdOf(asker)), message.NoAck, out var delivery))
+        switch (Machine.HandleGet(id, message.NoAck, out var delivery))
         {
             case GetResult.Message:
                 _outbox.Add(asker, new QueueReply.Got(delivery, Machine.ReadyCount));
@@ -303,7 +304,7 @@ internal sealed partial class QueueActor : Actor
                 Answer(e.BatchId, fault: null);
                 break;
             case QueueEffect.NotAccepted e:
-                Answer(e.BatchId, e.Fault, e.AcceptedCount);
+                Answer(e.BatchId, e.Fault with { Reason = $"queue '{EntityName.LocalOf(_name)}': {e.Fault.Reason}" }, e.AcceptedCount);
                 break;
             case QueueEffect.DeadLetter e:
                 _deadLetters!.Begin(e.Message, Context);

@@ -6,6 +6,7 @@ using Broker.Actors.Server;
 using Broker.Actors.Streams;
 using Broker.Actors.Topology;
 using Broker.Machines;
+using Broker.Machines.Direct;
 using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Transport;
@@ -30,6 +31,9 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
     private Action? _answer;
     private long _handled;
 
+    /// <summary>An address is nobody's any more, or why it is.</summary>
+    private sealed record Released(string Name, FrameFault? Fault);
+
     /// <summary>The request under way.</summary>
     private sealed record Pending(ulong RequestId, FrameType Type, LocalQueue? Queue = null, bool NoAck = false);
 
@@ -52,13 +56,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             case FrameType.DeclareQueue:
                 return DeclareQueueFrame.TryRead(payload, out var declareQueue, out fault) ? Handle(declareQueue) : fault;
             case FrameType.DeleteQueue:
-                return DeleteQueueFrame.TryRead(payload, out var deleteQueue, out fault)
-                    ? AskTopology(
-                        type,
-                        deleteQueue.RequestId,
-                        new TopologyRequest.DeleteQueue(
-                            IdOf(deleteQueue.Name), deleteQueue.Flags.HasFlag(DeleteQueueFlags.IfUnused), deleteQueue.Flags.HasFlag(DeleteQueueFlags.IfEmpty)))
-                    : fault;
+                return DeleteQueueFrame.TryRead(payload, out var deleteQueue, out fault) ? Handle(deleteQueue) : fault;
             case FrameType.PurgeQueue:
                 return PurgeQueueFrame.TryRead(payload, out var purge, out fault)
                     ? AskQueue(type, purge.RequestId, purge.Name, new QueueMessage.Purge())
@@ -89,6 +87,9 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
         {
             case TopologyReply m when _pending is { } pending:
                 Answer(pending, m);
+                break;
+            case Released m when _pending is { } pending:
+                HandleReleased(pending.RequestId, m);
                 break;
             case QueueReply.Purged { Fault: { } fault } when _pending is { } pending:
                 Refuse(pending.RequestId, fault);
@@ -154,6 +155,37 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
         new(IdOf(exchange), IdOf(destination), routingKey, kind) { Arguments = arguments };
 
     private string IdOf(string name) => scope.Entity(name);
+
+    private FrameFault? Handle(DeleteQueueFrame frame)
+    {
+        if (!frame.Name.StartsWith(DirectNames.AddressPrefix, StringComparison.Ordinal))
+        {
+            return AskTopology(
+                FrameType.DeleteQueue,
+                frame.RequestId,
+                new TopologyRequest.DeleteQueue(IdOf(frame.Name), frame.Flags.HasFlag(DeleteQueueFlags.IfUnused), frame.Flags.HasFlag(DeleteQueueFlags.IfEmpty)));
+        }
+
+        _pending = new Pending(frame.RequestId, FrameType.DeleteQueue);
+        var name = IdOf(frame.Name);
+        Context.PipeTo(
+            new ValueTask<FrameFault?>(Node.Addresses.ReleaseAsync(name, Status.Connection.Identity.User)),
+            fault => new Released(name, fault),
+            failure => new Released(name, new FrameFault(ErrorCode.Unavailable, failure.Message)));
+        return null;
+    }
+
+    private void HandleReleased(ulong requestId, Released released)
+    {
+        if (released.Fault is { } fault)
+        {
+            Refuse(requestId, fault);
+            return;
+        }
+
+        Node.Inboxes.End(released.Name, new FrameFault(ErrorCode.QueueDeleted, "its user has released the address"));
+        Answer(() => new CountOkFrame(requestId, 0).Write(Output));
+    }
 
     private FrameFault? HandleSettle(ReadOnlySpan<byte> payload)
     {

@@ -81,6 +81,7 @@ public sealed class BrokerServer : IAsyncDisposable
         {
             var node = new NodeServices(options);
             await node.Users.LoadAsync(cancellationToken);
+            await node.Addresses.LoadAsync(cancellationToken);
             await node.Access.LoadAsync(cancellationToken);
             await node.Policies.LoadAsync(cancellationToken);
             await node.Vhosts.LoadAsync(options.Storage?.Metadata, cancellationToken);

@@ -1,7 +1,9 @@
+using System.Diagnostics.CodeAnalysis;
 using Broker.Actors.Access;
 using Broker.Actors.Admin;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
+using Broker.Actors.Direct;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Policies;
 using Broker.Actors.Queues;
@@ -11,6 +13,7 @@ using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Storage;
 using Broker.Actors.Streams;
 using Broker.Actors.Users;
+using Broker.Machines.Direct;
 using Broker.Machines.Queues;
 using Broker.Machines.Topology;
 using Broker.Protocol;
@@ -32,7 +35,9 @@ internal sealed class NodeServices
         _life = options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
         Limits = options.Limits;
         Queues = new QueueDirectory();
-        Routes = new RouteTable(Queues);
+        Addresses = new AddressBook(options.Storage?.Metadata, options.NodeId, isShared: options.Cluster is not null);
+        Inboxes = new Inboxes(options.NodeId, Addresses);
+        Routes = new RouteTable(Queues, Inboxes);
         Memory = new MemoryGate(options.Limits.MaxMemoryBytes);
         Connections = new ConnectionRegistry();
         Storage = options.Storage is { } storage ? new NodeStorage(storage) : null;
@@ -50,7 +55,9 @@ internal sealed class NodeServices
     }
 
     /// <summary>What is said of a queue whose actor has ended: that it was deleted, or, while it is still declared in a cluster, that it is moving.</summary>
-    public FrameFault QueueGone(string name) => Cluster is not null && Queues.TryGet(name, out _)
+    public FrameFault QueueGone(string name) =>
+        DirectNames.IsInbox(name) ? new FrameFault(ErrorCode.Unroutable, $"nobody consumes from '{EntityName.LocalOf(name)}'")
+        : Cluster is not null && Queues.TryGet(name, out _)
         ? new FrameFault(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(name)}' is moving between nodes; try again")
         : new FrameFault(ErrorCode.QueueDeleted, $"queue '{EntityName.LocalOf(name)}' was deleted");
 
@@ -97,6 +104,26 @@ internal sealed class NodeServices
     public ProducerDirectory Producers { get; } = new();
 
     public RouteTable Routes { get; }
+
+    /// <summary>Consumers that get messages without a queue.</summary>
+    public Inboxes Inboxes { get; }
+
+    /// <summary>Who has which address.</summary>
+    public AddressBook Addresses { get; }
+
+    /// <summary>Who takes messages under a name that a route has given: a queue's actor, or an inbox.</summary>
+    /// <returns><c>false</c> if nobody does, or not now.</returns>
+    public bool TryGetTarget(string name, [MaybeNullWhen(false)] out ActorRef target)
+    {
+        if (Queues.TryGet(name, out var queue))
+        {
+            target = queue.Actor;
+            return queue.IsAvailable;
+        }
+
+        target = null;
+        return DirectNames.IsInbox(name) && Inboxes.TryGet(name, out target);
+    }
 
     public MemoryGate Memory { get; }
 

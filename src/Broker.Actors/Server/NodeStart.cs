@@ -3,6 +3,7 @@ using Broker.Actors.Access;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
 using Broker.Actors.Definitions;
+using Broker.Actors.Direct;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Policies;
 using Broker.Actors.Queues;
@@ -27,6 +28,7 @@ internal static class NodeStart
         if (node.Cluster is not null && node.Options.Storage is { Metadata: var metadata })
         {
             system.ActorOf(Props.Create(() => new UserFollower(node, metadata)), "users");
+            system.ActorOf(Props.Create(() => new AddressFollower(node, metadata)), "addresses");
             system.ActorOf(Props.Create(() => new RecordFollower(metadata, AccessKeys.Prefix, node.Access.Merge, node.Access.Apply)), "access");
             system.ActorOf(Props.Create(() => new RecordFollower(metadata, PolicyDirectory.Prefix, node.Policies.Merge, node.Policies.Apply)), "policies");
         }

@@ -173,7 +173,7 @@ public sealed class DeadLetterMessage
     /// </summary>
     private static MessageMeta MetaOf(MessageMeta meta, MessageProperties properties, long now)
     {
-        var traits = (meta.Traits & ~MessageTraits.Special) | (properties.GroupKey is null ? MessageTraits.None : MessageTraits.Special);
+        var traits = (meta.Traits & MessageTraits.Durable) | (properties.GroupKey is null ? MessageTraits.None : MessageTraits.Special);
         return new MessageMeta(traits, meta.Priority, now);
     }
 }

@@ -86,6 +86,11 @@ public readonly record struct StoredMessage
     /// <summary>Whether the bytes are in memory.</summary>
     public bool IsLoaded => _absentBytes == 0;
 
+    /// <summary>A message of which only this is known; its bytes are on disk.</summary>
+    /// <param name="meta">What is known of what is kept beside it.</param>
+    /// <param name="sizeBytes">Its size, at least 1.</param>
+    public static StoredMessage Absent(MessageMeta meta, int sizeBytes) => new(meta, sizeBytes);
+
     /// <summary>The same message with its bytes left to the disk.</summary>
     public StoredMessage WithoutBytes() => new(Meta, SizeBytes);
 

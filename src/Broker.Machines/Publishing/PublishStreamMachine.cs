@@ -108,17 +108,11 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     /// <returns><c>null</c>, or a fault that ends the stream.</returns>
     public FrameFault? HandlePublish(ulong sequence, bool mandatory, bool durable, ReadOnlySpan<byte> message)
     {
-        if (!IsOpen)
+        if (CheckSequence(sequence) is { } outOfOrder)
         {
-            return new FrameFault(ErrorCode.ProtocolViolation, "PUBLISH came before PUBLISHER_OPEN");
+            return outOfOrder;
         }
 
-        if (sequence <= LastSequence)
-        {
-            return new FrameFault(ErrorCode.ProtocolViolation, $"sequence {sequence} follows {LastSequence}; sequences start at 1 or more and ascend");
-        }
-
-        LastSequence = sequence;
         if (message.Length > limits.MaxMessageBytes)
         {
             _outcomes.Add(new PublishOutcome(sequence, false, new FrameFault(ErrorCode.MessageTooLarge, $"the message has {message.Length} bytes; the limit is {limits.MaxMessageBytes}")));
@@ -148,6 +142,35 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
             Conclude(sequence, mandatory, durable, properties, view, message);
         }
 
+        return null;
+    }
+
+    /// <summary>Handles PUBLISH of a message that cannot be taken, for a reason that its stream has found.</summary>
+    /// <returns><c>null</c>, or a fault that ends the stream.</returns>
+    public FrameFault? HandleRefused(ulong sequence, FrameFault fault)
+    {
+        if (CheckSequence(sequence) is { } outOfOrder)
+        {
+            return outOfOrder;
+        }
+
+        _outcomes.Add(new PublishOutcome(sequence, false, fault));
+        return null;
+    }
+
+    private FrameFault? CheckSequence(ulong sequence)
+    {
+        if (!IsOpen)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, "PUBLISH came before PUBLISHER_OPEN");
+        }
+
+        if (sequence <= LastSequence)
+        {
+            return new FrameFault(ErrorCode.ProtocolViolation, $"sequence {sequence} follows {LastSequence}; sequences start at 1 or more and ascend");
+        }
+
+        LastSequence = sequence;
         return null;
     }
 
@@ -231,7 +254,7 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         _tracker.TakeRejected(_rejected);
         foreach (var (sequence, fault) in _rejected)
         {
-            others.Add(new PublishOutcome(sequence, false, fault));
+            others.Add(new PublishOutcome(sequence, fault.Code == ErrorCode.Unroutable, fault));
         }
 
         _rejected.Clear();
@@ -302,13 +325,13 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         else
         {
             var traits = (durable ? MessageTraits.Durable : 0) | (properties.IsSpecial ? MessageTraits.Special : 0);
-            Enqueue(sequence, traits, properties.Priority, message);
+            Enqueue(sequence, mandatory, traits, properties.Priority, message);
         }
     }
 
-    private void Enqueue(ulong sequence, MessageTraits traits, byte priority, ReadOnlySpan<byte> message)
+    private void Enqueue(ulong sequence, bool mandatory, MessageTraits traits, byte priority, ReadOnlySpan<byte> message)
     {
-        var slot = _tracker.Track(sequence, _route.Queues.Length);
+        var slot = _tracker.Track(sequence, _route.Queues.Length, mandatory);
         if (_route.Queues.IsEmpty)
         {
             UnroutableCount++;

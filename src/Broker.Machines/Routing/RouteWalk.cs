@@ -1,3 +1,4 @@
+using Broker.Machines.Direct;
 using Broker.Machines.Topology;
 using Broker.Protocol;
 
@@ -56,6 +57,13 @@ public sealed class RouteWalk
         if (TopologyNames.IsDefault(exchange))
         {
             return FollowDefault(exchange, ref message);
+        }
+
+        if (EntityName.LocalOf(exchange) == DirectNames.AddressExchange)
+        {
+            var inbox = EntityName.Beside(exchange, DirectNames.AddressPrefix + message.RoutingKey);
+            Result = _router.HasQueue(inbox) ? new([inbox], 1) : new([], 0);
+            return RouteStatus.Routed;
         }
 
         if (!_router.TryFind(exchange, out var first))

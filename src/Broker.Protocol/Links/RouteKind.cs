@@ -48,6 +48,9 @@ public enum RouteKind : ulong
     /// <summary>Show so many that wait for their time.</summary>
     PeekDelayed = 0x0e,
 
+    /// <summary>Messages for an inbox, whose name is the text: number is that of this message.</summary>
+    Inbox = 0x0f,
+
     /// <summary>The batch with that number is in the queue, or why not. With a reason, second number says how many of its first messages are there nevertheless.</summary>
     Published = 0x20,
 

@@ -142,7 +142,7 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
     private static Fields FieldsOf(RouteKind kind) => kind switch
     {
         RouteKind.PeerOpen => Fields.Text,
-        RouteKind.Publish => Fields.Number | Fields.Text | Fields.Items,
+        RouteKind.Publish or RouteKind.Inbox => Fields.Number | Fields.Text | Fields.Items,
         RouteKind.Subscribe => Fields.Number | Fields.Second | Fields.Flags,
         RouteKind.Get => Fields.Number | Fields.Flags,
         RouteKind.Grant or RouteKind.Started => Fields.Number | Fields.Second,

@@ -29,6 +29,7 @@ internal static class LinkSamples
         Sample.Of(File, "SHARD_MESSAGE", "five bytes", w => ShardMessageFrame.Write(w, "hello"u8)),
         Sample.Of(File, "SHARD_MESSAGE", "no bytes", w => ShardMessageFrame.Write(w, [])),
         Sample.Of(File, "ROUTE_OPEN", "last", new RouteOpenFrame(LinkInfo.MaxShard).Write),
+        Sample.Of(File, "ROUTE_OPEN", "inboxes", new RouteOpenFrame(LinkInfo.InboxRoute).Write),
         .. Routes.Select(r => Sample.Of(File, "ROUTE_MESSAGE", r.Kind.ToString(), r.Write)),
     ];
 
@@ -48,6 +49,7 @@ internal static class LinkSamples
         new(RouteKind.Delete, 7) { Flags = 2 },
         new(RouteKind.Pause, 8) { Flags = 1 },
         new(RouteKind.PeekDelayed, 9) { Number = 20 },
+        new(RouteKind.Inbox, 1) { Number = 3, Text = "amq.address.ann", Items = [new RouteItem(0, 0, 0, 0, "hi"u8.ToArray())] },
         new(RouteKind.Published, 1) { Number = 7, Second = 3, Fault = new FrameFault(ErrorCode.ResourceExhausted, "full") },
         new(RouteKind.Parked, 1) { Number = 7, Fault = new FrameFault(ErrorCode.NoError, "is full") },
         new(RouteKind.Subscribed, 2) { Fault = new FrameFault(ErrorCode.ResourceLocked, "taken") },

@@ -216,6 +216,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
             }
         }
 
+        Telemetry.ClientMetrics.Reconnected(_options.ClientName);
         _options.OnConnectionRecovered?.Invoke(new ConnectionRecovered(endpoint, connection.Welcome.NodeId, notRestored));
         changed.TrySetResult();
     }

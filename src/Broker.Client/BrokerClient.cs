@@ -28,6 +28,7 @@ public sealed partial class BrokerClient : IAsyncDisposable
     private Publishing.PublishChannel? _sharedPublisher;
     private RequestStream? _requests;
     private BrokerConnection? _requestsConnection;
+    private int _disposals;
     private int _disposed;
 
     private BrokerClient(BrokerClientOptions options, ConnectionKeeper keeper)
@@ -79,16 +80,19 @@ public sealed partial class BrokerClient : IAsyncDisposable
     }
 
     /// <summary>
-    /// Lets publishers and consumers finish within <see cref="BrokerClientOptions.CloseTimeout"/>, then says goodbye. Unsettled messages go back to their
-    /// queues. Does not throw.
+    /// Lets handlers that run finish, which may publish meanwhile, then publishers and consumers, each within <see cref="BrokerClientOptions.CloseTimeout"/>, and says
+    /// goodbye. Unsettled messages go back to their queues. Does not throw.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        if (Interlocked.Increment(ref _disposals) != 1)
         {
             await Closed.ConfigureAwait(false);
             return;
         }
+
+        await Task.WhenAll(_children.Keys.OfType<CallbackConsumer>().Select(static consumer => consumer.DisposeAsync().AsTask())).ConfigureAwait(false);
+        Volatile.Write(ref _disposed, 1);
 
         Publishing.PublishChannel? publisher;
         RequestStream? requests;

@@ -62,6 +62,12 @@ public sealed partial class BrokerClient : IAsyncDisposable
     /// </summary>
     public bool IsGoingAway => _keeper.Latest.IsGoingAway;
 
+    /// <summary>Whether there is a connection now.</summary>
+    public ClientState State => _keeper.State.State;
+
+    /// <summary>Why there is none; <c>null</c> while there is one.</summary>
+    public BrokerConnectionException? StateReason => _keeper.State.Reason;
+
     /// <summary>
     /// Completes, never faults, when the connection has ended and will not be made again; with <c>null</c> if <see cref="DisposeAsync"/> ended it, else with
     /// the reason.
@@ -96,14 +102,16 @@ public sealed partial class BrokerClient : IAsyncDisposable
 
         Publishing.PublishChannel? publisher;
         RequestStream? requests;
+        Replies.RequestChannel? replies;
         lock (_gate)
         {
-            (publisher, requests) = (_sharedPublisher, _requests);
+            (publisher, requests, replies) = (_sharedPublisher, _requests, _replies);
         }
 
         await Task.WhenAll(
             _children.Keys.Select(static child => child.DisposeAsync().AsTask())
                 .Append(publisher is null ? Task.CompletedTask : EndAsync(publisher))
+                .Append(replies?.DisposeAsync().AsTask() ?? Task.CompletedTask)
                 .Append(requests is null ? Task.CompletedTask : EndAsync(requests.EndAsync, requests.Abandon))).ConfigureAwait(false);
         await _keeper.DisposeAsync().ConfigureAwait(false);
     }

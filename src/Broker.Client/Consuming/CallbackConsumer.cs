@@ -73,10 +73,7 @@ public sealed class CallbackConsumer : IAsyncDisposable
     internal void Start()
     {
         // Handlers are no part of whatever the caller is doing now.
-        using (ExecutionContext.SuppressFlow())
-        {
-            _ = Task.Run(RunAsync);
-        }
+        ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.RunAsync(), this, preferLocal: false);
     }
 
     private async Task RunAsync()

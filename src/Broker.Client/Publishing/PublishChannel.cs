@@ -77,10 +77,7 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
         ClientMetrics.Add(this, _clientOptions.ClientName);
 
         // What the caller is doing now ends before the publisher does.
-        using (ExecutionContext.SuppressFlow())
-        {
-            _ = Task.Run(RunAsync);
-        }
+        ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.RunAsync(), this, preferLocal: false);
     }
 
     /// <summary>

@@ -51,10 +51,9 @@ internal sealed class RequestChannel : IAsyncDisposable
     public void Start()
     {
         _publisher.Start();
-        using (ExecutionContext.SuppressFlow())
-        {
-            _ = Task.Run(RunAsync);
-        }
+
+        // No part of whatever the first who asks is doing now.
+        ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.RunAsync(), this, preferLocal: false);
     }
 
     /// <summary>Sends a request and waits for its reply.</summary>

@@ -1,11 +1,9 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Broker.Client.Extensions;
 using Broker.Client.Tests.Extensions;
 using Broker.Client.Tests.Scripted;
-using Broker.Client.Tests.Telemetry;
 using Broker.Storage.Disks;
 using Broker.Transport.InMemory;
 using Microsoft.Extensions.DependencyInjection;
@@ -13,7 +11,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Broker.Client.Tests.Recovery;
 
-/// <summary>Handlers, hosts and traces with nodes as they are, on a network in memory.</summary>
+/// <summary>Handlers and hosts with nodes as they are, on a network in memory.</summary>
 public sealed class RealNodeHandlerTests
 {
     private readonly InMemoryNetwork _network = new();
@@ -120,21 +118,6 @@ public sealed class RealNodeHandlerTests
         }
 
         Assert.Null(await client.GetAsync("orders")); // everything is acknowledged
-    }
-
-    [Fact]
-    public async Task A_trace_goes_through_the_node_from_the_publisher_to_the_handler()
-    {
-        using var watched = new Watched("traced-through", traces: true);
-        await using var transport = new InMemoryTransport(_network);
-        await using var node = await RealNode.StartAsync(_network, _disk, 7400);
-        await using var client = await BrokerClient.ConnectAsync(RealNode.Options(transport, 7400));
-        await client.DeclareQueueAsync("traced-through");
-        await client.PublishAsync("", "traced-through", Body(1));
-        await using var consumer = await client.ConsumeAsync("traced-through", static (_, _) => Task.CompletedTask);
-        var spans = await watched.ActivitiesAsync(2);
-        Assert.Equal([ActivityKind.Producer, ActivityKind.Consumer], spans.Select(static span => span.Kind));
-        Assert.Equal((spans[0].TraceId, spans[0].SpanId), (spans[1].TraceId, spans[1].ParentSpanId));
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Broker.Protocol;
 namespace Broker.Client.Tests.Telemetry;
 
 /// <summary>What the meter reports.</summary>
+[Collection(ListenerCollection.Name)]
 public sealed class MetricsTests
 {
     [Fact]
@@ -31,7 +32,6 @@ public sealed class MetricsTests
     [Fact]
     public async Task Outcomes_are_counted()
     {
-        // The code that counts them by no destination is that of one publisher; another test may count as well, so the tags do the telling.
         using var returns = new Watched("UNROUTABLE");
         using var rejects = new Watched("MESSAGE_TOO_LARGE");
         using var confirms = new Watched("broker");

@@ -1,10 +1,14 @@
 using System.Diagnostics;
+using Broker.Client.Tests.Recovery;
 using Broker.Client.Tests.Scripted;
 using Broker.Protocol;
+using Broker.Storage.Disks;
+using Broker.Transport.InMemory;
 
 namespace Broker.Client.Tests.Telemetry;
 
 /// <summary>Spans of publishing and processing, and the trace in the headers between them.</summary>
+[Collection(ListenerCollection.Name)]
 public sealed class TracingTests
 {
     [Fact]
@@ -83,6 +87,22 @@ public sealed class TracingTests
         var failed = (await watched.ActivitiesAsync(2))[1];
         Assert.Equal((ActivityStatusCode.Error, "no", null), (failed.Status, failed.StatusDescription, failed.ParentId));
         Assert.Equal("System.InvalidOperationException", Tag(failed, "error.type"));
+    }
+
+    [Fact]
+    public async Task A_trace_goes_through_the_node_from_the_publisher_to_the_handler()
+    {
+        using var watched = new Watched("traced-through", traces: true);
+        var network = new InMemoryNetwork();
+        await using var transport = new InMemoryTransport(network);
+        await using var node = await RealNode.StartAsync(network, new MemoryDisk(), 7400);
+        await using var client = await BrokerClient.ConnectAsync(RealNode.Options(transport, 7400));
+        await client.DeclareQueueAsync("traced-through");
+        await client.PublishAsync("", "traced-through", "hello"u8.ToArray());
+        await using var consumer = await client.ConsumeAsync("traced-through", static (_, _) => Task.CompletedTask);
+        var spans = await watched.ActivitiesAsync(2);
+        Assert.Equal([ActivityKind.Producer, ActivityKind.Consumer], spans.Select(static span => span.Kind));
+        Assert.Equal((spans[0].TraceId, spans[0].SpanId), (spans[1].TraceId, spans[1].ParentSpanId));
     }
 
     [Fact]

@@ -4,7 +4,7 @@ using System.Diagnostics.Metrics;
 
 namespace Broker.Client.Tests.Telemetry;
 
-/// <summary>Everything that the client reports about one destination; other tests run at the same time.</summary>
+/// <summary>Everything that clients report about one destination; clients of earlier tests may still end.</summary>
 internal sealed class Watched : IDisposable
 {
     private readonly MeterListener _meters = new();

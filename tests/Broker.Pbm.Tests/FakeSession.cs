@@ -17,6 +17,10 @@ internal sealed class FakeSession : IBrokerSession
         {"command":"queue list","description":"List the queues.","arguments":[],"columns":["name","messages"]}
         {"command":"catalog","description":"List the commands.","arguments":[],"columns":["command"]}
         {"command":"actor hierarchy","description":"Show the actors.","arguments":[],"columns":[]}
+        {"command":"book export","description":"Write the book.","columns":["text"],"isText":true,"arguments":[
+          {"name":"file","kind":"positional","type":"string","required":false,"default":null,"description":"Where to","file":"write"}]}
+        {"command":"book import","description":"Read a book.","columns":["page"],"arguments":[
+          {"name":"file","kind":"positional","type":"string","required":true,"default":null,"description":"Where from","file":"read"}]}
         {"command":"cluster tail","description":"Show what happens.","arguments":[],"columns":["kind"],"follows":true}
         """;
 

@@ -16,6 +16,19 @@ internal enum ArgumentKind
     Flag,
 }
 
+/// <summary>Whether an argument is a file on the side of whoever gives the command.</summary>
+internal enum ArgumentFile
+{
+    /// <summary>It is none.</summary>
+    None,
+
+    /// <summary>The text of the file is sent as the argument's value.</summary>
+    Read,
+
+    /// <summary>The command's lines of text are written to the file; nothing is sent.</summary>
+    Write,
+}
+
 /// <summary>An argument of a command.</summary>
 /// <param name="Name">Name, as in <c>--name</c> and as the JSON member.</param>
 /// <param name="Kind">How it is given.</param>
@@ -23,7 +36,9 @@ internal enum ArgumentKind
 /// <param name="Description">One line.</param>
 /// <param name="Required">Whether the command needs it.</param>
 /// <param name="Default">What stands if it is not given.</param>
-internal sealed record AdminArgument(string Name, ArgumentKind Kind, string Type, string Description, bool Required = false, JsonNode? Default = null);
+/// <param name="File">Whether it names a file.</param>
+internal sealed record AdminArgument(
+    string Name, ArgumentKind Kind, string Type, string Description, bool Required = false, JsonNode? Default = null, ArgumentFile File = ArgumentFile.None);
 
 /// <summary>A command that <c>pbm</c> shows and this node carries out.</summary>
 /// <param name="Name">Palette and verb, such as <c>queue list</c>.</param>
@@ -34,6 +49,7 @@ internal sealed record AdminArgument(string Name, ArgumentKind Kind, string Type
 /// <param name="Stream">Instead of <paramref name="Run"/>, for what takes long or never ends: yields rows as they come, until it ends or the client abandons the stream.</param>
 /// <param name="WhileRecovering">Whether it can be used before the node has recovered its queues.</param>
 /// <param name="Follows">Whether it goes on until its client abandons it, and may be silent for any time.</param>
+/// <param name="IsText">Its rows are the lines of a text, each in the member <c>text</c>.</param>
 internal sealed record AdminCommand(
     string Name,
     string Description,
@@ -42,7 +58,8 @@ internal sealed record AdminCommand(
     Func<AdminArguments, CancellationToken, Task<IReadOnlyList<JsonObject>>>? Run,
     bool WhileRecovering = false,
     Func<AdminArguments, CancellationToken, IAsyncEnumerable<JsonObject>>? Stream = null,
-    bool Follows = false)
+    bool Follows = false,
+    bool IsText = false)
 {
     /// <summary>The command's entry in the catalog.</summary>
     public JsonObject Describe() => new()
@@ -57,9 +74,11 @@ internal sealed record AdminCommand(
             ["required"] = a.Required,
             ["default"] = a.Default?.DeepClone(),
             ["description"] = a.Description,
+            ["file"] = a.File switch { ArgumentFile.Read => "read", ArgumentFile.Write => "write", _ => null },
         })]),
         ["columns"] = new JsonArray([.. Columns.Select(c => JsonValue.Create(c))]),
         ["follows"] = Follows,
+        ["isText"] = IsText,
     };
 }
 
@@ -102,6 +121,18 @@ internal sealed class AdminArguments
             }
         }
     }
+
+    /// <summary>A number of 0 or more; -1 and what is missing is none.</summary>
+    /// <exception cref="AdminException">It is something else.</exception>
+    public long? Limit(string name) => _values[name]?.GetValue<long>() switch
+    {
+        null or -1 => null,
+        >= 0 and var number => number,
+        var number => throw Invalid($"argument '{name}' is {number}; it must be 0 or more, or -1 for no limit"),
+    };
+
+    /// <summary>Whether it was given.</summary>
+    public bool Has(string name) => _values[name] is not null;
 
     public string Text(string name) => _values[name]?.GetValue<string>() ?? "";
 

@@ -20,8 +20,13 @@ internal static class BuiltInCommands
         .. ExchangePalette.Commands(node),
         .. QueuePalette.Commands(node),
         .. ConnectionPalette.Commands(node),
+        .. AddressPalette.Commands(node),
         .. StorePalette.Commands(node),
         .. UserPalette.Commands(node),
+        .. VhostPalette.Commands(node),
+        .. PermissionPalette.Commands(node),
+        .. PolicyPalette.Commands(node),
+        .. DefinitionPalette.Commands(node),
     ]);
 
     public static Task<IReadOnlyList<JsonObject>> Rows(params IEnumerable<JsonObject> rows) => Task.FromResult<IReadOnlyList<JsonObject>>([.. rows]);

@@ -45,6 +45,7 @@ internal static class ClusterPalette
                 ["messageBytesLimit"] = node.Memory.LimitBytes,
                 ["memory"] = Environment.WorkingSet,
                 ["unroutable"] = node.UnroutableCount,
+                ["deadLettersDropped"] = node.DeadLettersDropped,
                 ["publishersBlocked"] = node.Memory.IsClosed,
                 ["handshakesFailed"] = statistics.HandshakesFailed,
                 ["handshakesPending"] = statistics.HandshakesPending,

@@ -14,7 +14,7 @@ internal static class ConnectionPalette
             "connection list",
             "List the connections of this node, and why a publisher is blocked",
             [],
-            ["id", "user", "client", "address", "protocol", "streams", "rttUs", "blocked"],
+            ["id", "user", "vhost", "client", "address", "protocol", "streams", "rttUs", "blocked"],
             (_, _) => BuiltInCommands.Rows(node.Connections.Connections.Select(Row)),
             WhileRecovering: true);
         yield return new AdminCommand(
@@ -43,6 +43,7 @@ internal static class ConnectionPalette
             ["id"] = status.Connection.Id,
             ["user"] = status.Identity.User,
             ["roles"] = status.Identity.Roles.ToString().ToLowerInvariant(),
+            ["vhost"] = status.Vhost ?? "",
             ["client"] = status.ClientName,
             ["address"] = status.Connection.RemoteEndPoint.ToString(),
             ["protocol"] = status.Connection.ApplicationProtocol,

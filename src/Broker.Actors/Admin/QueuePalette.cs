@@ -14,7 +14,7 @@ namespace Broker.Actors.Admin;
 /// <summary><c>queue</c>.</summary>
 internal static class QueuePalette
 {
-    private static readonly string[] s_columns = ["name", "durable", "ready", "unsettled", "consumers", "bytes", "blocked"];
+    private static readonly string[] s_columns = ["name", "durable", "policy", "ready", "unsettled", "consumers", "bytes", "blocked"];
     private const int MaxPeek = 1000;
     private const int MaxPeekBodyBytes = 4096;
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
@@ -25,18 +25,32 @@ internal static class QueuePalette
         yield return new AdminCommand(
             "queue list",
             node.Cluster is null ? "List the queues of this node" : "List the queues; those that another node leads have no figures here",
-            [],
+            [VhostArgument.Option],
             [.. node.Cluster is null ? s_columns : [.. s_columns, "leader"]],
-            (_, _) => BuiltInCommands.Rows(node.Queues.Queues.Select(q => q.IsLocal ? Row(node, q) : RemoteRow(node, q))));
+            (a, _) =>
+            {
+                var vhost = VhostArgument.Of(node, a);
+                return BuiltInCommands.Rows(node.Queues.Queues.Where(q => EntityName.VhostOf(q.Name) == vhost).Select(q => q.IsLocal ? Row(node, q) : RemoteRow(node, q)));
+            });
         yield return new AdminCommand(
             "queue declare",
             "Declare a queue; no effect if it exists alike",
-            [Queue, new AdminArgument("transient", ArgumentKind.Flag, "bool", "It and its messages do not outlive the node's process")],
+            [
+                Queue,
+                new AdminArgument("transient", ArgumentKind.Flag, "bool", "It and its messages do not outlive the node's process"),
+                new AdminArgument("auto-delete", ArgumentKind.Flag, "bool", "It goes with its last consumer"),
+                ExchangePalette.Arguments,
+                VhostArgument.Option,
+            ],
             ["name", "messages", "consumers"],
             async (a, token) =>
             {
-                var reply = await ExchangePalette.AskAsync(node, new TopologyRequest.DeclareQueue(a.Text("queue"), Durable: !a.Flag("transient"), Passive: false), token);
-                return [new JsonObject { ["name"] = reply.Name, ["messages"] = reply.Messages, ["consumers"] = reply.Consumers }];
+                var request = new TopologyRequest.DeclareQueue(VhostArgument.EntityOf(node, a, "queue"), Durable: !a.Flag("transient"), Passive: false)
+                {
+                    AutoDelete = a.Flag("auto-delete"), Arguments = ExchangePalette.TableOf(a),
+                };
+                var reply = await ExchangePalette.AskAsync(node, request, token);
+                return [new JsonObject { ["name"] = EntityName.LocalOf(reply.Name), ["messages"] = reply.Messages, ["consumers"] = reply.Consumers }];
             });
         yield return new AdminCommand(
             "queue delete",
@@ -45,28 +59,29 @@ internal static class QueuePalette
                 Queue,
                 new AdminArgument("if-unused", ArgumentKind.Flag, "bool", "Only if it has no consumers"),
                 new AdminArgument("if-empty", ArgumentKind.Flag, "bool", "Only if it has no messages"),
+                VhostArgument.Option,
             ],
             ["name", "messages"],
             async (a, token) =>
             {
-                var request = new TopologyRequest.DeleteQueue(a.Text("queue"), a.Flag("if-unused"), a.Flag("if-empty"));
+                var request = new TopologyRequest.DeleteQueue(VhostArgument.EntityOf(node, a, "queue"), a.Flag("if-unused"), a.Flag("if-empty"));
                 var reply = await ExchangePalette.AskAsync(node, request, token);
                 return [new JsonObject { ["name"] = a.Text("queue"), ["messages"] = reply.Messages }];
             });
-        yield return new AdminCommand("queue purge", "Drop the ready messages of a queue", [Queue], ["name", "messages"], async (a, token) =>
+        yield return new AdminCommand("queue purge", "Drop the ready messages of a queue", [Queue, VhostArgument.Option], ["name", "messages"], async (a, token) =>
         {
-            var reply = await AskAsync<QueueReply.Purged>(node, a.Text("queue"), new QueueMessage.Purge(), token);
+            var reply = await AskAsync<QueueReply.Purged>(node, VhostArgument.EntityOf(node, a, "queue"), new QueueMessage.Purge(), token);
             Throw(reply.Fault);
             return [new JsonObject { ["name"] = a.Text("queue"), ["messages"] = reply.MessageCount }];
         });
         yield return new AdminCommand(
             "queue peek",
             "Show the first ready messages of a queue and leave them there",
-            [Queue, new AdminArgument("count", ArgumentKind.Option, "int", $"How many, 1 to {MaxPeek}", Default: 10)],
+            [Queue, new AdminArgument("count", ArgumentKind.Option, "int", $"How many, 1 to {MaxPeek}", Default: 10), VhostArgument.Option],
             ["position", "exchange", "key", "deliveries", "bytes", "body"],
             async (a, token) =>
             {
-                var reply = await AskAsync<QueueReply.Peeked>(node, a.Text("queue"), new QueueMessage.Peek(a.Number("count", 1, MaxPeek)), token);
+                var reply = await AskAsync<QueueReply.Peeked>(node, VhostArgument.EntityOf(node, a, "queue"), new QueueMessage.Peek(a.Number("count", 1, MaxPeek)), token);
                 Throw(reply.Fault);
                 return [.. reply.Entries.Select(Row)];
             });
@@ -97,17 +112,25 @@ internal static class QueuePalette
         }
     }
 
+    private static QueueKind KindOf(LocalQueue queue) => queue.Definition.Arguments.Kind ?? QueueKind.Queue;
+
     private static JsonObject RemoteRow(NodeServices node, LocalQueue queue) => new()
     {
-        ["name"] = queue.Name,
+        ["name"] = EntityName.LocalOf(queue.Name),
+        ["vhost"] = EntityName.VhostOf(queue.Name),
         ["durable"] = queue.IsDurable,
+        ["policy"] = node.Policies.Find(queue.Name, KindOf(queue)).Policy?.Name ?? "",
+        ["operatorPolicy"] = node.Policies.Find(queue.Name, KindOf(queue)).OperatorPolicy?.Name ?? "",
         ["leader"] = node.LeaderOf(queue.Name),
     };
 
     private static JsonObject Row(NodeServices node, LocalQueue queue) => new()
     {
-        ["name"] = queue.Name,
+        ["name"] = EntityName.LocalOf(queue.Name),
+        ["vhost"] = EntityName.VhostOf(queue.Name),
         ["durable"] = queue.IsDurable,
+        ["policy"] = node.Policies.Find(queue.Name, KindOf(queue)).Policy?.Name ?? "",
+        ["operatorPolicy"] = node.Policies.Find(queue.Name, KindOf(queue)).OperatorPolicy?.Name ?? "",
         ["ready"] = queue.Status.Ready,
         ["unsettled"] = queue.Status.Unsettled,
         ["consumers"] = queue.Status.Consumers,

@@ -1,15 +1,14 @@
 using System.Text.Json.Nodes;
+using Broker.Actors.Access;
 using Broker.Actors.Server;
 using Broker.Actors.Users;
-using Broker.Coordination;
-using Broker.Protocol;
+using Broker.Machines.Access;
 
 namespace Broker.Actors.Admin;
 
 /// <summary><c>user</c>: who may connect.</summary>
 internal static class UserPalette
 {
-    private const int MaxNameBytes = 255;
     private static readonly AdminArgument User = new("user", ArgumentKind.Positional, "string", "Name of the user, as certificates have it", Required: true);
 
     public static IEnumerable<AdminCommand> Commands(NodeServices node)
@@ -18,7 +17,7 @@ internal static class UserPalette
             "user list",
             "List the users that are connected or that something is known of",
             [],
-            ["user", "state", "connections", "reason"],
+            ["user", "state", "connections", "maxConnections", "reason"],
             (_, _) => BuiltInCommands.Rows(List(node)),
             WhileRecovering: true);
         yield return new AdminCommand(
@@ -33,6 +32,19 @@ internal static class UserPalette
                 return [new JsonObject { ["user"] = user, ["closed"] = await UserFollower.DisconnectAsync(node, user) }];
             },
             WhileRecovering: true);
+        yield return new AdminCommand(
+            "user limit",
+            "Say how many connections to each node a user may have; those that it has stay",
+            [User, new AdminArgument("max-connections", ArgumentKind.Option, "int", "0 or more; -1: without end", Required: true)],
+            ["user", "maxConnections"],
+            async (a, token) =>
+            {
+                var limits = new UserLimits(NameOf(a), a.Limit("max-connections"));
+                await VhostArgument.StoreAsync(
+                    limits.MaxConnections is null ? node.Access.ClearAsync(AccessKeys.OfUserLimits(limits.User), token) : node.Access.SetAsync(limits, token));
+                return [new JsonObject { ["user"] = limits.User, ["maxConnections"] = limits.MaxConnections }];
+            },
+            WhileRecovering: true);
         yield return new AdminCommand("user enable", "Let a disabled user connect again", [User], ["user"], async (a, token) =>
         {
             var user = NameOf(a);
@@ -45,7 +57,8 @@ internal static class UserPalette
     {
         var connections = node.Connections.Connections.CountBy(c => c.Identity.User).ToDictionary(c => c.Key, c => c.Value, StringComparer.Ordinal);
         var known = node.Users.Users.ToDictionary(u => u.Key, u => u.Value, StringComparer.Ordinal);
-        foreach (var user in connections.Keys.Union(known.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        var said = node.Access.UserLimits.Select(l => l.User).Concat(node.Access.Permissions.Select(p => p.User));
+        foreach (var user in connections.Keys.Union(known.Keys, StringComparer.Ordinal).Union(said, StringComparer.Ordinal).Order(StringComparer.Ordinal))
         {
             var record = known.GetValueOrDefault(user);
             yield return new JsonObject
@@ -53,28 +66,14 @@ internal static class UserPalette
                 ["user"] = user,
                 ["state"] = record is { Disabled: true } ? "disabled" : "enabled",
                 ["connections"] = connections.GetValueOrDefault(user),
+                ["maxConnections"] = node.Access.LimitsOfUser(user)?.MaxConnections,
                 ["reason"] = record?.Reason ?? "",
             };
         }
     }
 
-    private static string NameOf(AdminArguments arguments)
-    {
-        var user = arguments.Text("user");
-        return user.Length > 0 && System.Text.Encoding.UTF8.GetByteCount(user) <= MaxNameBytes
-            ? user
-            : throw new AdminException(ErrorCode.InvalidArgument, $"a user's name has 1 to {MaxNameBytes} bytes");
-    }
+    private static string NameOf(AdminArguments arguments) => VhostArgument.NameOf(arguments, "user", "user");
 
-    private static async Task SetAsync(NodeServices node, string user, UserRecord record, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await node.Users.SetAsync(user, record, cancellationToken);
-        }
-        catch (MetadataUnavailableException e)
-        {
-            throw new AdminException(ErrorCode.Unavailable, $"it cannot be stored now: {e.Message}");
-        }
-    }
+    private static Task SetAsync(NodeServices node, string user, UserRecord record, CancellationToken cancellationToken) =>
+        VhostArgument.StoreAsync(node.Users.SetAsync(user, record, cancellationToken));
 }

@@ -1,7 +1,9 @@
 using System.Globalization;
+using Broker.Actors.Access;
 using Broker.Actors.Connections;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
+using Broker.Protocol;
 using Broker.Protocol.Bbq;
 using Broker.Transport;
 
@@ -20,7 +22,17 @@ internal sealed class BbqProtocol : IApplicationProtocol
 internal sealed class BbqConnectionActor(IQuicConnection connection, PeerIdentity identity, NodeServices node)
     : ConnectionActor(connection, identity, node)
 {
+    private readonly VhostScope _scope = VhostScope.Default(node, identity.User);
     private readonly List<IQuicStream> _waiting = []; // for the node to have recovered its queues
+
+    protected override void PreStart()
+    {
+        base.PreStart();
+        if (Enter(ProtocolInfo.DefaultVhost) is { } fault)
+        {
+            Close((long)fault.Code, fault.Reason);
+        }
+    }
 
     protected override void HandleStream(IQuicStream stream)
     {
@@ -32,7 +44,7 @@ internal sealed class BbqConnectionActor(IQuicConnection connection, PeerIdentit
 
         var status = Status.Open(stream.Id, "bbq");
         Context.ActorOf(
-            Props.Create(() => new BbqStreamActor(stream, Node, status)),
+            Props.Create(() => new BbqStreamActor(stream, Node, status, _scope)),
             string.Create(CultureInfo.InvariantCulture, $"bbq-{stream.Id}"));
     }
 

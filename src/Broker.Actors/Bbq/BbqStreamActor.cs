@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Broker.Actors.Access;
 using Broker.Actors.Connections;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
@@ -7,6 +8,7 @@ using Broker.Actors.Server;
 using Broker.Actors.Streams;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
+using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Protocol.Bbq;
 using Broker.Transport;
@@ -19,6 +21,7 @@ namespace Broker.Actors.Bbq;
 /// </summary>
 internal sealed class BbqStreamActor : StreamActor
 {
+    private readonly VhostScope _scope;
     private readonly PublishStreamMachine _publisher;
     private readonly PartialFrame _partial = new();
     private readonly List<PublishBatch> _batches = [];
@@ -30,10 +33,12 @@ internal sealed class BbqStreamActor : StreamActor
     private Delivery? _delivery;
     private bool _deliveryWritten;
 
-    public BbqStreamActor(IQuicStream stream, NodeServices node, StreamStatus status)
+    public BbqStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope)
         : base(stream, node, status)
     {
-        _publisher = new PublishStreamMachine(node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes });
+        _scope = scope;
+        _publisher = new PublishStreamMachine(
+            node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes }, scope.Vhost, node.NextSeed(), scope);
     }
 
     private enum State
@@ -98,7 +103,7 @@ internal sealed class BbqStreamActor : StreamActor
                 HandleAnswered(m.Fault);
                 break;
             case PublisherSignal.Parked m:
-                Status.BlockedBy = $"queue '{m.Batch.Queue}' {m.Reason}";
+                Status.BlockedBy = $"queue '{EntityName.LocalOf(m.Batch.Queue)}' {m.Reason}";
                 break;
             case MemoryGate.Opened:
                 SendBatches();
@@ -172,7 +177,7 @@ internal sealed class BbqStreamActor : StreamActor
         var message = new ArrayBufferWriter<byte>(MessageWriter.Size(exchange, key, null, request.Message.Length));
         MessageWriter.Write(message, exchange, key, null, request.Message);
         _publisher.HandleOpen();
-        _publisher.BeginRead(message.WrittenCount);
+        _publisher.BeginRead(message.WrittenCount, Node.Options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
         if (_publisher.HandlePublish(1, mandatory: false, durable: true, message.WrittenSpan) is { } fault)
         {
             Abort((long)fault.Code);
@@ -197,14 +202,14 @@ internal sealed class BbqStreamActor : StreamActor
         Status.BlockedBy = null;
         foreach (var batch in _batches)
         {
-            if (!Node.Queues.TryGet(batch.Queue, out var queue) || !queue.IsAvailable)
+            if (!Node.TryGetTarget(batch.Queue, out var target))
             {
                 Abort((long)Node.QueueGone(batch.Queue).Code);
                 return;
             }
 
-            Context.Watch(queue.Actor);
-            queue.Actor.Tell(new QueueMessage.Enqueue(batch), Self);
+            Context.Watch(target);
+            target.Tell(new QueueMessage.Enqueue(batch), Self);
         }
 
         if (_unanswered == 0)
@@ -244,10 +249,17 @@ internal sealed class BbqStreamActor : StreamActor
         EndOutput();
     }
 
-    private void Consume(string name)
+    private void Consume(string local)
     {
         _state = State.Consuming;
-        Status.Subject = $"consume {name}";
+        Status.Subject = $"consume {local}";
+        if (_scope.Access.ReadQueue(local) is { } refusal)
+        {
+            Abort((long)refusal.Code);
+            return;
+        }
+
+        var name = _scope.Entity(local);
         if (!Node.Queues.TryGet(name, out _queue))
         {
             Abort((long)ErrorCode.NotFound);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Broker.Actors.Access;
 using Broker.Actors.Admin;
 using Broker.Actors.Consuming;
 using Broker.Actors.Publishing;
@@ -20,11 +21,11 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
 {
     private readonly List<Opened> _waiting = [];
     private bool _hasControl;
-    private bool _welcomed;
+    private VhostScope? _scope; // from WELCOME on
     private int _clientMaxMessageBytes;
 
     /// <summary>By the control stream's actor: the client has introduced itself.</summary>
-    public sealed record Welcomed(string ClientName, int MaxMessageBytes);
+    public sealed record Welcomed(string ClientName, string Vhost, int MaxMessageBytes);
 
     /// <summary>By the control stream's actor: the connection is to end.</summary>
     public sealed record Ending(FrameFault Fault);
@@ -56,8 +57,8 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
             case Opened { Kind: StreamKind.Control } m:
                 StartControl(m.Stream);
                 break;
-            case Opened m when _welcomed && (Node.IsServing || m.Kind is StreamKind.Admin or StreamKind.Echo):
-                Start(m);
+            case Opened m when _scope is not null && (Node.IsServing || m.Kind is StreamKind.Admin or StreamKind.Echo):
+                Start(m, _scope);
                 break;
             case Opened m:
                 _waiting.Add(m);
@@ -71,11 +72,11 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
             case Welcomed m:
                 Status.ClientName = m.ClientName;
                 _clientMaxMessageBytes = m.MaxMessageBytes;
-                _welcomed = true;
+                _scope = new VhostScope(Node, Identity.User, m.Vhost);
                 Context.Timers.Cancel(HelloTimeout.Instance);
                 StartWaiting();
                 break;
-            case NodeServes when _welcomed:
+            case NodeServes when _scope is not null:
                 StartWaiting();
                 break;
             case NodeServes:
@@ -123,7 +124,7 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
             MaxMessageBytes = Node.Limits.MaxMessageBytes,
             MaxFrameBytes = Node.Limits.MaxMessageBytes + ProtocolLimits.FrameOverheadBytes,
         };
-        Context.Watch(Context.ActorOf(Props.Create(() => new ControlStreamActor(stream, Node, status, self, welcome)), Name("control", stream)));
+        Context.Watch(Context.ActorOf(Props.Create(() => new ControlStreamActor(stream, Node, status, self, welcome, Enter)), Name("control", stream)));
     }
 
     private void Refuse(IQuicStream stream, FrameFault fault)
@@ -132,7 +133,7 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
         Context.ActorOf(Props.Create(() => new RefusedStreamActor(stream, Node, status, fault)), Name("refused", stream));
     }
 
-    private void Start(Opened opened)
+    private void Start(Opened opened, VhostScope scope)
     {
         var stream = opened.Stream;
         if (opened.Kind == StreamKind.Admin && !Identity.Roles.HasFlag(PeerRoles.Admin))
@@ -151,11 +152,12 @@ internal sealed class BrokerConnectionActor(IQuicConnection connection, PeerIden
         };
         var status = Status.Open(stream.Id, kind);
         var maxMessageBytes = _clientMaxMessageBytes;
+        var owner = Node.OwnerOf(ConnectionId);
         var props = opened.Kind switch
         {
-            StreamKind.Publish => Props.Create(() => new PublisherStreamActor(stream, Node, status, Identity.User)),
-            StreamKind.Consume => Props.Create(() => new ConsumerStreamActor(stream, Node, status, maxMessageBytes)),
-            StreamKind.Request => Props.Create(() => new RequestStreamActor(stream, Node, status, maxMessageBytes)),
+            StreamKind.Publish => Props.Create(() => new PublisherStreamActor(stream, Node, status, scope)),
+            StreamKind.Consume => Props.Create(() => new ConsumerStreamActor(stream, Node, status, scope, maxMessageBytes)),
+            StreamKind.Request => Props.Create(() => new RequestStreamActor(stream, Node, status, scope, maxMessageBytes, owner)),
             StreamKind.Echo => Props.Create(() => new EchoStreamActor(stream, Node, status)),
             _ => Props.Create(() => new AdminStreamActor(stream, Node, status)),
         };

@@ -1,3 +1,4 @@
+using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Streams;
@@ -58,6 +59,7 @@ internal abstract class ConnectionActor : Actor
     protected override void PostStop()
     {
         Node.Connections.Remove(Status);
+        Node.Exclusive.Tell(new ExclusiveQueues.ConnectionEnded(Node.OwnerOf(ConnectionId)));
         StreamActor.Forget(_connection.DisposeAsync());
     }
 
@@ -84,6 +86,14 @@ internal abstract class ConnectionActor : Actor
     protected abstract void HandleStream(IQuicStream stream);
 
     protected virtual void ReceiveMessage(object message) => Unhandled(message);
+
+    /// <summary>Makes the connection one to a vhost. An administrator may be in each, so that no permission can keep out those who give them; what it may do there is another question.</summary>
+    /// <returns>Why it cannot be; <c>null</c> if it is.</returns>
+    protected FrameFault? Enter(string vhost) =>
+        Node.Vhosts.Check(vhost)
+        ?? (Identity.Roles.HasFlag(PeerRoles.Admin) ? null : Node.Access.Rules.Of(Identity.User, vhost).Enter())
+        ?? Node.Connections.Enter(Status, vhost, Node.Access.LimitsOfUser(Identity.User), Node.Access.LimitsOfVhost(vhost))
+        ?? Node.Vhosts.Check(vhost); // since it was looked at, by somebody who has not found this connection among those to end
 
     /// <summary>Ends the connection with a code and a reason that the peer sees.</summary>
     protected void Close(long errorCode, string reason) => StreamActor.Forget(_connection.CloseAsync(errorCode, reason));

@@ -7,12 +7,20 @@ using Broker.Transport;
 namespace Broker.Actors.Connections;
 
 /// <summary>The control stream: HELLO in, WELCOME out. What is wrong here is wrong with the whole connection, and so is its end.</summary>
-internal sealed class ControlStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, ActorRef connection, WelcomeFrame welcome)
+/// <param name="stream">The stream.</param>
+/// <param name="node">The node.</param>
+/// <param name="status">Its figures.</param>
+/// <param name="connection">The connection's actor.</param>
+/// <param name="welcome">What to answer.</param>
+/// <param name="enter">Makes the connection one to a vhost, or says why it cannot be. Called on any thread.</param>
+internal sealed class ControlStreamActor(
+    IQuicStream stream, NodeServices node, StreamStatus status, ActorRef connection, WelcomeFrame welcome, Func<string, FrameFault?> enter)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxHelloBytes)
 {
     private bool _greeted;
     private bool _sayWelcome;
     private string _clientName = "";
+    private string _vhost = "";
     private int _clientMaxMessageBytes;
 
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
@@ -37,12 +45,13 @@ internal sealed class ControlStreamActor(IQuicStream stream, NodeServices node, 
             return new FrameFault(ErrorCode.UnsupportedVersion, $"the client speaks version {hello.Version}; this node speaks {ProtocolInfo.Version}");
         }
 
-        if (hello.Vhost != ProtocolInfo.DefaultVhost)
+        if (enter(hello.Vhost) is { } refusal)
         {
-            return new FrameFault(ErrorCode.NotFound, $"there is no vhost '{hello.Vhost}'; use '{ProtocolInfo.DefaultVhost}'");
+            return refusal;
         }
 
         _greeted = _sayWelcome = true;
+        _vhost = hello.Vhost;
         _clientName = hello.ClientName;
         _clientMaxMessageBytes = hello.MaxMessageBytes;
         Status.Subject = hello.ClientName;
@@ -56,7 +65,7 @@ internal sealed class ControlStreamActor(IQuicStream stream, NodeServices node, 
             _sayWelcome = false;
             welcome.Write(Output);
             MarkWritten();
-            connection.Tell(new BrokerConnectionActor.Welcomed(_clientName, _clientMaxMessageBytes), Self);
+            connection.Tell(new BrokerConnectionActor.Welcomed(_clientName, _vhost, _clientMaxMessageBytes), Self);
         }
     }
 

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using System.Text;
+using Broker.Actors.Access;
 using Broker.Actors.Connections;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
@@ -17,7 +17,7 @@ namespace Broker.Actors.Consuming;
 /// One consume stream: a subscription to one queue. It asks the queue for no more than the client has credit for and the QUIC stream takes, so a client that stops
 /// reading costs its window and holds up nobody.
 /// </summary>
-internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, int maxMessageBytes)
+internal sealed partial class ConsumerStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope, int maxMessageBytes)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
     private readonly ConsumerCredit _credit = new(node.Limits.ConsumerWindowMessages, node.Limits.ConsumerWindowBytes);
@@ -62,6 +62,12 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
 
     protected override bool OwesOutput => _subscribing || _state is State.Cancelling or State.Draining || _settling.Count > 0;
 
+    protected override void PostStop()
+    {
+        LeaveReplyTo();
+        base.PostStop();
+    }
+
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
     {
         FrameFault fault;
@@ -86,12 +92,12 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
                 return new FrameFault(ErrorCode.ProtocolViolation, "SETTLE on a subscription with no-ack; its messages were settled when they were sent");
             case FrameType.Settle:
                 var ranges = new List<SequenceRange>();
-                if (!SettleFrame.TryRead(payload, out var outcome, ranges, out fault))
+                if (!SettleFrame.TryRead(payload, out var outcome, ranges, out var reason, out fault))
                 {
                     return fault;
                 }
 
-                HandleSettle(outcome, ranges);
+                HandleSettle(outcome, ranges, reason);
                 return null;
             case FrameType.Cancel:
                 return CancelFrame.TryRead(payload, out _, out fault) ? HandleCancel() : fault;
@@ -108,7 +114,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         if (_state == State.Subscribed)
         {
             _state = State.Draining;
-            _queue!.Actor.Tell(new QueueMessage.CancelSubscription(), Self);
+            _queue?.Actor.Tell(new QueueMessage.CancelSubscription(), Self); // there is none yet while an address is claimed
         }
     }
 
@@ -145,7 +151,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
             case ConsumerSignal.Refused:
                 break; // nothing was to follow anyway
             case ConsumerSignal.QueueGone:
-                HandleQueueGone(new FrameFault(ErrorCode.QueueDeleted, $"queue '{_queue!.Name}' was deleted"));
+                HandleQueueGone(new FrameFault(ErrorCode.QueueDeleted, $"queue '{EntityName.LocalOf(_queue!.Name)}' was deleted"));
                 break;
             case Terminated:
                 HandleQueueGone(Node.QueueGone(_queue!.Name));
@@ -157,6 +163,9 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
                 break;
             case ConsumerSignal.CancelDone:
                 break; // the queue went first
+            case Claimed m:
+                HandleClaimed(m);
+                break;
             default:
                 Unhandled(message);
                 break;
@@ -166,9 +175,9 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
     protected override void AfterBatch()
     {
         base.AfterBatch();
-        if (_state == State.Subscribed && !IsClosing && _credit.TryTakeGrant(out var messages, out var bytes))
+        if (_state == State.Subscribed && _queue is not null && !IsClosing && _credit.TryTakeGrant(out var messages, out var bytes))
         {
-            _queue!.Actor.Tell(new QueueMessage.Grant(messages, bytes), Self);
+            _queue.Actor.Tell(new QueueMessage.Grant(messages, bytes), Self);
         }
     }
 
@@ -209,46 +218,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         _writtenMessages = _writtenBytes = 0;
     }
 
-    private FrameFault? HandleSubscribe(SubscribeFrame frame)
-    {
-        if (_state != State.Opened)
-        {
-            return new FrameFault(ErrorCode.ProtocolViolation, "SUBSCRIBE came twice; a consume stream is one subscription");
-        }
-
-        if (frame.Arguments.Count > 0)
-        {
-            return new FrameFault(ErrorCode.InvalidArgument, $"subscription argument '{frame.Arguments[0].Key}' is unknown; this version has none");
-        }
-
-        if (!Node.Queues.TryGet(frame.Queue, out _queue))
-        {
-            return TopologyMachine.NoQueue(frame.Queue);
-        }
-
-        if (!_queue.IsAvailable)
-        {
-            return Node.QueueGone(frame.Queue);
-        }
-
-        _state = State.Subscribed;
-        _subscribing = true;
-        _noAck = frame.Flags.HasFlag(SubscribeFlags.NoAck);
-        _confirmSettles = frame.Flags.HasFlag(SubscribeFlags.ConfirmSettles);
-        Status.Subject = frame.ConsumerTag.Length > 0 ? frame.ConsumerTag : MakeTag(frame.Queue);
-        Context.Watch(_queue.Actor);
-        _queue.Actor.Tell(new QueueMessage.Subscribe(frame.Flags.HasFlag(SubscribeFlags.Exclusive), _noAck, maxMessageBytes), Self);
-        _credit.HandleCredit(frame.CreditMessages, frame.CreditBytes);
-        return null;
-    }
-
-    private string MakeTag(string queue)
-    {
-        var tag = $"{queue}-{Status.Id}";
-        return Encoding.UTF8.GetByteCount(tag) <= ProtocolLimits.MaxNameBytes ? tag : $"consume-{Status.Id}";
-    }
-
-    private void HandleSettle(SettleOutcome outcome, List<SequenceRange> ranges)
+    private void HandleSettle(SettleOutcome outcome, List<SequenceRange> ranges, string reason)
     {
         if (_moved is { } moved)
         {
@@ -258,7 +228,7 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
         {
             _pendingRanges += ranges.Count;
             _settling.Enqueue(ranges);
-            _queue!.Actor.Tell(new QueueMessage.Settle(ranges, outcome, Certain: _confirmSettles), Self);
+            _queue!.Actor.Tell(new QueueMessage.Settle(ranges, outcome, Certain: _confirmSettles, reason), Self);
         }
         else if (_confirmSettles)
         {
@@ -282,10 +252,11 @@ internal sealed class ConsumerStreamActor(IQuicStream stream, NodeServices node,
 
     private FrameFault? HandleCancel()
     {
+        LeaveReplyTo();
         if (_state == State.Subscribed)
         {
             _state = State.Cancelling;
-            _queue!.Actor.Tell(new QueueMessage.CancelSubscription(), Self);
+            _queue?.Actor.Tell(new QueueMessage.CancelSubscription(), Self); // there is none yet while an address is claimed
         }
 
         return null; // a second CANCEL, or one that crossed with the queue's end, asks for what is done already

@@ -35,13 +35,13 @@ internal sealed class ExchangeActor(string name, NodeServices node) : Actor
         switch (message)
         {
             case ExchangeMessage.Start m:
-                _machine = new ExchangeMachine(m.Definition.Kind);
+                _machine = new ExchangeMachine(m.Definition);
                 break;
             case ExchangeMessage.Restore m:
-                _machine = new ExchangeMachine(m.Definition.Kind);
+                _machine = new ExchangeMachine(m.Definition);
                 foreach (var binding in m.Bindings)
                 {
-                    _machine.HandleBind(binding.Queue, binding.RoutingKey);
+                    _machine.HandleBind(binding);
                 }
 
                 break;
@@ -51,6 +51,14 @@ internal sealed class ExchangeActor(string name, NodeServices node) : Actor
                 return;
             case ExchangeMessage.Settle m when _machine is not null || _isEnding:
                 Sender.Tell(new ExchangeDone(m.OperationId), Self);
+                return;
+            case ExchangePolicies when _machine is not null:
+                Publish(_machine);
+                return;
+            case ExchangePolicies when _hasAsked || _isEnding:
+                return; // it will look at them when it knows what it is
+            case ExchangePolicies:
+                Context.Parent.Tell(new Passivate(PoisonPill.Instance), Self); // it was gone already, and has come to be by this alone
                 return;
             case ExchangeMessage m when _machine is null:
                 _owed.Add((Sender, m.OperationId));
@@ -62,22 +70,37 @@ internal sealed class ExchangeActor(string name, NodeServices node) : Actor
 
                 return;
             case ExchangeMessage.Bind m:
-                _machine.HandleBind(m.Binding.Queue, m.Binding.RoutingKey);
+                _machine.HandleBind(m.Binding);
                 break;
             case ExchangeMessage.Unbind m:
-                _machine.HandleUnbind(m.Binding.Queue, m.Binding.RoutingKey);
+                _machine.HandleUnbind(m.Binding);
                 break;
             default:
                 Unhandled(message);
                 return;
         }
 
-        node.Routes.Publish(name, _machine.Snapshot());
-        var detail = $"{_machine.Kind.NameOf()}, {_machine.BindingCount} bindings";
+        Publish(_machine);
+        var detail = $"{_machine.Definition.Kind.NameOf()}, {_machine.BindingCount} bindings";
         Context.Describe(() => detail);
         AnswerOwed();
         Sender.Tell(new ExchangeDone(((ExchangeMessage)message).OperationId), Self);
     }
+
+    /// <summary>Makes the routes known. Policies that change before they are, of which nobody tells an exchange without routes, are looked at once more.</summary>
+    private void Publish(ExchangeMachine machine)
+    {
+        string? alternate;
+        do
+        {
+            alternate = AlternateByPolicy;
+            machine.HandleAlternate(alternate);
+            node.Routes.Publish(name, machine.Snapshot());
+        }
+        while (alternate != AlternateByPolicy);
+    }
+
+    private string? AlternateByPolicy => node.Policies.FindForExchange(name)?.Definition.AlternateExchange;
 
     private void End(ExchangeMessage message)
     {

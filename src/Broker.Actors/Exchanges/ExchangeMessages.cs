@@ -9,10 +9,10 @@ internal abstract record ExchangeMessage(long OperationId)
     /// <summary>Be there.</summary>
     public sealed record Start(long OperationId, ExchangeDefinition Definition) : ExchangeMessage(OperationId);
 
-    /// <summary>Route to a queue from now on.</summary>
+    /// <summary>Route to a queue or exchange from now on.</summary>
     public sealed record Bind(long OperationId, Binding Binding) : ExchangeMessage(OperationId);
 
-    /// <summary>Route no more to a queue.</summary>
+    /// <summary>Route no more to it.</summary>
     public sealed record Unbind(long OperationId, Binding Binding) : ExchangeMessage(OperationId);
 
     /// <summary>End.</summary>
@@ -29,6 +29,12 @@ internal abstract record ExchangeMessage(long OperationId)
             ? new Restore(asked.LostOperationId, definition, [.. topology.BindingsOf(asked.Exchange)])
             : new Remove(asked.LostOperationId);
     }
+}
+
+/// <summary>By the directory of policies: what they say of the exchange may be something else now. No answer.</summary>
+internal sealed record ExchangePolicies
+{
+    public static readonly ExchangePolicies Changed = new();
 }
 
 /// <summary>The change is visible to every publish that starts after this.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Broker.Actors.Connections;
+using Broker.Actors.Direct;
 using Broker.Actors.Routing;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
@@ -100,7 +101,7 @@ internal sealed class IncomingShardActor(
 
     private FrameFault? OpenRoute(int shard)
     {
-        if (Node.Cluster is null || shard >= Node.Options.ShardCount)
+        if (Node.Cluster is null || (shard >= Node.Options.ShardCount && shard != LinkInfo.InboxRoute))
         {
             return new FrameFault(ErrorCode.NotFound, $"there are no queues of shard {shard} here");
         }
@@ -111,7 +112,8 @@ internal sealed class IncomingShardActor(
         }
 
         var sender = _sender = new ShardSender(Self, shard, options.SendRoomBytes, maxMessageBytes);
-        Begin(shard, Context.ActorOf(Props.Create(() => new RoutedShardActor(Node, shard, sender)).WithMailbox(RoutedShardActor.MailboxSize), "route"));
+        var far = shard == LinkInfo.InboxRoute ? Props.Create(() => new RoutedInboxesActor(Node, sender)) : Props.Create(() => new RoutedShardActor(Node, shard, sender));
+        Begin(shard, Context.ActorOf(far.WithMailbox(RoutedShardActor.MailboxSize), "route"));
         return null;
     }
 

@@ -14,6 +14,8 @@ internal sealed class ProducerDirectory
     private readonly Dictionary<string, ActorRef> _streams = new(StringComparer.Ordinal);
 
     /// <summary>The name under which a user's producer is known: one user cannot take another's.</summary>
+    /// <param name="user">The user.</param>
+    /// <param name="producerId">Its name for the producer, with the vhost (<see cref="Broker.Machines.Topology.EntityName"/>): it is another one in each.</param>
     public static string NameOf(string user, string producerId) => $"{user}\n{producerId}";
 
     /// <summary>A producer has come so far.</summary>

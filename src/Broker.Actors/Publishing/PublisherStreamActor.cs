@@ -1,11 +1,14 @@
 using System.Runtime.InteropServices;
+using Broker.Actors.Access;
 using Broker.Actors.Connections;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Streams;
+using Broker.Machines.Direct;
 using Broker.Machines.Ledgers;
 using Broker.Machines.Publishing;
+using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Transport;
 
@@ -21,7 +24,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     private readonly List<PublishOutcome> _outcomes = [];
     private bool _readyToSend;
     private bool _waitsForMemory;
-    private readonly string _user;
+    private readonly VhostScope _scope;
     private string? _parkedBy;
     private string? _producer;
     private ActorRef? _predecessor; // another stream of the same producer, which is to fall silent before this one begins
@@ -38,11 +41,12 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         public Dictionary<PublishBatch, bool> Unanswered { get; } = [];
     }
 
-    public PublisherStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, string user)
+    public PublisherStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope)
         : base(stream, node, status, node.Limits.MaxMessageBytes + ProtocolLimits.FrameOverheadBytes)
     {
-        _user = user;
-        _machine = new PublishStreamMachine(node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes });
+        _scope = scope;
+        _machine = new PublishStreamMachine(
+            node.Routes, node.Limits.Publisher with { MaxMessageBytes = node.Limits.MaxMessageBytes }, scope.Vhost, node.NextSeed(), scope);
     }
 
     /// <summary>By another stream of the same producer: it takes over. Answer: <see cref="Silent"/>.</summary>
@@ -67,7 +71,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
 
     protected override void BeginFrames(long bytes)
     {
-        _machine.BeginRead(bytes);
+        _machine.BeginRead(bytes, Node.Options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds());
         _waitsForMemory = Node.Memory.IsClosed && Node.Memory.TryWait(Self);
     }
 
@@ -77,10 +81,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         switch (type)
         {
             case FrameType.Publish:
-                return PublishFrame.TryRead(payload, out var publish, out fault)
-                    ? _machine.HandlePublish(
-                        publish.Sequence, publish.Flags.HasFlag(PublishFlags.Mandatory), publish.Flags.HasFlag(PublishFlags.Durable), publish.Message)
-                    : fault;
+                return PublishFrame.TryRead(payload, out var publish, out fault) ? HandlePublish(publish.Sequence, publish.Flags, publish.Message) : fault;
             case FrameType.PublisherOpen:
                 if (!PublisherOpenFrame.TryRead(payload, out var open, out fault))
                 {
@@ -93,6 +94,23 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         }
     }
 
+    private FrameFault? HandlePublish(ulong sequence, PublishFlags flags, ReadOnlySpan<byte> message)
+    {
+        if (ReplyToRewrite.MayAsk(message))
+        {
+            if (Status.Connection.ReplyTo is not { } replyTo)
+            {
+                return _machine.HandleRefused(
+                    sequence,
+                    new FrameFault(ErrorCode.PreconditionFailed, $"reply-to is '{DirectNames.ReplyTo}', and no stream of this connection consumes from it; subscribe first"));
+            }
+
+            message = ReplyToRewrite.TryRewrite(message, replyTo) ?? message;
+        }
+
+        return _machine.HandlePublish(sequence, flags.HasFlag(PublishFlags.Mandatory), flags.HasFlag(PublishFlags.Durable), message);
+    }
+
     private FrameFault? HandleOpen(string producerId)
     {
         if (producerId.Length == 0 || _machine.IsOpen)
@@ -102,7 +120,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         }
 
         Status.Subject = producerId;
-        _producer = ProducerDirectory.NameOf(_user, producerId);
+        _producer = ProducerDirectory.NameOf(_scope.User, _scope.Entity(producerId));
         _predecessor = Node.Producers.Claim(_producer, Self);
         if (_predecessor is null)
         {
@@ -139,7 +157,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             case PublisherSignal.Answered m:
                 if (_targets.TryGetValue(m.Batch.Queue, out var target) && target.Unanswered.Remove(m.Batch))
                 {
-                    _machine.HandleAnswered(m.Batch, m.Fault, m.WasParked);
+                    _machine.HandleAnswered(m.Batch, m.Fault, m.WasParked, m.Refused);
                 }
 
                 break;
@@ -147,7 +165,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
                 if (_targets.TryGetValue(m.Batch.Queue, out var full) && full.Unanswered.ContainsKey(m.Batch))
                 {
                     full.Unanswered[m.Batch] = true;
-                    _parkedBy = $"queue '{m.Batch.Queue}' {m.Reason}";
+                    _parkedBy = $"queue '{EntityName.LocalOf(m.Batch.Queue)}' {m.Reason}";
                     _machine.HandleParked();
                 }
 
@@ -288,7 +306,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
 
     private FrameFault NotTaken(string queue) => Node.QueueGone(queue) switch
     {
-        { Code: ErrorCode.QueueDeleted } => new FrameFault(ErrorCode.QueueDeleted, $"queue '{queue}' was deleted before it could take the message"),
+        { Code: ErrorCode.QueueDeleted } => new FrameFault(ErrorCode.QueueDeleted, $"queue '{EntityName.LocalOf(queue)}' was deleted before it could take the message"),
         var moving => moving,
     };
 
@@ -299,14 +317,14 @@ internal sealed class PublisherStreamActor : FrameStreamActor
             return target;
         }
 
-        if (!Node.Queues.TryGet(queue, out var local) || !local.IsAvailable)
+        if (!Node.TryGetTarget(queue, out var actor))
         {
             return null;
         }
 
-        target = new Target(local.Actor);
+        target = new Target(actor);
         _targets.Add(queue, target);
-        Context.Watch(local.Actor);
+        Context.Watch(actor);
         return target;
     }
 

@@ -30,7 +30,7 @@ internal sealed partial class QueueActor
         _journal = _node.Cluster is { } cluster ? Replicated(cluster, storage, definition.Id, shard) : Local(storage, definition.Id, shard);
         _checkpoints = new QueueCheckpoints(storage, definition.Id, _journal);
         _loads = new QueueLoads(storage, new QueueDefinitionName(definition.Id, definition.Name), _journal);
-        var machine = new QueueMachine(_node.Limits.Queue, _journal.Ledger);
+        var machine = new QueueMachine(_node.Limits.Queue, _journal.Ledger, SettingsNow(), Now);
         machine.HandleBlocked(storage.BlockedBy);
         return machine;
     }
@@ -169,7 +169,7 @@ internal sealed partial class QueueActor
     }
 
     private void HandleFailed(string reason) =>
-        GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{_name}' takes nothing more until the node is started anew: {reason}"));
+        GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(_name)}' takes nothing more until the node is started anew: {reason}"));
 
     /// <summary>Nothing more is taken or given, and who waits for something hears why.</summary>
     private void GiveUpAll(FrameFault failure)

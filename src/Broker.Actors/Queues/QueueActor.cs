@@ -57,7 +57,7 @@ internal sealed partial class QueueActor : Actor
                 _node.Queues.Suspend(_registration); // another node goes on with it, or this one does
                 if (_failure is null)
                 {
-                    GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{_name}' is moving between nodes; try again"));
+                    GiveUpAll(new FrameFault(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(_name)}' is moving between nodes; try again"));
                 }
             }
 
@@ -77,6 +77,7 @@ internal sealed partial class QueueActor : Actor
             return;
         }
 
+        TellTime();
         switch (message)
         {
             case QueueMessage.Enqueue m:
@@ -92,7 +93,7 @@ internal sealed partial class QueueActor : Actor
                 HandleSettle(m);
                 break;
             case QueueMessage.Subscribe m:
-                _outbox.Add(Sender, new ConsumerSignal.Subscribed(Machine.HandleSubscribe(new ConsumerId(IdOfSender()), m.Exclusive, m.NoAck, m.MaxMessageBytes)));
+                HandleSubscribe(m);
                 break;
             case QueueMessage.CancelSubscription:
                 Machine.HandleCancel(new ConsumerId(IdOfSender()));
@@ -102,6 +103,7 @@ internal sealed partial class QueueActor : Actor
                 HandleGet(Sender, m);
                 break;
             case Terminated m:
+                _deadLetters?.HandleGone(m.Actor, Context);
                 HandleGone(m.Actor);
                 break;
             default:
@@ -125,6 +127,7 @@ internal sealed partial class QueueActor : Actor
         _registration!.Status.Update(_machine);
         AccountForMemory();
         _outbox.Release(lastIndex, _journal?.CertainIndex ?? 0, Self);
+        KeepTimer();
         if (!_deleted)
         {
             _checkpoints?.AfterBatch(Context);
@@ -136,7 +139,7 @@ internal sealed partial class QueueActor : Actor
         switch (message)
         {
             case QueueMessage.Start m:
-                _machine ??= Start(m.Definition);
+                StartOrUse(m);
                 _outbox.Add(Sender, new QueueReply.Started(m.OperationId, Machine.ReadyCount, Machine.ConsumerCount));
                 CatchUp();
                 break;
@@ -153,24 +156,39 @@ internal sealed partial class QueueActor : Actor
                 HandleForget();
                 break;
             default:
-                ReceiveFromStore(message);
+                ReceiveLife(message);
                 break;
         }
     }
 
-    private QueueMachine Start(QueueDefinition definition)
+    private void StartOrUse(QueueMessage.Start message)
     {
-        var machine = definition.Durable ? StartDurable(definition) : new QueueMachine(_node.Limits.Queue);
-        _registration = new LocalQueue(_name, definition.Id, definition.Durable, Self, new QueueStatus());
-        _registration.Status.Update(machine);
-        _node.Queues.Add(_registration);
-        Context.Describe(_registration.Status.ToString);
-        return machine;
+        if (_machine is null)
+        {
+            var definition = _definition = message.Definition;
+            _registration = new LocalQueue(definition, Self, new QueueStatus());
+            _machine = definition.Durable ? StartDurable(definition) : new QueueMachine(_node.Limits.Queue, null, SettingsNow(), Now);
+            _registration.Status.Update(_machine);
+            _node.Queues.Add(_registration);
+            _machine.HandleSettings(SettingsNow()); // what has changed before it was in the directory, nobody has told it
+            Context.Describe(_registration.Status.ToString);
+        }
+        else if (message.OperationId > 0)
+        {
+            HandleUsed();
+        }
+    }
+
+    private void HandleSubscribe(QueueMessage.Subscribe message)
+    {
+        var fault = Machine.HandleSubscribe(new ConsumerId(IdOfSender()), message.Exclusive, message.NoAck, message.MaxMessageBytes, message.Priority);
+        _isUnwanted &= fault is not null;
+        _outbox.Add(Sender, new ConsumerSignal.Subscribed(fault));
     }
 
     private void HandleSettle(QueueMessage.Settle message)
     {
-        var fault = Machine.HandleSettle(new ConsumerId(IdOfSender()), message.Ranges, message.Outcome);
+        var fault = Machine.HandleSettle(new ConsumerId(IdOfSender()), message.Ranges, message.Outcome, message.Reason);
         var answer = new ConsumerSignal.Settled(message.Ranges, fault);
         if (message.Certain)
         {
@@ -184,13 +202,15 @@ internal sealed partial class QueueActor : Actor
 
     private void HandleGet(ActorRef asker, QueueMessage.Get message)
     {
-        if (Machine.CheckNext(message.MaxMessageBytes) is { } tooLarge)
+        _isUnwanted = false;
+        var id = new ConsumerId(IdOf(asker));
+        if (Machine.CheckNext(message.MaxMessageBytes, id) is { } tooLarge)
         {
             _outbox.Add(asker, new QueueReply.Got(null, Machine.ReadyCount, tooLarge));
             return;
         }
 
-        switch (Machine.HandleGet(new ConsumerId(IdOf(asker)), message.NoAck, out var delivery))
+        switch (Machine.HandleGet(id, message.NoAck, out var delivery))
         {
             case GetResult.Message:
                 _outbox.Add(asker, new QueueReply.Got(delivery, Machine.ReadyCount));
@@ -219,6 +239,12 @@ internal sealed partial class QueueActor : Actor
     private void HandleDelete(QueueMessage.Delete message)
     {
         var messages = Machine.ReadyCount;
+        if (RefusalOf(message) is { } refusal)
+        {
+            _outbox.Add(Sender, new QueueReply.Refused(message.OperationId, refusal));
+            return;
+        }
+
         if (Machine.HandleDelete(message.IfUnused, message.IfEmpty) is { } fault)
         {
             _outbox.Add(Sender, new QueueReply.Refused(message.OperationId, fault));
@@ -277,8 +303,17 @@ internal sealed partial class QueueActor : Actor
             case QueueEffect.Accepted e:
                 Answer(e.BatchId, fault: null);
                 break;
+            case QueueEffect.NotAccepted e:
+                Answer(e.BatchId, e.Fault with { Reason = $"queue '{EntityName.LocalOf(_name)}': {e.Fault.Reason}" }, e.AcceptedCount);
+                break;
+            case QueueEffect.DeadLetter e:
+                _deadLetters!.Begin(e.Message, Context);
+                break;
+            case QueueEffect.Unused:
+                HandleUnused();
+                break;
             case QueueEffect.Dropped e:
-                Answer(e.BatchId, new FrameFault(ErrorCode.QueueDeleted, $"queue '{_name}' was deleted before it could take the message"));
+                Answer(e.BatchId, new FrameFault(ErrorCode.QueueDeleted, $"queue '{EntityName.LocalOf(_name)}' was deleted before it could take the message"));
                 break;
             case QueueEffect.Deliver e:
                 Tell(e.Consumer.Value, new ConsumerSignal.Deliver(e.Deliveries));
@@ -303,11 +338,12 @@ internal sealed partial class QueueActor : Actor
         }
     }
 
-    private void Answer(long batchId, FrameFault? fault)
+    private void Answer(long batchId, FrameFault? fault, int accepted = 0)
     {
         if (_batches.Remove(batchId, out var pending))
         {
-            Tell(pending.Publisher, new PublisherSignal.Answered(pending.Batch, fault, pending.Parked));
+            var refused = fault is { } reason && accepted > 0 ? new BatchRefusal[] { new(accepted, pending.Batch.Count - accepted, reason) } : null;
+            Tell(pending.Publisher, new PublisherSignal.Answered(pending.Batch, fault, pending.Parked, refused));
         }
     }
 

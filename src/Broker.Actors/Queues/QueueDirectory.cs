@@ -1,18 +1,26 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Broker.Actors.Runtime;
+using Broker.Machines.Topology;
 
 namespace Broker.Actors.Queues;
 
 /// <summary>A queue that can be reached on this node.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Id">Its number.</param>
-/// <param name="IsDurable">Whether it outlives the process.</param>
+/// <param name="Definition">As declared.</param>
 /// <param name="Actor">Who takes messages for it.</param>
 /// <param name="Status">Its figures; nothing if another node leads it.</param>
 /// <param name="IsLocal">Whether it lives here; otherwise the actor stands in for it.</param>
-internal sealed record LocalQueue(string Name, ulong Id, bool IsDurable, ActorRef Actor, QueueStatus Status, bool IsLocal = true)
+internal sealed record LocalQueue(QueueDefinition Definition, ActorRef Actor, QueueStatus Status, bool IsLocal = true)
 {
+    /// <summary>Its name with its vhost.</summary>
+    public string Name => Definition.Name;
+
+    /// <summary>Its number.</summary>
+    public ulong Id => Definition.Id;
+
+    /// <summary>Whether it outlives the process.</summary>
+    public bool IsDurable => Definition.Durable;
+
     /// <summary>Whether it has an actor. If not, it is declared and about to be there again.</summary>
     public bool IsAvailable => !Actor.IsNobody;
 }
@@ -22,6 +30,7 @@ internal sealed class QueueDirectory
 {
     private readonly ConcurrentDictionary<string, LocalQueue> _queues = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<ulong, LocalQueue> _durable = new();
+    private readonly ConcurrentDictionary<string, string> _owned = new(StringComparer.Ordinal); // names of exclusive queues, with their owners
     private long _version;
 
     /// <summary>Grows with every queue that comes or goes.</summary>
@@ -33,6 +42,9 @@ internal sealed class QueueDirectory
     /// <summary>The durable ones that live here, by number.</summary>
     public IEnumerable<LocalQueue> Durable => _durable.Values.OrderBy(q => q.Id);
 
+    /// <summary>The exclusive ones.</summary>
+    public IEnumerable<LocalQueue> Owned => _owned.Keys.Select(name => _queues.GetValueOrDefault(name)).OfType<LocalQueue>().Where(q => q.Definition.Owner.Length > 0);
+
     public bool TryGet(string name, [MaybeNullWhen(false)] out LocalQueue queue) => _queues.TryGetValue(name, out queue);
 
     /// <summary>Finds a durable queue that lives here by its number.</summary>
@@ -42,6 +54,11 @@ internal sealed class QueueDirectory
     public void Add(LocalQueue queue)
     {
         _queues[queue.Name] = queue;
+        if (queue.Definition.Owner.Length > 0)
+        {
+            _owned[queue.Name] = queue.Definition.Owner;
+        }
+
         if (queue is { IsDurable: true, IsLocal: true })
         {
             _durable[queue.Id] = queue;
@@ -63,6 +80,7 @@ internal sealed class QueueDirectory
         if (_queues.TryRemove(name, out var queue))
         {
             _durable.TryRemove(new KeyValuePair<ulong, LocalQueue>(queue.Id, queue));
+            Disown(queue);
             Interlocked.Increment(ref _version);
         }
     }
@@ -73,7 +91,10 @@ internal sealed class QueueDirectory
         _durable.TryRemove(new KeyValuePair<ulong, LocalQueue>(queue.Id, queue));
         if (_queues.TryRemove(new KeyValuePair<string, LocalQueue>(queue.Name, queue)))
         {
+            Disown(queue);
             Interlocked.Increment(ref _version);
         }
     }
+
+    private void Disown(LocalQueue queue) => _owned.TryRemove(new KeyValuePair<string, string>(queue.Name, queue.Definition.Owner));
 }

@@ -15,11 +15,18 @@ internal abstract record QueueMessage
     {
     }
 
-    /// <summary>By the topology, for each declaration: be there. Answer: <see cref="QueueReply.Started"/>.</summary>
+    /// <summary>By the topology: be there; with an operation's number, somebody has declared it. Answer: <see cref="QueueReply.Started"/>.</summary>
     public sealed record Start(long OperationId, QueueDefinition Definition) : QueueMessage;
 
     /// <summary>By the topology. Answer: <see cref="QueueReply.Deleted"/> or <see cref="QueueReply.Refused"/>.</summary>
-    public sealed record Delete(long OperationId, bool IfUnused, bool IfEmpty) : QueueMessage;
+    public sealed record Delete(long OperationId, bool IfUnused, bool IfEmpty) : QueueMessage
+    {
+        /// <summary>The queue itself has asked for it: only if nobody has used it since.</summary>
+        public bool IfUnwanted { get; init; }
+
+        /// <summary>Only if this is the queue's number; 0: whatever it is.</summary>
+        public ulong OnlyId { get; init; }
+    }
 
     /// <summary>By the topology: the queue was deleted by another node's request. No answer.</summary>
     public sealed record Forget : QueueMessage;
@@ -34,13 +41,13 @@ internal abstract record QueueMessage
     public sealed record Enqueue(PublishBatch Batch) : QueueMessage;
 
     /// <summary>By a consumer stream. Answer: <see cref="ConsumerSignal.Subscribed"/>; then <see cref="ConsumerSignal.Deliver"/> as credit allows.</summary>
-    public sealed record Subscribe(bool Exclusive, bool NoAck, int MaxMessageBytes) : QueueMessage;
+    public sealed record Subscribe(bool Exclusive, bool NoAck, int MaxMessageBytes, int Priority = 0) : QueueMessage;
 
     /// <summary>By a consumer stream: it can take so much more. No answer.</summary>
     public sealed record Grant(long Messages, long Bytes) : QueueMessage;
 
     /// <summary>By a consumer or request stream. Answer: <see cref="ConsumerSignal.Settled"/>; with <paramref name="Certain"/>, once it is certain.</summary>
-    public sealed record Settle(IReadOnlyList<SequenceRange> Ranges, SettleOutcome Outcome, bool Certain = false) : QueueMessage;
+    public sealed record Settle(IReadOnlyList<SequenceRange> Ranges, SettleOutcome Outcome, bool Certain = false, string Reason = "") : QueueMessage;
 
     /// <summary>By a consumer stream. Answer: <see cref="ConsumerSignal.CancelDone"/> after the last delivery.</summary>
     public sealed record CancelSubscription : QueueMessage;
@@ -53,6 +60,39 @@ internal abstract record QueueMessage
 
     /// <summary>By the memory gate's keeper: the node is short of memory, or no longer. No answer.</summary>
     public sealed record MemoryShort(bool IsShort) : QueueMessage;
+
+    /// <summary>By the directory of policies: what they say of the queue may be something else now (<see cref="Broker.Actors.Policies.IQueuePolicies"/>). No answer.</summary>
+    public sealed record Policies : QueueMessage
+    {
+        public static readonly Policies Changed = new();
+    }
+
+    /// <summary>By an admin command: hand out nothing, or go on. Answer: <see cref="QueueReply.Paused"/>.</summary>
+    public sealed record Pause(bool IsPaused) : QueueMessage;
+
+    /// <summary>By an admin command. Answer: <see cref="QueueReply.Delayed"/>.</summary>
+    public sealed record PeekDelayed(int Count) : QueueMessage;
+
+    /// <summary>By an admin command. Answer: <see cref="QueueReply.Consumers"/>.</summary>
+    public sealed record ListConsumers : QueueMessage
+    {
+        public static readonly ListConsumers Instance = new();
+    }
+
+    /// <summary>By itself: something is due.</summary>
+    public sealed record Due : QueueMessage
+    {
+        public static readonly Due Instance = new();
+    }
+
+    /// <summary>By itself: its deletion, which it has asked for, could not be done.</summary>
+    public sealed record DeleteAgain : QueueMessage
+    {
+        public static readonly DeleteAgain Instance = new();
+    }
+
+    /// <summary>By its dead letters: these have come to where they go.</summary>
+    public sealed record DeadLettered(IReadOnlyList<ulong> Sequences) : QueueMessage;
 
     /// <summary>By the keeper of the store: it wants the log before a position back. Answer: <see cref="StoreMessage.CheckpointDone"/>.</summary>
     public sealed record Checkpoint(long Goal) : QueueMessage;
@@ -86,6 +126,9 @@ internal abstract record QueueReply
         QueueMessage.Get => new Got(null, 0, fault),
         QueueMessage.Purge => new Purged(0, fault),
         QueueMessage.Peek => new Peeked([], fault),
+        QueueMessage.Pause => new Paused(false, fault),
+        QueueMessage.PeekDelayed => new Delayed([], fault),
+        QueueMessage.ListConsumers => new Consumers([], fault),
         QueueMessage.Start m => new Refused(m.OperationId, fault),
         QueueMessage.Delete m => new Refused(m.OperationId, fault),
         _ => null,
@@ -109,9 +152,28 @@ internal abstract record QueueReply
     /// <summary>The first ready messages.</summary>
     public sealed record Peeked(IReadOnlyList<QueueEntry> Entries, FrameFault? Fault = null) : QueueReply;
 
+    /// <summary>Whether it hands out nothing.</summary>
+    public sealed record Paused(bool IsPaused, FrameFault? Fault = null) : QueueReply;
+
+    /// <summary>Messages that wait for their time, the next first.</summary>
+    public sealed record Delayed(IReadOnlyList<DelayedEntry> Entries, FrameFault? Fault = null) : QueueReply;
+
+    /// <summary>Who consumes, in the order in which they came.</summary>
+    public sealed record Consumers(IReadOnlyList<QueueConsumerInfo> List, FrameFault? Fault = null) : QueueReply;
+
     /// <summary>A message, or none, or why the next one is not handed out.</summary>
     public sealed record Got(Delivery? Delivery, long Remaining, FrameFault? Fault = null) : QueueReply;
 }
+
+/// <summary>A message that waits.</summary>
+/// <param name="Due">For this time, in milliseconds since the Unix epoch.</param>
+/// <param name="Entry">The message.</param>
+internal readonly record struct DelayedEntry(long Due, QueueEntry Entry);
+
+/// <summary>A consumer in listings.</summary>
+/// <param name="Path">Its stream, or who stands for it here.</param>
+/// <param name="IsActive">Whether it is the one that gets messages, where there is only one.</param>
+internal readonly record struct QueueConsumerInfo(string Path, bool IsActive);
 
 /// <summary>What a queue tells those who publish to it.</summary>
 internal abstract record PublisherSignal
@@ -124,7 +186,11 @@ internal abstract record PublisherSignal
     /// The batch is in the queue, for good if the queue is durable; or why not. Whoever has answered a stream UNAVAILABLE answers so to everything that the stream has
     /// sent after it: a producer sends all of it again, and what came later must not be there before.
     /// </summary>
-    public sealed record Answered(PublishBatch Batch, FrameFault? Fault, bool WasParked) : PublisherSignal;
+    /// <param name="Batch">The batch.</param>
+    /// <param name="Fault">Why not; <c>null</c> if all of it is there.</param>
+    /// <param name="WasParked">Whether it had to wait.</param>
+    /// <param name="Refused">With a fault: what is not in the queue, ascending; the rest of the batch is. <c>null</c>: nothing of it is.</param>
+    public sealed record Answered(PublishBatch Batch, FrameFault? Fault, bool WasParked, IReadOnlyList<BatchRefusal>? Refused = null) : PublisherSignal;
 
     /// <summary>The batch waits, for a reason that follows the queue's name.</summary>
     public sealed record Parked(PublishBatch Batch, string Reason) : PublisherSignal;

@@ -1,3 +1,4 @@
+using Broker.Actors.Access;
 using Broker.Actors.Connections;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
@@ -5,6 +6,7 @@ using Broker.Actors.Server;
 using Broker.Actors.Streams;
 using Broker.Actors.Topology;
 using Broker.Machines;
+using Broker.Machines.Direct;
 using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Transport;
@@ -15,13 +17,22 @@ namespace Broker.Actors.Requests;
 /// One request stream: topology and single messages. Requests are carried out and answered one after the other; a request that fails is answered with
 /// REQUEST_ERROR and the stream goes on.
 /// </summary>
-internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, int maxMessageBytes)
+/// <param name="stream">The stream.</param>
+/// <param name="node">The node.</param>
+/// <param name="status">Its figures.</param>
+/// <param name="scope">The connection's vhost, in which all names are, and what it may do there.</param>
+/// <param name="maxMessageBytes">What the client takes.</param>
+/// <param name="asker">The connection, as owner of exclusive queues.</param>
+internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope, int maxMessageBytes, string asker)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
     private readonly GetDeliveries _deliveries = new();
     private Pending? _pending;
     private Action? _answer;
     private long _handled;
+
+    /// <summary>An address is nobody's any more, or why it is.</summary>
+    private sealed record Released(string Name, FrameFault? Fault);
 
     /// <summary>The request under way.</summary>
     private sealed record Pending(ulong RequestId, FrameType Type, LocalQueue? Queue = null, bool NoAck = false);
@@ -40,29 +51,24 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
                 return DeclareExchangeFrame.TryRead(payload, out var declareExchange, out fault) ? Handle(declareExchange) : fault;
             case FrameType.DeleteExchange:
                 return DeleteExchangeFrame.TryRead(payload, out var deleteExchange, out fault)
-                    ? AskTopology(type, deleteExchange.RequestId, new TopologyRequest.DeleteExchange(deleteExchange.Name, deleteExchange.Flags.HasFlag(DeleteExchangeFlags.IfUnused)))
+                    ? AskTopology(type, deleteExchange.RequestId, new TopologyRequest.DeleteExchange(IdOf(deleteExchange.Name), deleteExchange.Flags.HasFlag(DeleteExchangeFlags.IfUnused)))
                     : fault;
             case FrameType.DeclareQueue:
                 return DeclareQueueFrame.TryRead(payload, out var declareQueue, out fault) ? Handle(declareQueue) : fault;
             case FrameType.DeleteQueue:
-                return DeleteQueueFrame.TryRead(payload, out var deleteQueue, out fault)
-                    ? AskTopology(
-                        type,
-                        deleteQueue.RequestId,
-                        new TopologyRequest.DeleteQueue(
-                            deleteQueue.Name, deleteQueue.Flags.HasFlag(DeleteQueueFlags.IfUnused), deleteQueue.Flags.HasFlag(DeleteQueueFlags.IfEmpty)))
-                    : fault;
+                return DeleteQueueFrame.TryRead(payload, out var deleteQueue, out fault) ? Handle(deleteQueue) : fault;
             case FrameType.PurgeQueue:
                 return PurgeQueueFrame.TryRead(payload, out var purge, out fault)
                     ? AskQueue(type, purge.RequestId, purge.Name, new QueueMessage.Purge())
                     : fault;
             case FrameType.Bind:
                 return BindFrame.TryRead(payload, out var bind, out fault)
-                    ? HandleBinding(type, bind.RequestId, bind.DestinationKind, new Binding(bind.Exchange, bind.Destination, bind.RoutingKey), bind.Arguments)
+                    ? AskTopology(type, bind.RequestId, new TopologyRequest.Bind(BindingOf(bind.Exchange, bind.Destination, bind.RoutingKey, bind.DestinationKind, bind.Arguments)))
                     : fault;
             case FrameType.Unbind:
                 return UnbindFrame.TryRead(payload, out var unbind, out fault)
-                    ? HandleBinding(type, unbind.RequestId, unbind.DestinationKind, new Binding(unbind.Exchange, unbind.Destination, unbind.RoutingKey), unbind.Arguments)
+                    ? AskTopology(
+                        type, unbind.RequestId, new TopologyRequest.Unbind(BindingOf(unbind.Exchange, unbind.Destination, unbind.RoutingKey, unbind.DestinationKind, unbind.Arguments)))
                     : fault;
             case FrameType.Get:
                 return GetFrame.TryRead(payload, out var get, out fault)
@@ -81,6 +87,9 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
         {
             case TopologyReply m when _pending is { } pending:
                 Answer(pending, m);
+                break;
+            case Released m when _pending is { } pending:
+                HandleReleased(pending.RequestId, m);
                 break;
             case QueueReply.Purged { Fault: { } fault } when _pending is { } pending:
                 Refuse(pending.RequestId, fault);
@@ -122,39 +131,66 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
     private FrameFault? Handle(DeclareExchangeFrame frame)
     {
-        const DeclareExchangeFlags Unsupported = DeclareExchangeFlags.AutoDelete | DeclareExchangeFlags.Internal;
-        var refused = RefuseUnsupported(frame.RequestId, (frame.Flags & Unsupported) != 0 ? $"{frame.Flags & Unsupported} exchanges" : null, frame.Arguments);
-        return refused ? null : AskTopology(
-            FrameType.DeclareExchange,
-            frame.RequestId,
-            new TopologyRequest.DeclareExchange(
-                frame.Name, frame.Type, frame.Flags.HasFlag(DeclareExchangeFlags.Durable), frame.Flags.HasFlag(DeclareExchangeFlags.Passive)));
+        var (durable, passive) = (frame.Flags.HasFlag(DeclareExchangeFlags.Durable), frame.Flags.HasFlag(DeclareExchangeFlags.Passive));
+        return AskTopology(FrameType.DeclareExchange, frame.RequestId, new TopologyRequest.DeclareExchange(IdOf(frame.Name), frame.Type, durable, passive)
+        {
+            AutoDelete = frame.Flags.HasFlag(DeclareExchangeFlags.AutoDelete),
+            Internal = frame.Flags.HasFlag(DeclareExchangeFlags.Internal),
+            Arguments = frame.Arguments,
+        });
     }
 
     private FrameFault? Handle(DeclareQueueFrame frame)
     {
-        const DeclareQueueFlags Unsupported = DeclareQueueFlags.AutoDelete | DeclareQueueFlags.Exclusive;
-        var refused = RefuseUnsupported(frame.RequestId, (frame.Flags & Unsupported) != 0 ? $"{frame.Flags & Unsupported} queues" : null, frame.Arguments);
-        return refused ? null : AskTopology(
-            FrameType.DeclareQueue,
-            frame.RequestId,
-            new TopologyRequest.DeclareQueue(frame.Name, frame.Flags.HasFlag(DeclareQueueFlags.Durable), frame.Flags.HasFlag(DeclareQueueFlags.Passive)));
+        var (durable, passive) = (frame.Flags.HasFlag(DeclareQueueFlags.Durable), frame.Flags.HasFlag(DeclareQueueFlags.Passive));
+        return AskTopology(FrameType.DeclareQueue, frame.RequestId, new TopologyRequest.DeclareQueue(IdOf(frame.Name), durable, passive)
+        {
+            AutoDelete = frame.Flags.HasFlag(DeclareQueueFlags.AutoDelete),
+            Exclusive = frame.Flags.HasFlag(DeclareQueueFlags.Exclusive),
+            Arguments = frame.Arguments,
+        });
     }
 
-    private FrameFault? HandleBinding(FrameType type, ulong requestId, DestinationKind kind, Binding binding, FieldTable arguments)
+    private Binding BindingOf(string exchange, string destination, string routingKey, DestinationKind kind, FieldTable arguments) =>
+        new(IdOf(exchange), IdOf(destination), routingKey, kind) { Arguments = arguments };
+
+    private string IdOf(string name) => scope.Entity(name);
+
+    private FrameFault? Handle(DeleteQueueFrame frame)
     {
-        if (RefuseUnsupported(requestId, kind == DestinationKind.Exchange ? "bindings between exchanges" : null, arguments))
+        if (!frame.Name.StartsWith(DirectNames.AddressPrefix, StringComparison.Ordinal))
         {
-            return null;
+            return AskTopology(
+                FrameType.DeleteQueue,
+                frame.RequestId,
+                new TopologyRequest.DeleteQueue(IdOf(frame.Name), frame.Flags.HasFlag(DeleteQueueFlags.IfUnused), frame.Flags.HasFlag(DeleteQueueFlags.IfEmpty)));
         }
 
-        return AskTopology(type, requestId, type == FrameType.Bind ? new TopologyRequest.Bind(binding) : new TopologyRequest.Unbind(binding));
+        _pending = new Pending(frame.RequestId, FrameType.DeleteQueue);
+        var name = IdOf(frame.Name);
+        Context.PipeTo(
+            new ValueTask<FrameFault?>(Node.Addresses.ReleaseAsync(name, Status.Connection.Identity.User)),
+            fault => new Released(name, fault),
+            failure => new Released(name, new FrameFault(ErrorCode.Unavailable, failure.Message)));
+        return null;
+    }
+
+    private void HandleReleased(ulong requestId, Released released)
+    {
+        if (released.Fault is { } fault)
+        {
+            Refuse(requestId, fault);
+            return;
+        }
+
+        Node.Inboxes.End(released.Name, new FrameFault(ErrorCode.QueueDeleted, "its user has released the address"));
+        Answer(() => new CountOkFrame(requestId, 0).Write(Output));
     }
 
     private FrameFault? HandleSettle(ReadOnlySpan<byte> payload)
     {
         var ranges = new List<SequenceRange>();
-        if (!SettleFrame.TryRead(payload, out var outcome, ranges, out var fault))
+        if (!SettleFrame.TryRead(payload, out var outcome, ranges, out var reason, out var fault))
         {
             return fault;
         }
@@ -166,7 +202,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
         foreach (var (queue, tag) in settlements)
         {
-            queue.Tell(new QueueMessage.Settle([new SequenceRange(tag, tag)], outcome), Self);
+            queue.Tell(new QueueMessage.Settle([new SequenceRange(tag, tag)], outcome, Reason: reason), Self);
         }
 
         return null;
@@ -174,22 +210,41 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
     private FrameFault? AskTopology(FrameType type, ulong requestId, TopologyRequest request)
     {
+        if (RequestAccess.Check(scope.Access, request, Node.Routes) is { } refusal)
+        {
+            Refuse(requestId, refusal);
+            return null;
+        }
+
         _pending = new Pending(requestId, type);
-        Node.Topology.Tell(request, Self);
+        Node.Topology.Tell(request with { Asker = asker }, Self);
         return null;
     }
 
     private FrameFault? AskQueue(FrameType type, ulong requestId, string name, QueueMessage message, bool noAck = false)
     {
-        if (!Node.Queues.TryGet(name, out var queue))
+        if (scope.Access.ReadQueue(name) is { } refusal)
         {
-            Refuse(requestId, TopologyMachine.NoQueue(name));
+            Refuse(requestId, refusal);
+            return null;
+        }
+
+        var id = IdOf(name);
+        if (!Node.Queues.TryGet(id, out var queue))
+        {
+            Refuse(requestId, TopologyMachine.NoQueue(id));
+            return null;
+        }
+
+        if (QueueAccess.Check(id, queue.Definition.Owner, asker) is { } locked)
+        {
+            Refuse(requestId, locked);
             return null;
         }
 
         if (!queue.IsAvailable)
         {
-            Refuse(requestId, Node.QueueGone(name));
+            Refuse(requestId, Node.QueueGone(id));
             return null;
         }
 
@@ -197,23 +252,6 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
         Context.Watch(queue.Actor);
         queue.Actor.Tell(message, Self);
         return null;
-    }
-
-    /// <summary>Declares something that this version cannot keep: said so, instead of promised.</summary>
-    private bool RefuseUnsupported(ulong requestId, string? what, FieldTable arguments)
-    {
-        if (what is null && arguments.Count > 0)
-        {
-            what = $"the argument '{arguments[0].Key}'";
-        }
-
-        if (what is null)
-        {
-            return false;
-        }
-
-        Refuse(requestId, new FrameFault(ErrorCode.InvalidArgument, $"this version does not support {what}"));
-        return true;
     }
 
     private void Answer(Pending pending, TopologyReply reply)
@@ -229,7 +267,7 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             switch (pending.Type)
             {
                 case FrameType.DeclareQueue:
-                    new QueueOkFrame(pending.RequestId, reply.Name, (ulong)reply.Messages, (ulong)reply.Consumers, Node.LeaderAddressOf(reply.Name)).Write(Output);
+                    new QueueOkFrame(pending.RequestId, EntityName.LocalOf(reply.Name), (ulong)reply.Messages, (ulong)reply.Consumers, Node.LeaderAddressOf(reply.Name)).Write(Output);
                     break;
                 case FrameType.DeleteQueue:
                     new CountOkFrame(pending.RequestId, (ulong)reply.Messages).Write(Output);

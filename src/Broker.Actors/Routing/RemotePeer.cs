@@ -41,7 +41,7 @@ internal sealed class RemotePeer(ulong number, ActorRef actor, QueueMessage? que
         var deleted = fault.Code == ErrorCode.QueueDeleted;
         foreach (var batch in Batches.Values.Distinct())
         {
-            actor.Tell(new PublisherSignal.Answered(batch.Batch, batch.Fault ?? batchFault, batch.IsParked), self);
+            actor.Tell(batch.Abandon(batchFault), self);
         }
 
         if (IsSubscribing)
@@ -80,11 +80,42 @@ internal sealed class RemoteBatch(PublishBatch batch)
 {
     public PublishBatch Batch => batch;
 
-    /// <summary>That were not answered.</summary>
-    public int Parts { get; set; }
+    private readonly List<BatchRefusal> _refused = [];
+    private readonly Dictionary<ulong, (int First, int Count)> _parts = []; // that were not answered
 
     public bool IsParked { get; set; }
 
-    /// <summary>Of the first part that was not taken.</summary>
-    public FrameFault? Fault { get; set; }
+    /// <summary>A part is sent under a number.</summary>
+    public void Add(ulong number, int first, int count) => _parts.Add(number, (first, count));
+
+    /// <summary>A part is answered.</summary>
+    /// <param name="number">Its number.</param>
+    /// <param name="fault">Why it was not taken; <c>null</c> if it was.</param>
+    /// <param name="accepted">How many of its messages were taken nevertheless.</param>
+    /// <returns>The answer to the batch, once all its parts are answered.</returns>
+    public PublisherSignal.Answered? HandleAnswered(ulong number, FrameFault? fault, ulong accepted)
+    {
+        _parts.Remove(number, out var part);
+        if (fault is { } reason)
+        {
+            var taken = (int)Math.Min(accepted, (ulong)part.Count);
+            _refused.Add(new BatchRefusal(part.First + taken, part.Count - taken, reason));
+        }
+
+        return _parts.Count == 0 ? Answer() : null;
+    }
+
+    /// <summary>Nothing more will be answered.</summary>
+    /// <returns>The answer to the batch.</returns>
+    public PublisherSignal.Answered Abandon(FrameFault fault)
+    {
+        _refused.AddRange(_parts.Values.Select(p => new BatchRefusal(p.First, p.Count, fault)));
+        return Answer();
+    }
+
+    private PublisherSignal.Answered Answer()
+    {
+        _refused.Sort(static (a, b) => a.First.CompareTo(b.First));
+        return _refused.Count == 0 ? new PublisherSignal.Answered(batch, null, IsParked) : new PublisherSignal.Answered(batch, _refused[0].Fault, IsParked, _refused);
+    }
 }

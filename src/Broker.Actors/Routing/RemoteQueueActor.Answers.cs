@@ -14,10 +14,9 @@ internal sealed partial class RemoteQueueActor
         switch (answer.Kind)
         {
             case RouteKind.Published when peer.Batches.Remove(answer.Number, out var batch):
-                batch.Fault ??= answer.Fault;
-                if (--batch.Parts == 0)
+                if (batch.HandleAnswered(answer.Number, answer.Fault, answer.Second) is { } whole)
                 {
-                    peer.Actor.Tell(new PublisherSignal.Answered(batch.Batch, batch.Fault, batch.IsParked), Self);
+                    peer.Actor.Tell(whole, Self);
                 }
 
                 break;
@@ -67,6 +66,9 @@ internal sealed partial class RemoteQueueActor
         {
             (QueueMessage.Purge, RouteKind.Purged) => new QueueReply.Purged((long)answer.Number, answer.Fault),
             (QueueMessage.Peek, RouteKind.Peeked) => new QueueReply.Peeked([.. answer.Items.Select(i => DeliveryOf(i).Entry)], answer.Fault),
+            (QueueMessage.Pause, RouteKind.Paused) => new QueueReply.Paused(answer.Number == 1, answer.Fault),
+            (QueueMessage.PeekDelayed, RouteKind.Delayed) =>
+                new QueueReply.Delayed([.. answer.Items.Select(i => new DelayedEntry((long)i.Number, DeliveryOf(i).Entry))], answer.Fault),
             (QueueMessage.Start m, RouteKind.Started) => new QueueReply.Started(m.OperationId, (long)answer.Number, (int)answer.Second),
             (QueueMessage.Delete m, RouteKind.Deleted) => new QueueReply.Deleted(m.OperationId, (long)answer.Number),
             (QueueMessage.Start m, RouteKind.NotDone) => new QueueReply.Refused(m.OperationId, answer.Fault ?? default),

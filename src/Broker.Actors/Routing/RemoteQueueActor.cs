@@ -71,7 +71,7 @@ internal sealed partial class RemoteQueueActor : Actor
             case QueueMessage.Subscribe m:
                 var subscriber = PeerOfSender();
                 subscriber.IsSubscribing = subscriber.MayHold = true;
-                Forward(new RouteMessage(RouteKind.Subscribe, subscriber.Number) { Flags = Bits(m.Exclusive, m.NoAck), Number = (ulong)m.MaxMessageBytes });
+                Forward(new RouteMessage(RouteKind.Subscribe, subscriber.Number) { Flags = Bits(m.Exclusive, m.NoAck), Number = (ulong)m.MaxMessageBytes, Second = ZigZag(m.Priority) });
                 break;
             case QueueMessage.CancelSubscription:
                 Cancel();
@@ -123,8 +123,11 @@ internal sealed partial class RemoteQueueActor : Actor
                 }
 
                 break;
+            case QueueMessage.Delete m when m.OnlyId != 0 && m.OnlyId != _registration?.Id:
+                Sender.Tell(new QueueReply.Refused(m.OperationId, QueueActor.OtherQueue), Self);
+                break;
             case QueueMessage.Delete m:
-                Ask(m, number => new RouteMessage(RouteKind.Delete, number) { Flags = Bits(m.IfUnused, m.IfEmpty) });
+                Ask(m, number => new RouteMessage(RouteKind.Delete, number) { Flags = Bits(m.IfUnused, m.IfEmpty) | (m.IfUnwanted ? 4UL : 0) });
                 break;
             case QueueMessage.Purge:
                 Ask(message, number => new RouteMessage(RouteKind.Purge, number));
@@ -132,14 +135,23 @@ internal sealed partial class RemoteQueueActor : Actor
             case QueueMessage.Peek m:
                 Ask(m, number => new RouteMessage(RouteKind.Peek, number) { Number = (ulong)m.Count });
                 break;
+            case QueueMessage.Pause m:
+                Ask(m, number => new RouteMessage(RouteKind.Pause, number) { Flags = Bits(m.IsPaused, false) });
+                break;
+            case QueueMessage.PeekDelayed m:
+                Ask(m, number => new RouteMessage(RouteKind.PeekDelayed, number) { Number = (ulong)m.Count });
+                break;
+            case QueueMessage.ListConsumers:
+                Sender.Tell(new QueueReply.Consumers([], new FrameFault(ErrorCode.NotLeader, $"node '{_node.LeaderOf(_name)}' leads it and knows its consumers: ask there")), Self);
+                break;
             case QueueMessage.Forget:
                 End();
                 break;
             case QueueMessage.ListSegments:
                 Sender.Tell(new QueueReply.Segments([]), Self);
                 break;
-            case QueueMessage.Blocked or QueueMessage.MemoryShort:
-                break; // the leader's store and memory count
+            case QueueMessage.Blocked or QueueMessage.MemoryShort or QueueMessage.Policies:
+                break; // the leader's store and memory count, and it knows its policies
             default:
                 Unhandled(message);
                 break;
@@ -153,7 +165,7 @@ internal sealed partial class RemoteQueueActor : Actor
             return;
         }
 
-        _registration = new LocalQueue(_name, definition.Id, definition.Durable, Self, new QueueStatus(), IsLocal: false);
+        _registration = new LocalQueue(definition, Self, new QueueStatus(), IsLocal: false);
         _node.Queues.Add(_registration);
     }
 
@@ -164,6 +176,7 @@ internal sealed partial class RemoteQueueActor : Actor
         var messages = batch.Messages.Span;
         var producer = batch.Producer;
         var items = new List<RouteItem>();
+        var first = 0;
         var bytes = 0;
         for (var i = 0; i < messages.Length; i++)
         {
@@ -172,10 +185,11 @@ internal sealed partial class RemoteQueueActor : Actor
             bytes += message.SizeBytes + RouteItem.OverheadBytes;
             if (bytes >= MaxPartBytes || i == messages.Length - 1 || messages[i + 1].SizeBytes >= MaxPartBytes)
             {
-                pending.Parts++;
-                peer.Batches.Add(++_lastBatch, pending);
+                pending.Add(++_lastBatch, first, items.Count);
+                peer.Batches.Add(_lastBatch, pending);
                 Forward(new RouteMessage(RouteKind.Publish, peer.Number) { Number = _lastBatch, Text = producer.Name ?? "", Items = items });
                 items = [];
+                first = i + 1;
                 bytes = 0;
             }
         }
@@ -186,7 +200,7 @@ internal sealed partial class RemoteQueueActor : Actor
         if (_peers.TryGetValue(Sender, out var peer) && peer.MayHold)
         {
             peer.Settlements.Enqueue(message.Ranges);
-            Forward(new RouteMessage(RouteKind.Settle, peer.Number) { Flags = (ulong)message.Outcome | (message.Certain ? 4UL : 0), Ranges = message.Ranges });
+            Forward(new RouteMessage(RouteKind.Settle, peer.Number) { Flags = (ulong)message.Outcome | (message.Certain ? 4UL : 0), Text = message.Reason, Ranges = message.Ranges });
         }
         else
         {
@@ -263,11 +277,13 @@ internal sealed partial class RemoteQueueActor : Actor
         _peers.Clear();
     }
 
-    private FrameFault Fault(string reason) => new(ErrorCode.Unavailable, $"queue '{_name}' cannot be reached: {reason}");
+    private FrameFault Fault(string reason) => new(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(_name)}' cannot be reached: {reason}");
 
-    private FrameFault BatchFault(string reason) => new(ErrorCode.Unavailable, $"the leader of queue '{_name}' has gone; publish it again ({reason})");
+    private FrameFault BatchFault(string reason) => new(ErrorCode.Unavailable, $"the leader of queue '{EntityName.LocalOf(_name)}' has gone; publish it again ({reason})");
 
     private void Forward(RouteMessage message) => _route.Tell(new RouteCommand.Forward(_name, message), Self);
+
+    private static ulong ZigZag(int value) => (uint)((value << 1) ^ (value >> 31));
 
     private static ulong Bits(bool first, bool second) => (first ? 1UL : 0) | (second ? 2UL : 0);
 }

@@ -3,7 +3,6 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
-using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Protocol.Links;
 
@@ -53,7 +52,7 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
                 End(node.QueueGone(name));
                 break;
             case PublisherSignal.Answered m when _batches.Remove(m.Batch, out var number):
-                Answer(new RouteMessage(RouteKind.Published, peer) { Number = number, Fault = m.Fault });
+                Answer(new RouteMessage(RouteKind.Published, peer) { Number = number, Second = AcceptedOf(m), Fault = m.Fault });
                 break;
             case PublisherSignal.Parked m when _batches.TryGetValue(m.Batch, out var parked):
                 Answer(new RouteMessage(RouteKind.Parked, peer) { Number = parked, Fault = new FrameFault(ErrorCode.NoError, m.Reason) });
@@ -106,13 +105,13 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
                 queue.Tell(new QueueMessage.Enqueue(batch), Self);
                 break;
             case RouteKind.Subscribe:
-                queue.Tell(new QueueMessage.Subscribe((message.Flags & 1) != 0, (message.Flags & 2) != 0, LengthOf(message.Number)), Self);
+                queue.Tell(new QueueMessage.Subscribe((message.Flags & 1) != 0, (message.Flags & 2) != 0, LengthOf(message.Number), PriorityOf(message.Second)), Self);
                 break;
             case RouteKind.Grant:
                 queue.Tell(new QueueMessage.Grant((long)message.Number, (long)message.Second), Self);
                 break;
             case RouteKind.Settle:
-                queue.Tell(new QueueMessage.Settle(message.Ranges, (SettleOutcome)(message.Flags & 3), Certain: (message.Flags & 4) != 0), Self);
+                queue.Tell(new QueueMessage.Settle(message.Ranges, (SettleOutcome)(message.Flags & 3), Certain: (message.Flags & 4) != 0, message.Text), Self);
                 break;
             case RouteKind.Cancel:
                 queue.Tell(new QueueMessage.CancelSubscription(), Self);
@@ -127,10 +126,16 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
                 queue.Tell(new QueueMessage.Peek(LengthOf(message.Number)), Self);
                 break;
             case RouteKind.Start:
-                queue.Tell(new QueueMessage.Start(0, new QueueDefinition(name, _queue!.IsDurable, _queue.Id)), Self);
+                queue.Tell(new QueueMessage.Start(1, _queue!.Definition), Self); // somebody has declared it there
                 break;
             case RouteKind.Delete:
-                queue.Tell(new QueueMessage.Delete(0, (message.Flags & 1) != 0, (message.Flags & 2) != 0), Self);
+                queue.Tell(new QueueMessage.Delete(0, (message.Flags & 1) != 0, (message.Flags & 2) != 0) { IfUnwanted = (message.Flags & 4) != 0 }, Self);
+                break;
+            case RouteKind.Pause:
+                queue.Tell(new QueueMessage.Pause((message.Flags & 1) != 0), Self);
+                break;
+            case RouteKind.PeekDelayed:
+                queue.Tell(new QueueMessage.PeekDelayed(LengthOf(message.Number)), Self);
                 break;
             default:
                 break; // an answer: the other node never sends one
@@ -176,7 +181,13 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
                 Answer(new RouteMessage(RouteKind.Purged, peer) { Number = (ulong)m.MessageCount, Fault = m.Fault });
                 break;
             case QueueReply.Peeked m:
-                Answer(new RouteMessage(RouteKind.Peeked, peer) { Fault = m.Fault, Items = FirstOf(m.Entries) });
+                Answer(new RouteMessage(RouteKind.Peeked, peer) { Fault = m.Fault, Items = FirstOf(m.Entries.Select(e => ItemOf(0, e))) });
+                break;
+            case QueueReply.Paused m:
+                Answer(new RouteMessage(RouteKind.Paused, peer) { Number = m.IsPaused ? 1UL : 0, Fault = m.Fault });
+                break;
+            case QueueReply.Delayed m:
+                Answer(new RouteMessage(RouteKind.Delayed, peer) { Fault = m.Fault, Items = FirstOf(m.Entries.Select(e => ItemOf((ulong)e.Due, e.Entry))) });
                 break;
             case QueueReply.Started m:
                 Answer(new RouteMessage(RouteKind.Started, peer) { Number = (ulong)m.ReadyCount, Second = (ulong)m.ConsumerCount });
@@ -212,19 +223,19 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
     }
 
     /// <summary>As many as may be shown at once; the first in any case.</summary>
-    private static List<RouteItem> FirstOf(IReadOnlyList<QueueEntry> entries)
+    private static List<RouteItem> FirstOf(IEnumerable<RouteItem> entries)
     {
         var items = new List<RouteItem>();
         var bytes = 0;
         foreach (var entry in entries)
         {
-            bytes += entry.Message.SizeBytes + RouteItem.OverheadBytes;
+            bytes += entry.Bytes.Length + RouteItem.OverheadBytes;
             if (items.Count > 0 && bytes > MaxPeekedBytes)
             {
                 break;
             }
 
-            items.Add(ItemOf(0, entry));
+            items.Add(entry);
         }
 
         return items;
@@ -237,6 +248,11 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
     }
 
     private void Answer(RouteMessage message) => Context.Parent.Tell(message, Self);
+
+    /// <summary>How many messages of a refused batch the queue has taken. It takes the first ones, if any.</summary>
+    private static ulong AcceptedOf(PublisherSignal.Answered answer) => answer is { Fault: not null, Refused: [var part, ..] } ? (ulong)part.First : 0;
+
+    private static int PriorityOf(ulong zigZag) => (int)((uint)zigZag >> 1) ^ -(int)(zigZag & 1);
 
     private static int LengthOf(ulong value) => (int)Math.Min(value, int.MaxValue);
 

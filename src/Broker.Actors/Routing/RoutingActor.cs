@@ -1,11 +1,13 @@
 using System.Globalization;
 using Broker.Actors.Cluster;
+using Broker.Actors.Direct;
 using Broker.Actors.Links;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Server;
 using Broker.Actors.Topology;
 using Broker.Machines.Cluster;
+using Broker.Protocol.Links;
 
 namespace Broker.Actors.Routing;
 
@@ -17,6 +19,9 @@ namespace Broker.Actors.Routing;
 internal sealed class RoutingActor(NodeServices node, ClusterServices cluster, Action started) : Actor
 {
     private readonly Dictionary<string, (ActorRef Link, NodeLife Life)> _up = new(StringComparer.Ordinal);
+    private static readonly TimeSpan s_inboxPatience = TimeSpan.FromSeconds(1);
+    private readonly Dictionary<string, (ActorRef Route, ActorRef Inboxes)> _inboxes = new(StringComparer.Ordinal); // by the node that has them
+    private int _lastInboxes;
     private readonly long[] _epochs = new long[cluster.Shards.Count];
     private readonly RouteCommand.Aim[] _aims = new RouteCommand.Aim[cluster.Shards.Count];
 
@@ -60,6 +65,7 @@ internal sealed class RoutingActor(NodeServices node, ClusterServices cluster, A
             case LinkUp m:
                 _up[m.Life.Node] = (Sender, m.Life);
                 AimAt(m.Life.Node);
+                AimInboxes(m.Life.Node, new RouteCommand.Aim(Sender, m.Life));
                 break;
             case LinkDown m:
                 Forget(m.Life.Node, Sender);
@@ -92,7 +98,24 @@ internal sealed class RoutingActor(NodeServices node, ClusterServices cluster, A
         {
             _up.Remove(name);
             AimAt(name);
+            node.Inboxes.RemoveNode(name);
+            _inboxes[name].Route.Tell(new RouteCommand.Aim(null, default), Self);
         }
+    }
+
+    /// <summary>The way to the inboxes of a node follows its link. It waits for nobody: who is not there now gets nothing.</summary>
+    private void AimInboxes(string name, RouteCommand.Aim aim)
+    {
+        if (!_inboxes.TryGetValue(name, out var way))
+        {
+            var number = (++_lastInboxes).ToString(CultureInfo.InvariantCulture);
+            var route = Context.ActorOf(Props.Create(() => new RemoteShardActor(LinkInfo.InboxRoute, s_inboxPatience)).WithMailbox(RemoteShardActor.MailboxSize), $"inbox-route-{number}");
+            var actor = Context.ActorOf(Props.Create(() => new RemoteInboxesActor(name, route)).WithMailbox(RemoteShardActor.MailboxSize), $"inboxes-{number}");
+            _inboxes.Add(name, way = (route, actor));
+        }
+
+        way.Route.Tell(aim, Self);
+        node.Inboxes.AddNode(name, way.Inboxes);
     }
 
     private void AimAt(string name)

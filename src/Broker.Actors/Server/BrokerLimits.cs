@@ -25,6 +25,12 @@ public sealed record BrokerLimits
     /// <summary>Bytes, likewise. Default 2 MiB; at least 64 KiB.</summary>
     public int ConsumerWindowBytes { get; init; } = 2 << 20;
 
+    /// <summary>Messages that wait for a consumer which gets them without a queue: answers to its requests, or what comes to its address. What comes beyond is dropped. Default 8,192; at least 1.</summary>
+    public int InboxMessages { get; init; } = 8192;
+
+    /// <summary>Bytes, likewise. Default 8 MiB; at least 1.</summary>
+    public long InboxBytes { get; init; } = 8 << 20;
+
     /// <summary>Ranges of the acknowledgements that a consumer stream may have under way at its queue. Default 65,536.</summary>
     public int MaxPendingSettleRanges { get; init; } = 65_536;
 
@@ -43,6 +49,7 @@ public sealed record BrokerLimits
         Check(Queue.MaxBytes > 0 && Queue.MaxMessages > 0, "a queue's limits must be positive");
         Check(Publisher.MaxOutstandingBytes > 0 && Publisher.MaxOutstandingMessages > 0, "a publisher's limits must be positive");
         Check(ConsumerWindowMessages > 0 && ConsumerWindowBytes >= 64 << 10, "the consumer window must be at least 1 message and 64 KiB");
+        Check(InboxMessages > 0 && InboxBytes > 0, "the limits of an inbox must be positive");
         Check(OpeningTimeout > TimeSpan.Zero && ClosingTimeout > TimeSpan.Zero, "timeouts must be positive");
     }
 

@@ -3,6 +3,7 @@ using Broker.Actors.Admin;
 using Broker.Actors.Bbq;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
+using Broker.Actors.Definitions;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Embedded;
 using Broker.Protocol;
@@ -57,6 +58,7 @@ public sealed class BrokerServer : IAsyncDisposable
     /// raised to that of all its streams together.</param>
     /// <param name="cancellationToken">Gives the start up.</param>
     /// <exception cref="ArgumentException">A limit is out of range.</exception>
+    /// <exception cref="FormatException">The definitions are none.</exception>
     /// <exception cref="QuicTransportException">The address cannot be listened on.</exception>
     /// <exception cref="IOException">What is on disk cannot be used as it is; the message says why and what to do.</exception>
     public static async ValueTask<BrokerServer> StartAsync(
@@ -67,6 +69,7 @@ public sealed class BrokerServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(listener);
         options.Limits.Validate();
         options.Cluster?.Validate();
+        var definitions = options.Definitions.IsEmpty ? null : DefinitionsImport.Parse(options.Definitions.Span);
         if (options is { Cluster: not null, Storage: null })
         {
             throw new ArgumentException("a node of a cluster needs Storage, for what it keeps and for what the cluster agrees in");
@@ -78,6 +81,10 @@ public sealed class BrokerServer : IAsyncDisposable
         {
             var node = new NodeServices(options);
             await node.Users.LoadAsync(cancellationToken);
+            await node.Addresses.LoadAsync(cancellationToken);
+            await node.Access.LoadAsync(cancellationToken);
+            await node.Policies.LoadAsync(cancellationToken);
+            await node.Vhosts.LoadAsync(options.Storage?.Metadata, cancellationToken);
             IReadOnlyList<IApplicationProtocol> protocols = node.Cluster is { } cluster ? [.. Protocols, cluster.LinkProtocol] : Protocols;
             listener = listener with { MaxInboundStreams = Math.Max(listener.MaxInboundStreams, StreamsOfLink(options)) };
             bound = await transport.ListenAsync(
@@ -94,7 +101,7 @@ public sealed class BrokerServer : IAsyncDisposable
             system.ActorOf(Props.Create(() => new ListenerActor(bound, protocols.ToDictionary(p => p.Alpn), node)), "listener");
             node.Cluster?.SetNetwork(transport, bound.LocalEndPoint);
             options.OnListening?.Invoke(bound.LocalEndPoint);
-            await NodeStart.RunAsync(system, node, cancellationToken);
+            await NodeStart.RunAsync(system, node, definitions, cancellationToken);
             return new BrokerServer(system, bound, node);
         }
         catch

@@ -3,6 +3,7 @@ using Broker.Actors.Cluster;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Embedded;
 using Broker.Actors.Storage;
+using Broker.Machines.Access;
 
 namespace Broker.Actors.Server;
 
@@ -23,6 +24,17 @@ public sealed record BrokerServerOptions
 
     /// <summary>How the node is one of a cluster. Default <c>null</c>: it is by itself. Needs <see cref="Storage"/>.</summary>
     public BrokerClusterOptions? Cluster { get; init; }
+
+    /// <summary>What a user without permissions of its own may do. Default: everything in the vhost <c>/</c>, nothing in another.</summary>
+    public DefaultPermissions DefaultPermissions { get; init; } = DefaultPermissions.Full;
+
+    /// <summary>
+    /// Definitions in JSON, ours or RabbitMQ's, that are imported at the start before clients are served: what is missing is added, what is there stays as it is. Default: none.
+    /// </summary>
+    public ReadOnlyMemory<byte> Definitions { get; init; }
+
+    /// <summary>Hears what became of them: of each that was not taken, and (<c>false</c>) in the end how many were. Must not throw.</summary>
+    public Action<string, bool>? OnDefinition { get; init; }
 
     /// <summary>All bounds.</summary>
     public BrokerLimits Limits { get; init; } = new();

@@ -1,6 +1,11 @@
+using System.Text.Json.Nodes;
+using Broker.Actors.Access;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
+using Broker.Actors.Definitions;
+using Broker.Actors.Direct;
 using Broker.Actors.Exchanges;
+using Broker.Actors.Policies;
 using Broker.Actors.Queues;
 using Broker.Actors.Replication;
 using Broker.Actors.Routing;
@@ -17,12 +22,15 @@ internal static class NodeStart
 {
     /// <summary>Brings the node to serve.</summary>
     /// <exception cref="IOException">What is on disk cannot be used as it is, or the cluster does not take the node.</exception>
-    public static async Task RunAsync(ActorSystem system, NodeServices node, CancellationToken cancellationToken)
+    public static async Task RunAsync(ActorSystem system, NodeServices node, JsonObject? definitions, CancellationToken cancellationToken)
     {
         var membership = node.Cluster is null ? null : await ClusterJoin.CheckAsync(system, node, cancellationToken);
         if (node.Cluster is not null && node.Options.Storage is { Metadata: var metadata })
         {
             system.ActorOf(Props.Create(() => new UserFollower(node, metadata)), "users");
+            system.ActorOf(Props.Create(() => new AddressFollower(node, metadata)), "addresses");
+            system.ActorOf(Props.Create(() => new RecordFollower(metadata, AccessKeys.Prefix, node.Access.Merge, node.Access.Apply)), "access");
+            system.ActorOf(Props.Create(() => new RecordFollower(metadata, PolicyDirectory.Prefix, node.Policies.Merge, node.Policies.Apply)), "policies");
         }
 
         var topology = await RecoverAsync(node, cancellationToken);
@@ -44,9 +52,20 @@ internal static class NodeStart
         using var giveUp = cancellationToken.Register(() => restored.TrySetCanceled(cancellationToken));
         node.Topology = system.ActorOf(topology(() => restored.TrySetResult()), "topology");
         await restored.Task;
+        node.Exclusive = ExclusiveQueues.Start(system, node);
+        if (membership is null)
+        {
+            await ExclusiveQueues.DeleteLeftAsync(node, cancellationToken); // in a cluster, their leaders may not be there for long
+        }
+
         if (membership is not null)
         {
             await ClusterJoin.RunAsync(system, node, membership, cancellationToken);
+        }
+
+        if (definitions is not null)
+        {
+            await ImportAsync(node, definitions, cancellationToken);
         }
 
         node.Storage?.Report(node.Queues);
@@ -55,6 +74,22 @@ internal static class NodeStart
         {
             connection.Actor.Tell(ConnectionActor.NodeServes.Instance);
         }
+    }
+
+    private static async Task ImportAsync(NodeServices node, JsonObject definitions, CancellationToken cancellationToken)
+    {
+        var counts = new Dictionary<DefinitionResult, int>();
+        await foreach (var row in new DefinitionsImport(node, onlyVhost: null).RunAsync(definitions, cancellationToken))
+        {
+            counts[row.Result] = counts.GetValueOrDefault(row.Result) + 1;
+            if (!row.IsTaken)
+            {
+                node.Options.OnDefinition?.Invoke(row.ToString(), true);
+            }
+        }
+
+        var (added, unchanged) = (counts.GetValueOrDefault(DefinitionResult.Added), counts.GetValueOrDefault(DefinitionResult.Unchanged));
+        node.Options.OnDefinition?.Invoke($"{added} added, {unchanged} there already, {counts.Values.Sum() - added - unchanged} not taken", false);
     }
 
     /// <summary>Reads what is on the disk and what is declared.</summary>

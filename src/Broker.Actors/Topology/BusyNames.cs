@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using Broker.Actors.Runtime;
+using Broker.Machines.Topology;
 
 namespace Broker.Actors.Topology;
 
@@ -13,7 +15,7 @@ internal sealed class BusyNames
     {
         foreach (var name in request.Touched)
         {
-            if (_names.TryGetValue(name, out var waiting))
+            if (_names.TryGetValue(name, out var waiting) || _names.TryGetValue(VhostOf(name), out waiting) || (request is TopologyRequest.RemoveVhost && TryFindIn(name, out waiting)))
             {
                 waiting.Enqueue((request, requester));
                 return true;
@@ -21,6 +23,15 @@ internal sealed class BusyNames
         }
 
         return false;
+    }
+
+    /// <summary>What is in a vhost waits while the vhost comes or goes.</summary>
+    private static string VhostOf(string touched) => touched[0] == 'v' ? touched : "v" + EntityName.VhostOf(touched[1..]);
+
+    private bool TryFindIn(string vhost, [MaybeNullWhen(false)] out Queue<(TopologyRequest, ActorRef)> waiting)
+    {
+        waiting = _names.FirstOrDefault(n => VhostOf(n.Key) == vhost).Value;
+        return waiting is not null;
     }
 
     /// <summary>An operation begins that touches these names.</summary>

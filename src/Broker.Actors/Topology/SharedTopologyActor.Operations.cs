@@ -13,9 +13,9 @@ internal sealed partial class SharedTopologyActor
 {
     private void Handle(TopologyRequest request, ActorRef requester)
     {
-        if (request is TopologyRequest.DeclareQueue { Name: "", Passive: false } unnamed)
+        if (request is TopologyRequest.DeclareQueue { IsUnnamed: true } unnamed)
         {
-            request = unnamed with { Name = TopologyRequest.DeclareQueue.MakeName() };
+            request = unnamed.WithMadeUpName();
             Begin(request, requester, request.Touched, isNamedHere: true);
             return;
         }
@@ -37,19 +37,20 @@ internal sealed partial class SharedTopologyActor
     /// <summary>Decides by what is known now, and commits that.</summary>
     private void Decide(Operation operation)
     {
-        if (operation.Request is TopologyRequest.DeleteQueue { } delete && operation.Ending == 0 && _view.Machine.TryGetQueue(delete.Name, out var queue))
+        if (operation.Request is TopologyRequest.DeleteQueue { } delete && operation.Ending == 0 && _view.Machine.TryGetQueue(delete.Name, out var queue)
+            && QueueAccess.Check(queue.Name, queue.Owner, delete.Asker) is null)
         {
             operation.Ending = queue.Id;
             operation.Stage = Stage.Deleting;
             Wait(operation);
-            TellQueue(delete.Name, new QueueMessage.Delete(operation.Id, delete.IfUnused, delete.IfEmpty));
+            TellQueue(delete.Name, new QueueMessage.Delete(operation.Id, delete.IfUnused, delete.IfEmpty) { IfUnwanted = delete.IfUnwanted, OnlyId = delete.OnlyId });
             return;
         }
 
-        var plan = PlanOf(operation);
+        var plan = _view.Machine.PlanAlso(PlanOf(operation), operation.Doomed);
         var basis = TopologyTransactions.BasisOf(operation.Request, _view.Machine);
         operation.Reply = operation.Reply with { Fault = plan.Fault };
-        if (plan.Fault is { Code: not (ErrorCode.NotFound or ErrorCode.PreconditionFailed) } || basis.Count == 0)
+        if (plan.Fault is { Code: not (ErrorCode.NotFound or ErrorCode.PreconditionFailed or ErrorCode.ResourceLocked) } || basis.Count == 0)
         {
             Finish(operation); // it is so whatever is declared
             return;
@@ -68,6 +69,11 @@ internal sealed partial class SharedTopologyActor
         }
 
         var transaction = TopologyTransactions.Make(basis, plan.Changes, _view, _fence, out var isPart);
+        if (isPart)
+        {
+            operation.Doomed.UnionWith(plan.Changes.OfType<TopologyChange.ExchangeRemoved>().Select(c => c.Exchange));
+        }
+
         operation.Stage = Stage.Storing;
         operation.Basis = transaction.Conditions;
         var id = operation.Id;
@@ -80,15 +86,32 @@ internal sealed partial class SharedTopologyActor
         var machine = _view.Machine;
         return operation.Request switch
         {
-            TopologyRequest.DeclareExchange r => machine.PlanDeclareExchange(r.Name, r.Type, r.Durable, r.Passive),
+            TopologyRequest.DeclareExchange r => machine.PlanDeclareExchange(r.Declaration),
             TopologyRequest.DeleteExchange r => machine.PlanDeleteExchange(r.Name, r.IfUnused),
-            TopologyRequest.DeclareQueue r when operation.IsNamedHere && !machine.HasQueue(r.Name) => machine.PlanDeclareNamedByServer(r.Name, r.Durable),
-            TopologyRequest.DeclareQueue r => machine.PlanDeclareQueue(r.Name, r.Durable, r.Passive),
-            TopologyRequest.DeleteQueue r => machine.TryGetQueue(r.Name, out var queue) && queue.Id == operation.Ending ? machine.PlanQueueDeleted(r.Name) : TopologyPlan.Nothing,
-            TopologyRequest.Bind r => machine.PlanBind(r.Binding),
-            TopologyRequest.Unbind r => machine.PlanUnbind(r.Binding),
+            TopologyRequest.DeclareQueue r when operation.IsNamedHere && !machine.HasQueue(r.Name) => Bound(machine.PlanDeclareNamedByServer(r.Declaration)),
+            TopologyRequest.DeclareQueue r => Bound(machine.PlanDeclareQueue(r.Declaration)),
+            TopologyRequest.DeleteQueue r => PlanDelete(operation, r),
+            TopologyRequest.Bind r => machine.PlanBind(r.Binding, r.Asker),
+            TopologyRequest.Unbind r => machine.PlanUnbind(r.Binding, r.Asker),
+            TopologyRequest.AddVhost r => machine.PlanAddVhost(r.Vhost),
+            TopologyRequest.RemoveVhost r => VhostRemoval.PlanOf(machine, r.Name),
             _ => throw new UnreachableException($"topology request {operation.Request}"),
         };
+
+        TopologyPlan Bound(TopologyPlan plan) => VhostQuota.Bound(
+            plan, _node.Access, machine, _operations.Values.Where(o => o != operation).Select(o => o.Request).OfType<TopologyRequest.DeclareQueue>().Select(r => r.Name));
+    }
+
+    private TopologyPlan PlanDelete(Operation operation, TopologyRequest.DeleteQueue request)
+    {
+        if (!_view.Machine.TryGetQueue(request.Name, out var queue))
+        {
+            return TopologyPlan.Nothing;
+        }
+
+        return queue.Id == operation.Ending ? _view.Machine.PlanQueueDeleted(request.Name)
+            : QueueAccess.Check(queue.Name, queue.Owner, request.Asker) is { } locked ? TopologyPlan.Refuse(locked)
+            : TopologyPlan.Nothing;
     }
 
     private async Task<MetadataCommit> CommitAsync(MetadataTransaction transaction)
@@ -122,6 +145,10 @@ internal sealed partial class SharedTopologyActor
                 if (change is TopologyChange.BindingRemoved { Binding.Exchange: var exchange })
                 {
                     operation.Exchanges.Add(exchange);
+                }
+                else if (change is TopologyChange.ExchangeRemoved { Exchange: var gone })
+                {
+                    operation.Exchanges.Add(gone);
                 }
             }
 
@@ -243,6 +270,9 @@ internal sealed partial class SharedTopologyActor
                 break;
             case TopologyRequest.Unbind r:
                 operation.Exchanges.Add(r.Binding.Exchange);
+                break;
+            case TopologyRequest.AddVhost r:
+                operation.Exchanges.UnionWith(TopologyNames.BuiltInsOf(r.Vhost.Name).Select(e => e.Name).Where(e => !TopologyNames.IsDefault(e)));
                 break;
             case TopologyRequest.DeclareQueue r when _view.Machine.TryGetQueue(r.Name, out var queue):
                 operation.Reply = operation.Reply with { Name = r.Name };

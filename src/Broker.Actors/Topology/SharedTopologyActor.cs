@@ -100,6 +100,9 @@ internal sealed partial class SharedTopologyActor : Actor
         /// <summary>Whether that queue has ended.</summary>
         public bool HasEnded { get; set; }
 
+        /// <summary>Exchanges that are to go with what was removed in the parts that took place, if nothing has been bound to them since.</summary>
+        public HashSet<string> Doomed { get; } = new(StringComparer.Ordinal);
+
         /// <summary>Exchanges that it has changed.</summary>
         public HashSet<string> Exchanges { get; } = new(StringComparer.Ordinal);
     }
@@ -123,13 +126,13 @@ internal sealed partial class SharedTopologyActor : Actor
     {
         Context.Describe(() => $"{_operations.Count} operations under way, revision {_view.Revision}");
         _beganAt = _node.Options.TimeProvider.GetTimestamp();
-        foreach (var exchange in _view.Machine.Exchanges.Where(e => e.Name != TopologyNames.DefaultExchange))
+        foreach (var exchange in _view.Machine.Exchanges.Where(e => !TopologyNames.IsDefault(e.Name)))
         {
             CarryOut(new TopologyChange.ExchangeAdded(exchange));
         }
 
         CarryOut(_view.Merge(_first));
-        foreach (var exchange in _view.Machine.Exchanges.Where(e => e.Name != TopologyNames.DefaultExchange))
+        foreach (var exchange in _view.Machine.Exchanges.Where(e => !TopologyNames.IsDefault(e.Name)))
         {
             _unsettledExchanges++;
             TellExchange(exchange.Name, new ExchangeMessage.Settle(Restoring));
@@ -147,7 +150,7 @@ internal sealed partial class SharedTopologyActor : Actor
         switch (message)
         {
             case TopologyRequest.List:
-                Sender.Tell(new TopologyListing([.. _view.Machine.Exchanges], [.. _view.Machine.Queues], [.. _view.Machine.Bindings]), Self);
+                Sender.Tell(TopologyListing.Of(_view.Machine), Self);
                 break;
             case TopologyRequest request:
                 Handle(request, Sender);
@@ -250,6 +253,14 @@ internal sealed partial class SharedTopologyActor : Actor
     {
         switch (change)
         {
+            case TopologyChange.VhostAdded c:
+                _node.Vhosts.Add(c.Vhost);
+                TellBuiltIns(c.Vhost.Name, e => new ExchangeMessage.Start(0, e));
+                break;
+            case TopologyChange.VhostRemoved c:
+                _node.RemoveVhost(c.Vhost);
+                TellBuiltIns(c.Vhost, _ => new ExchangeMessage.Remove(0));
+                break;
             case TopologyChange.ExchangeAdded c:
                 TellExchange(c.Exchange.Name, new ExchangeMessage.Start(0, c.Exchange));
                 break;
@@ -270,6 +281,14 @@ internal sealed partial class SharedTopologyActor : Actor
                 break;
             default:
                 throw new UnreachableException($"topology change {change}");
+        }
+    }
+
+    private void TellBuiltIns(string vhost, Func<ExchangeDefinition, ExchangeMessage> message)
+    {
+        foreach (var exchange in TopologyNames.BuiltInsOf(vhost).Where(e => !TopologyNames.IsDefault(e.Name)))
+        {
+            TellExchange(exchange.Name, message(exchange));
         }
     }
 

@@ -65,6 +65,14 @@ internal sealed partial class TopologyActor
     {
         switch (change)
         {
+            case TopologyChange.VhostAdded c:
+                node.Vhosts.Add(c.Vhost);
+                TellBuiltIns(id, c.Vhost.Name, e => new ExchangeMessage.Start(id, e));
+                break;
+            case TopologyChange.VhostRemoved c:
+                node.RemoveVhost(c.Vhost);
+                TellBuiltIns(id, c.Vhost, _ => new ExchangeMessage.Remove(id));
+                break;
             case TopologyChange.ExchangeAdded c:
                 TellExchange(id, c.Exchange.Name, new ExchangeMessage.Start(id, c.Exchange));
                 break;
@@ -85,6 +93,14 @@ internal sealed partial class TopologyActor
                 break; // the queue itself was asked first
             default:
                 throw new UnreachableException($"topology change {change}");
+        }
+    }
+
+    private void TellBuiltIns(long id, string vhost, Func<ExchangeDefinition, ExchangeMessage> message)
+    {
+        foreach (var exchange in TopologyNames.BuiltInsOf(vhost).Where(e => !TopologyNames.IsDefault(e.Name)))
+        {
+            TellExchange(id, exchange.Name, message(exchange));
         }
     }
 

@@ -54,7 +54,7 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
         Context.Describe(() => $"{_operations.Count} operations under way");
         var id = _restoring = Begin(ActorRef.NoSender, []);
         _operations[id].Awaited++;
-        foreach (var exchange in _machine.Exchanges.Where(e => e.Name != TopologyNames.DefaultExchange))
+        foreach (var exchange in _machine.Exchanges.Where(e => !TopologyNames.IsDefault(e.Name)))
         {
             CarryOut(id, new TopologyChange.ExchangeAdded(exchange));
         }
@@ -80,7 +80,7 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
         switch (message)
         {
             case TopologyRequest.List:
-                Sender.Tell(new TopologyListing([.. _machine.Exchanges], [.. _machine.Queues], [.. _machine.Bindings]), Self);
+                Sender.Tell(TopologyListing.Of(_machine), Self);
                 break;
             case TopologyRequest request:
                 Handle(request, Sender);
@@ -136,10 +136,12 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
             default:
                 Conclude(requester, touched, request switch
                 {
-                    TopologyRequest.DeclareExchange r => _machine.PlanDeclareExchange(r.Name, r.Type, r.Durable, r.Passive),
+                    TopologyRequest.DeclareExchange r => _machine.PlanDeclareExchange(r.Declaration),
                     TopologyRequest.DeleteExchange r => _machine.PlanDeleteExchange(r.Name, r.IfUnused),
-                    TopologyRequest.Bind r => _machine.PlanBind(r.Binding),
-                    TopologyRequest.Unbind r => _machine.PlanUnbind(r.Binding),
+                    TopologyRequest.Bind r => _machine.PlanBind(r.Binding, r.Asker),
+                    TopologyRequest.Unbind r => _machine.PlanUnbind(r.Binding, r.Asker),
+                    TopologyRequest.AddVhost r => _machine.PlanAddVhost(r.Vhost),
+                    TopologyRequest.RemoveVhost r => VhostRemoval.PlanOf(_machine, r.Name),
                     _ => throw new UnreachableException($"topology request {request}"),
                 });
                 break;
@@ -151,12 +153,12 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
         TopologyRequest.DeclareQueue { Durable: true, Passive: false } or TopologyRequest.DeclareExchange { Durable: true, Passive: false } when node.Storage is null =>
             new FrameFault(ErrorCode.InvalidArgument, "this node keeps nothing on disk; declare it without the durable flag"),
         TopologyRequest.DeclareQueue r when _ended.Contains(r.Name) => Ended(r.Name),
-        TopologyRequest.Bind r when _ended.Contains(r.Binding.Queue) => Ended(r.Binding.Queue),
+        TopologyRequest.Bind { Binding: { Kind: DestinationKind.Queue, Destination: var queue } } when _ended.Contains(queue) => Ended(queue),
         _ => null,
     };
 
     /// <summary>What it took in under its old number, the next start would take for a part of what was deleted.</summary>
-    private static FrameFault Ended(string queue) => new(ErrorCode.Unavailable, $"queue '{queue}' was deleted, which could not be stored; delete it again");
+    private static FrameFault Ended(string queue) => new(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(queue)}' was deleted, which could not be stored; delete it again");
 
     private void Conclude(ActorRef requester, IReadOnlyList<string> touched, TopologyPlan plan)
     {
@@ -176,19 +178,20 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
 
     private void DeclareQueue(TopologyRequest.DeclareQueue request, ActorRef requester, IReadOnlyList<string> touched)
     {
-        var name = request.Name;
         TopologyPlan plan;
-        if (name.Length == 0 && !request.Passive)
+        if (request.IsUnnamed)
         {
-            name = TopologyRequest.DeclareQueue.MakeName();
-            plan = _machine.PlanDeclareNamedByServer(name, request.Durable);
-            touched = ["q" + name];
+            request = request.WithMadeUpName();
+            plan = _machine.PlanDeclareNamedByServer(request.Declaration);
+            touched = request.Touched;
         }
         else
         {
-            plan = _machine.PlanDeclareQueue(name, request.Durable, request.Passive);
+            plan = _machine.PlanDeclareQueue(request.Declaration);
         }
 
+        var name = request.Name;
+        plan = VhostQuota.Bound(plan, node.Access, _machine, _operations.Values.Select(o => o.DeclaredQueue).OfType<string>());
         if (plan.Fault is { } fault)
         {
             requester.Tell(new TopologyReply(fault), Self);
@@ -218,9 +221,15 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
 
     private void DeleteQueue(TopologyRequest.DeleteQueue request, ActorRef requester, IReadOnlyList<string> touched)
     {
-        if (!_machine.HasQueue(request.Name))
+        if (!_machine.TryGetQueue(request.Name, out var queue))
         {
             requester.Tell(new TopologyReply(Fault: null), Self);
+            return;
+        }
+
+        if (QueueAccess.Check(queue.Name, queue.Owner, request.Asker) is { } locked)
+        {
+            requester.Tell(new TopologyReply(locked), Self);
             return;
         }
 
@@ -232,7 +241,7 @@ internal sealed partial class TopologyActor(NodeServices node, TopologyStore sto
         }
 
         _operations[id].Awaited++;
-        node.QueueRegion.Tell(new ShardEnvelope(request.Name, new QueueMessage.Delete(id, request.IfUnused, request.IfEmpty)), Self);
+        node.QueueRegion.Tell(new ShardEnvelope(request.Name, new QueueMessage.Delete(id, request.IfUnused, request.IfEmpty) { IfUnwanted = request.IfUnwanted, OnlyId = request.OnlyId }), Self);
     }
 
     /// <summary>The queue has ended, for good if it is durable: if the node goes down now, the next start finds that and goes on here.</summary>

@@ -43,7 +43,7 @@ internal sealed class TopologyStore
         var gone = changes.OfType<TopologyChange.QueueAdded>().Where(c => deleted.Contains(c.Queue.Id)).Select(c => c.Queue.Name).ToHashSet(StringComparer.Ordinal);
         if (gone.Count > 0)
         {
-            var ends = changes.OfType<TopologyChange.BindingAdded>().Where(b => gone.Contains(b.Binding.Queue)).ToList();
+            var ends = changes.OfType<TopologyChange.BindingAdded>().Where(b => b.Binding.Kind == DestinationKind.Queue && gone.Contains(b.Binding.Destination)).ToList();
             var removals = gone.Order(StringComparer.Ordinal).Select(q => new TopologyChange.QueueRemoved(q));
             await store.StoreAsync([.. ends.Select(b => new TopologyChange.BindingRemoved(b.Binding)), .. removals], _ => true);
             changes.RemoveAll(c => (c is TopologyChange.QueueAdded q && gone.Contains(q.Queue.Name)) || (c is TopologyChange.BindingAdded b && ends.Contains(b)));

@@ -1,5 +1,6 @@
 using Broker.Coordination;
 using Broker.Machines.Topology;
+using Broker.Protocol;
 
 namespace Broker.Actors.Topology;
 
@@ -113,12 +114,12 @@ internal sealed class TopologyView(Action<string> unreadable)
             }
         }
 
-        foreach (var change in removed.OrderBy(c => c is not TopologyChange.BindingAdded))
+        foreach (var change in removed.OrderByDescending(RankOf))
         {
             changes.AddRange(RemovalOf(change).Where(Machine.Apply));
         }
 
-        changes.AddRange(added.OrderBy(c => c is TopologyChange.BindingAdded).Where(Machine.Apply));
+        changes.AddRange(added.OrderBy(RankOf).Where(Machine.Apply));
         foreach (var (key, _) in _deleted.Where(d => d.Value <= Revision).ToList())
         {
             _deleted.Remove(key); // nothing older comes any more
@@ -133,10 +134,19 @@ internal sealed class TopologyView(Action<string> unreadable)
     /// <summary>What undoes it. An end takes with it what still binds it, should somebody have deleted its key alone.</summary>
     private IReadOnlyList<TopologyChange> RemovalOf(TopologyChange added) => added switch
     {
-        TopologyChange.ExchangeAdded c => [.. Machine.BindingsOf(c.Exchange.Name).Select(b => new TopologyChange.BindingRemoved(b)), new TopologyChange.ExchangeRemoved(c.Exchange.Name)],
-        TopologyChange.QueueAdded c => Machine.PlanQueueDeleted(c.Queue.Name).Changes,
+        TopologyChange.VhostAdded c => Machine.PlanRemoveVhost(c.Vhost.Name).Changes,
+        TopologyChange.ExchangeAdded c => Machine.PlanRemoveWithBindings(c.Exchange.Name, DestinationKind.Exchange).Changes,
+        TopologyChange.QueueAdded c => Machine.PlanRemoveWithBindings(c.Queue.Name, DestinationKind.Queue).Changes,
         TopologyChange.BindingAdded c => [new TopologyChange.BindingRemoved(c.Binding)],
         _ => throw new ArgumentException($"topology change {added}", nameof(added)),
+    };
+
+    /// <summary>What needs another comes after it, and goes before it.</summary>
+    private static int RankOf(TopologyChange added) => added switch
+    {
+        TopologyChange.VhostAdded => 0,
+        TopologyChange.BindingAdded => 2,
+        _ => 1,
     };
 
     private TopologyChange? Read(MetadataValue value, out bool isUnreadable)

@@ -89,15 +89,16 @@ public readonly struct Delivery
     public ValueTask RequeueAsync() => SettleAsync(SettleOutcome.Requeue);
 
     /// <summary>Not processable: dead-lettered where the queue has that, else dropped.</summary>
+    /// <param name="reason">What is wrong with it, for whoever looks at the dead letter; sent cut to 1,024 bytes of UTF-8. <c>null</c>: nothing is said.</param>
     /// <inheritdoc cref="AckAsync" path="/exception"/>
-    public ValueTask RejectAsync() => SettleAsync(SettleOutcome.Reject);
+    public ValueTask RejectAsync(string? reason = null) => SettleAsync(SettleOutcome.Reject, reason ?? "");
 
     /// <summary>The same message, settled by way of another sink.</summary>
     internal Delivery SettledBy(ISettlementSink sink) => new(sink, Tag, _flags, (ulong)DeliveryCount, _message, _bodySize);
 
-    private ValueTask SettleAsync(SettleOutcome outcome)
+    private ValueTask SettleAsync(SettleOutcome outcome, string reason = "")
     {
         var sink = _sink ?? throw new InvalidOperationException("the message was taken with no-ack: it is settled already");
-        return sink.SettleAsync(Tag, Tag, SizeBytes, outcome);
+        return sink.SettleAsync(Tag, Tag, SizeBytes, outcome, reason);
     }
 }

@@ -10,7 +10,7 @@ internal sealed class HandledSettlement(ISettlementSink stream) : ISettlementSin
     /// <summary>Whether whoever asks is the first, and so settles the message.</summary>
     public bool TryTake() => Interlocked.Exchange(ref _taken, 1) == 0;
 
-    ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome) => TryTake()
-        ? stream.SettleAsync(first, last, bytes, outcome)
+    ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome, string reason) => TryTake()
+        ? stream.SettleAsync(first, last, bytes, outcome, reason)
         : throw new InvalidOperationException($"delivery {first} is settled already");
 }

@@ -10,6 +10,7 @@ internal sealed class SettlementBuffer
     private const int ManyTags = 256;
 
     private readonly TagSet[] _byOutcome = [new(), new(), new()];
+    private readonly Dictionary<string, TagSet> _byReason = new(StringComparer.Ordinal); // what is rejected for a reason
     private long _tags;
 
     public long CreditMessages { get; private set; }
@@ -24,17 +25,19 @@ internal sealed class SettlementBuffer
 
     /// <summary>Adds consecutive tags, in whatever order they come.</summary>
     /// <exception cref="InvalidOperationException">One of them waits to be sent already.</exception>
-    public void Add(SequenceRange tags, SettleOutcome outcome)
+    public void Add(SequenceRange tags, SettleOutcome outcome, string reason = "")
     {
         foreach (var settled in _byOutcome)
         {
-            if (settled.Overlaps(tags))
-            {
-                throw new InvalidOperationException($"delivery {tags.First} is settled already");
-            }
+            ThrowIfIn(settled, tags);
         }
 
-        _byOutcome[(int)outcome].Add(tags);
+        foreach (var settled in _byReason.Values)
+        {
+            ThrowIfIn(settled, tags);
+        }
+
+        SetOf(outcome, reason).Add(tags);
         _tags += (long)tags.Count;
     }
 
@@ -51,14 +54,16 @@ internal sealed class SettlementBuffer
     {
         for (var outcome = SettleOutcome.Ack; outcome <= SettleOutcome.Reject; outcome++)
         {
-            var ranges = _byOutcome[(int)outcome].Ranges;
-            for (var at = 0; at < ranges.Length; at += ProtocolLimits.MaxRanges)
-            {
-                SettleFrame.Write(writer, outcome, ranges[at..Math.Min(ranges.Length, at + ProtocolLimits.MaxRanges)]);
-            }
-
+            Write(writer, outcome, _byOutcome[(int)outcome], "");
             _byOutcome[(int)outcome].Clear();
         }
+
+        foreach (var (reason, tags) in _byReason)
+        {
+            Write(writer, SettleOutcome.Reject, tags, reason);
+        }
+
+        _byReason.Clear();
 
         if (withCredit && (CreditMessages > 0 || CreditBytes > 0))
         {
@@ -68,5 +73,38 @@ internal sealed class SettlementBuffer
         _tags = 0;
         CreditMessages = 0;
         CreditBytes = 0;
+    }
+
+    private static void ThrowIfIn(TagSet settled, SequenceRange tags)
+    {
+        if (settled.Overlaps(tags))
+        {
+            throw new InvalidOperationException($"delivery {tags.First} is settled already");
+        }
+    }
+
+    private TagSet SetOf(SettleOutcome outcome, string reason)
+    {
+        if (reason.Length == 0)
+        {
+            return _byOutcome[(int)outcome];
+        }
+
+        if (!_byReason.TryGetValue(reason, out var tags))
+        {
+            tags = new TagSet();
+            _byReason.Add(reason, tags);
+        }
+
+        return tags;
+    }
+
+    private static void Write(IBufferWriter<byte> writer, SettleOutcome outcome, TagSet tags, string reason)
+    {
+        var ranges = tags.Ranges;
+        for (var at = 0; at < ranges.Length; at += ProtocolLimits.MaxRanges)
+        {
+            SettleFrame.Write(writer, outcome, ranges[at..Math.Min(ranges.Length, at + ProtocolLimits.MaxRanges)], reason);
+        }
     }
 }

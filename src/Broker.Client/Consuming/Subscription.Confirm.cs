@@ -13,7 +13,7 @@ internal sealed partial class Subscription
     private TaskCompletionSource? _settlersRead; // not null while their loop runs; completes when it has left the input
     private bool _inputTaken; // by a reader, who may still wait for the loop to leave
 
-    private Task SettleAndWaitAsync(SequenceRange tags, long bytes, SettleOutcome outcome)
+    private Task SettleAndWaitAsync(SequenceRange tags, long bytes, SettleOutcome outcome, string reason)
     {
         Task settled;
         bool read, over;
@@ -22,7 +22,7 @@ internal sealed partial class Subscription
             ThrowIfOver();
             settled = _awaited!.Add(tags);
             over = IsOverAfter(tags);
-            _settlements.Add(tags, outcome);
+            _settlements.Add(tags, outcome, reason);
             _settlements.AddCredit((long)tags.Count, bytes);
             _sender.Signal();
             read = TryTakeInputForSettlers();

@@ -28,12 +28,12 @@ internal sealed partial class Subscription : ISettlementSink
         }
     }
 
-    ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome)
+    ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome, string reason)
     {
         var tags = new SequenceRange(first, last);
         if (_awaited is not null)
         {
-            var settled = SettleAndWaitAsync(tags, bytes, outcome);
+            var settled = SettleAndWaitAsync(tags, bytes, outcome, reason);
             ClientMetrics.Settle(Queue, outcome, tags.Count);
             return new ValueTask(settled);
         }
@@ -47,7 +47,7 @@ internal sealed partial class Subscription : ISettlementSink
             }
 
             ThrowIfOver();
-            _settlements.Add(tags, outcome);
+            _settlements.Add(tags, outcome, reason);
             _settlements.AddCredit((long)tags.Count, bytes);
             over = IsOverAfter(tags);
             SendSoon();

@@ -76,25 +76,25 @@ internal sealed class RequestStream : FrameStream, ISettlementSink
 
     /// <summary>Settles messages that were got on this stream.</summary>
     /// <exception cref="BrokerException">The stream is over; the messages have gone back to their queue.</exception>
-    public void Settle(SequenceRange tags, SettleOutcome outcome)
+    public void Settle(SequenceRange tags, SettleOutcome outcome, string reason = "")
     {
         lock (Gate)
         {
             ThrowIfEnded();
             _range[0] = tags;
-            SettleFrame.Write(Sender.Buffer, outcome, _range);
+            SettleFrame.Write(Sender.Buffer, outcome, _range, reason);
             Sender.Signal();
         }
     }
 
-    ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome)
+    ValueTask ISettlementSink.SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome, string reason)
     {
         if (_recovers && End is { } end && Recovery.IsWorthwhile(end))
         {
             return ValueTask.CompletedTask; // as with a consumer: the message has gone back to its queue
         }
 
-        Settle(new SequenceRange(first, last), outcome);
+        Settle(new SequenceRange(first, last), outcome, reason);
         return ValueTask.CompletedTask;
     }
 

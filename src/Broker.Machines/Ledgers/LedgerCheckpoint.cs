@@ -56,12 +56,48 @@ internal static class LedgerCheckpoint
             writer.Section(LedgerSection.Producers, QueueRecordCodec.EncodeProducers(ledger.Producers.Marks));
         }
 
+        EncodeMarks(ledger, writer, content);
         return output.WrittenMemory;
+    }
+
+    private static void EncodeMarks(QueueLedger ledger, LedgerWriter writer, ArrayBufferWriter<byte> content)
+    {
+        var numbers = new LedgerWriter(content);
+        QueueMarksCodec.Write(writer, new QueueRecord
+        {
+            FirstPosition = ledger.NextPosition,
+            Priorities = [.. ledger.Live.Ranges().Where(r => r.Priority > 0).Select(r => new PriorityRange(r.First, r.Last, r.Priority))],
+            Held = [.. ledger.Held.InOrder],
+            Dead = [.. ledger.Dead.InOrder],
+            Keyed = [.. ledger.Keyed.InOrder],
+            Paused = ledger.IsPaused ? true : null,
+            LastExpiring = ledger.LastExpiring,
+        });
+        if (ledger.Ids.Count > 0)
+        {
+            content.ResetWrittenCount();
+            foreach (var (id, expiry) in ledger.Ids.All)
+            {
+                numbers.Number((ulong)expiry);
+                numbers.Text(id);
+            }
+
+            writer.Section(LedgerSection.KnownIds, content);
+        }
+
+        if (ledger.LastDead > 0)
+        {
+            content.ResetWrittenCount();
+            numbers.Number(ledger.LastDead);
+            writer.Section(LedgerSection.LastDead, content);
+        }
     }
 
     public static QueueLedger Decode(ReadOnlySpan<byte> checkpoint)
     {
         var ledger = new QueueLedger();
+        var marks = new QueueRecord { FirstPosition = 0 };
+        ulong lastDead = 0;
         var reader = new LedgerReader(checkpoint);
         while (!reader.AtEnd)
         {
@@ -84,11 +120,30 @@ internal static class LedgerCheckpoint
                     }
 
                     break;
+                case LedgerSection.KnownIds:
+                    while (!content.AtEnd)
+                    {
+                        var expiry = (long)content.Number();
+                        ledger.Ids.Restore(content.Text(), expiry);
+                    }
+
+                    break;
+                case LedgerSection.LastDead:
+                    lastDead = content.Number();
+                    break;
                 default:
-                    throw new LedgerFormatException($"a checkpoint has a section {(ulong)section}, which this version of the broker does not know");
+                    marks = QueueMarksCodec.Read(section, ref content, marks)
+                        ?? throw new LedgerFormatException($"a checkpoint has a section {(ulong)section}, which this version of the broker does not know");
+                    break;
             }
         }
 
+        foreach (var range in marks.Priorities)
+        {
+            ledger.Live.SetPriority(range.First, range.Last, range.Priority);
+        }
+
+        ledger.RestoreMarks(marks, lastDead); // when the messages are there, in whatever order the sections come
         return ledger;
     }
 

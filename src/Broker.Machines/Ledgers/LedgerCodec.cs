@@ -99,6 +99,27 @@ internal enum LedgerSection
     /// <summary>Positions that left, and their bytes.</summary>
     Settled = 3,
 
+    /// <summary>Priorities of positions that joined, or of all.</summary>
+    Priorities = 4,
+
+    /// <summary>Positions that are held back until a time.</summary>
+    Held = 5,
+
+    /// <summary>Positions that wait to be dead-lettered.</summary>
+    Dead = 6,
+
+    /// <summary>Ids of messages that joined.</summary>
+    Ids = 7,
+
+    /// <summary>Positions with a key of which only the newest message stays.</summary>
+    Keyed = 8,
+
+    /// <summary>Whether the queue is paused.</summary>
+    Paused = 9,
+
+    /// <summary>The highest position with an expiration of its own.</summary>
+    LastExpiring = 10,
+
     /// <summary>Checkpoint: next position, bytes.</summary>
     State = 16,
 
@@ -107,6 +128,12 @@ internal enum LedgerSection
 
     /// <summary>Checkpoint: segment files.</summary>
     Segments = 18,
+
+    /// <summary>Checkpoint: ids that are remembered, and until when.</summary>
+    KnownIds = 19,
+
+    /// <summary>Checkpoint: the number of the last message that died.</summary>
+    LastDead = 20,
 
     /// <summary>State of a shard's log: epoch, what is committed, whether a snapshot is being installed, first and last record.</summary>
     Shard = 32,

@@ -26,10 +26,15 @@ public readonly record struct PositionRange(ulong First, ulong Last)
 /// <param name="First">Position of the first.</param>
 /// <param name="Last">Position of the last.</param>
 /// <param name="DeliveryCount">How often each of them was handed to a consumer.</param>
-public readonly record struct LiveRange(ulong First, ulong Last, int DeliveryCount);
+/// <param name="Priority">The priority of each of them that counts in the queue, 0 to 31.</param>
+public readonly record struct LiveRange(ulong First, ulong Last, int DeliveryCount, int Priority = 0)
+{
+    /// <summary>Whether the two could be one range if they were neighbours.</summary>
+    internal bool IsLike(in LiveRange other) => DeliveryCount == other.DeliveryCount && Priority == other.Priority;
+}
 
 /// <summary>
-/// The messages of a queue by position, as ranges with the same delivery count: a backlog of any length is one range, and memory goes with the number of gaps.
+/// The messages of a queue by position, as ranges with the same delivery count and priority: a backlog of any length is one range, and memory goes with the number of gaps and changes.
 /// </summary>
 /// <remarks>Ranges lie in chunks, so that a change in the middle moves a chunk and not everything behind it.</remarks>
 public sealed class LiveMessages
@@ -47,11 +52,12 @@ public sealed class LiveMessages
     public int RangeCount => _chunks.Sum(c => c.Count);
 
     /// <summary>Adds messages behind all that are there.</summary>
-    public void Add(ulong first, ulong last, int deliveryCount = 0)
+    public void Add(ulong first, ulong last, int deliveryCount = 0, int priority = 0)
     {
+        var range = new LiveRange(first, last, deliveryCount, priority);
         Invariant.That(first <= last && (_chunks.Count == 0 || first > _chunks[^1][^1].Last), "messages join at the end");
         Count += last - first + 1;
-        if (_chunks.Count > 0 && _chunks[^1][^1] is var end && end.Last + 1 == first && end.DeliveryCount == deliveryCount)
+        if (_chunks.Count > 0 && _chunks[^1][^1] is var end && end.Last + 1 == first && end.IsLike(range))
         {
             _chunks[^1][^1] = end with { Last = last };
             return;
@@ -62,7 +68,7 @@ public sealed class LiveMessages
             _chunks.Add([]);
         }
 
-        _chunks[^1].Add(new LiveRange(first, last, deliveryCount));
+        _chunks[^1].Add(range);
     }
 
     /// <summary>Adds messages anywhere. None of the positions may be here.</summary>
@@ -84,14 +90,17 @@ public sealed class LiveMessages
     }
 
     /// <summary>Those of the positions that are here were handed out once more.</summary>
-    public void Deliver(ulong first, ulong last) => Change(first, last, remove: false);
+    public void Deliver(ulong first, ulong last) => Change(first, last, static r => r with { DeliveryCount = r.DeliveryCount + 1 });
+
+    /// <summary>Those of the positions that are here have this priority.</summary>
+    public void SetPriority(ulong first, ulong last, int priority) => Change(first, last, r => r with { Priority = priority });
 
     /// <summary>Takes the positions out.</summary>
     /// <returns>How many of them were here.</returns>
     public ulong Remove(ulong first, ulong last)
     {
         var before = Count;
-        Change(first, last, remove: true);
+        Change(first, last, change: null);
         return before - Count;
     }
 
@@ -99,15 +108,19 @@ public sealed class LiveMessages
     /// <returns><c>false</c> if it is not here.</returns>
     public bool TryGetDeliveryCount(ulong position, out int deliveryCount)
     {
-        var (chunk, index) = Find(position);
-        if (chunk < _chunks.Count && _chunks[chunk][index] is var range && range.First <= position)
-        {
-            deliveryCount = range.DeliveryCount;
-            return true;
-        }
+        var isHere = TryGet(position, out var range);
+        deliveryCount = range.DeliveryCount;
+        return isHere;
+    }
 
-        deliveryCount = 0;
-        return false;
+    /// <summary>The range that a message is in.</summary>
+    /// <returns><c>false</c> if it is not here.</returns>
+    public bool TryGet(ulong position, out LiveRange range)
+    {
+        var (chunk, index) = Find(position);
+        var isHere = chunk < _chunks.Count && _chunks[chunk][index].First <= position;
+        range = isHere ? _chunks[chunk][index] : default;
+        return isHere;
     }
 
     /// <summary>Whether any of the positions is here.</summary>
@@ -131,7 +144,7 @@ public sealed class LiveMessages
                     yield break;
                 }
 
-                yield return new LiveRange(Math.Max(range.First, first), Math.Min(range.Last, last), range.DeliveryCount);
+                yield return range with { First = Math.Max(range.First, first), Last = Math.Min(range.Last, last) };
             }
         }
     }
@@ -176,7 +189,8 @@ public sealed class LiveMessages
         return (low, from);
     }
 
-    private void Change(ulong first, ulong last, bool remove)
+    /// <summary>Changes messages, or (<c>null</c>) takes them out.</summary>
+    private void Change(ulong first, ulong last, Func<LiveRange, LiveRange>? change)
     {
         var (chunk, index) = Find(first);
         while (first <= last && chunk < _chunks.Count && _chunks[chunk][index].First <= last)
@@ -197,14 +211,14 @@ public sealed class LiveMessages
                 (chunk, index) = Find(from); // the chunk may have been split
             }
 
-            if (remove)
+            if (change is null)
             {
                 Count -= to - from + 1;
                 RemoveAt(chunk, index);
             }
             else
             {
-                _chunks[chunk][index] = new LiveRange(from, to, range.DeliveryCount + 1);
+                _chunks[chunk][index] = change(range with { First = from, Last = to });
                 JoinWithPrevious(chunk, index);
             }
 
@@ -215,7 +229,7 @@ public sealed class LiveMessages
 
             first = to + 1; // what was changed may become one with what comes next, and is not to be changed twice
             (chunk, index) = Find(first);
-            if (!remove && chunk < _chunks.Count)
+            if (change is not null && chunk < _chunks.Count)
             {
                 JoinWithPrevious(chunk, index);
                 (chunk, index) = Find(first);
@@ -277,7 +291,7 @@ public sealed class LiveMessages
 
         var previous = _chunks[before][at];
         var range = _chunks[chunk][index];
-        if (previous.Last + 1 == range.First && previous.DeliveryCount == range.DeliveryCount)
+        if (previous.Last + 1 == range.First && previous.IsLike(range))
         {
             _chunks[before][at] = previous with { Last = range.Last };
             RemoveAt(chunk, index);

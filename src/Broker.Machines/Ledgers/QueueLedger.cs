@@ -5,7 +5,7 @@ namespace Broker.Machines.Ledgers;
 /// the queue's records, so whoever applies the same records has the same ledger: the queue itself, a recovery, a replica.
 /// </summary>
 /// <remarks>Who holds which message now, credit and order of dispatch are not here: they end with the process that knew them.</remarks>
-public sealed class QueueLedger
+public sealed partial class QueueLedger
 {
     /// <summary>Number of the last record; the next one is one more.</summary>
     public ulong LastIndex { get; private set; }
@@ -21,6 +21,27 @@ public sealed class QueueLedger
 
     /// <summary>Producers and how far they are.</summary>
     public ProducerTable Producers { get; } = new();
+
+    /// <summary>Messages that are held back, those whose time has come and that were not handed out since as well.</summary>
+    public PositionTable<HeldMessage> Held { get; } = new();
+
+    /// <summary>Messages that wait to be dead-lettered.</summary>
+    public PositionTable<DeadMark> Dead { get; } = new();
+
+    /// <summary>The number of the last message that died; 0 if none has.</summary>
+    public ulong LastDead { get; private set; }
+
+    /// <summary>Ids of messages that were taken.</summary>
+    public MessageIdTable Ids { get; } = new();
+
+    /// <summary>Messages with a key of which only the newest stays.</summary>
+    public PositionTable<KeyedMessage> Keyed { get; } = new();
+
+    /// <summary>Whether the queue hands out nothing, by an operator's wish.</summary>
+    public bool IsPaused { get; private set; }
+
+    /// <summary>The highest position of a message with an expiration of its own; 0 if there was none.</summary>
+    public ulong LastExpiring { get; private set; }
 
     /// <summary>Where messages lie.</summary>
     public MessageIndex Index { get; } = new();
@@ -52,6 +73,11 @@ public sealed class QueueLedger
             LiveBytes += record.MessageBytes;
         }
 
+        foreach (var range in record.Priorities)
+        {
+            Live.SetPriority(range.First, range.Last, range.Priority);
+        }
+
         foreach (var mark in record.Producers)
         {
             Producers.Set(mark);
@@ -60,8 +86,10 @@ public sealed class QueueLedger
         foreach (var range in record.Delivered)
         {
             Live.Deliver(range.First, range.Last);
+            Held.Remove(range);
         }
 
+        ApplyMarks(record);
         foreach (var range in record.Settled)
         {
             Settle(range);
@@ -171,6 +199,9 @@ public sealed class QueueLedger
 
     private void Settle(PositionRange range)
     {
+        Held.Remove(range);
+        Dead.Remove(range);
+        Keyed.Remove(range);
         var emptied = false;
         if (Index.Segments.Count > 0)
         {
@@ -219,6 +250,8 @@ public sealed class QueueLedger
         {
             Live.Deliver(range.First, range.Last);
         }
+
+        LastDead = Math.Max(LastDead, NextPosition - 1); // no message dies twice, so no number above it was ever used
     }
 
     /// <summary>Messages may have left while they were copied. A segment answers for all positions from its first to its last, and so one that gets longer for a gap as well.</summary>

@@ -26,6 +26,7 @@ public static class QueueRecordCodec
             writer.Section(LedgerSection.Settled, EncodeRanges(record.Settled, (ulong)record.SettledBytes));
         }
 
+        QueueMarksCodec.Write(writer, record);
         return output.WrittenMemory;
     }
 
@@ -46,7 +47,8 @@ public static class QueueRecordCodec
                 LedgerSection.Producers => record with { Producers = DecodeProducers(ref content) },
                 LedgerSection.Delivered => record with { Delivered = DecodeRanges(ref content) },
                 LedgerSection.Settled => record with { SettledBytes = (long)content.Number(), Settled = DecodeRanges(ref content) },
-                _ => throw new LedgerFormatException($"operations have a section {(ulong)section}, which this version of the broker does not know"),
+                _ => QueueMarksCodec.Read(section, ref content, record)
+                    ?? throw new LedgerFormatException($"operations have a section {(ulong)section}, which this version of the broker does not know"),
             };
         }
 

@@ -12,6 +12,9 @@ public enum MessageTraits : byte
 
     /// <summary>It has a property that a queue may act on: message id, expiration, group key or delay. Without it, a queue need not look into the message.</summary>
     Special = 2,
+
+    /// <summary>It came by a delayed exchange, so its header <c>x-delay</c> counts as its delay, unless it has the property. Always together with <see cref="Special"/>.</summary>
+    DelayedByHeader = 4,
 }
 
 /// <summary>What the broker keeps of a message beside its encoding, as one number: in memory, on disk and between nodes (docs/storage.md, "Message table").</summary>
@@ -82,6 +85,11 @@ public readonly record struct StoredMessage
 
     /// <summary>Whether the bytes are in memory.</summary>
     public bool IsLoaded => _absentBytes == 0;
+
+    /// <summary>A message of which only this is known; its bytes are on disk.</summary>
+    /// <param name="meta">What is known of what is kept beside it.</param>
+    /// <param name="sizeBytes">Its size, at least 1.</param>
+    public static StoredMessage Absent(MessageMeta meta, int sizeBytes) => new(meta, sizeBytes);
 
     /// <summary>The same message with its bytes left to the disk.</summary>
     public StoredMessage WithoutBytes() => new(Meta, SizeBytes);

@@ -21,6 +21,8 @@ public sealed class ConfirmTracker
     {
         public ulong Sequence;
         public int Remaining;
+        public bool IsMandatory;
+        public bool IsTaken; // by one of them
     }
 
     /// <summary>Slots between the oldest unfinished message and the newest one.</summary>
@@ -30,8 +32,11 @@ public sealed class ConfirmTracker
     public bool HasOutcomes => _confirmed.Count > 0 || _rejected.Count > 0;
 
     /// <summary>A message goes to so many queues; none means that it is confirmed as it stands.</summary>
+    /// <param name="sequence">The message's sequence.</param>
+    /// <param name="targets">How many.</param>
+    /// <param name="mandatory">Whether the publisher wants to hear of it if, as it turns out, nobody was there.</param>
     /// <returns>The message's slot.</returns>
-    public long Track(ulong sequence, int targets)
+    public long Track(ulong sequence, int targets, bool mandatory = false)
     {
         if (targets == 0)
         {
@@ -47,6 +52,8 @@ public sealed class ConfirmTracker
         ref var slot = ref _ring[(_head + _count) & (_ring.Length - 1)];
         slot.Sequence = sequence;
         slot.Remaining = targets;
+        slot.IsMandatory = mandatory;
+        slot.IsTaken = false;
         return _firstSlot + _count++;
     }
 
@@ -59,17 +66,19 @@ public sealed class ConfirmTracker
         Invariant.That(index >= 0 && index < _count, "a queue answers once for each message");
         ref var slot = ref _ring[(_head + (int)index) & (_ring.Length - 1)];
         Invariant.That(slot.Remaining > 0, "a queue answers once for each message");
-        if (fault is { } reason)
+        if (fault is { } reason && (slot.IsMandatory || reason.Code != ErrorCode.Unroutable))
         {
             _faults.TryAdd(slotNumber, reason);
         }
+
+        slot.IsTaken |= fault is null;
 
         if (--slot.Remaining > 0)
         {
             return;
         }
 
-        if (_faults.Count > 0 && _faults.Remove(slotNumber, out var first))
+        if (_faults.Count > 0 && _faults.Remove(slotNumber, out var first) && !(first.Code == ErrorCode.Unroutable && slot.IsTaken))
         {
             _rejected.Add((slot.Sequence, first));
         }

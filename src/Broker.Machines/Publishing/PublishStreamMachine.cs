@@ -1,6 +1,8 @@
-using System.Collections.Immutable;
 using System.Text;
+using Broker.Machines.Access;
 using Broker.Machines.Messages;
+using Broker.Machines.Routing;
+using Broker.Machines.Topology;
 using Broker.Protocol;
 
 namespace Broker.Machines.Publishing;
@@ -18,9 +20,16 @@ public readonly record struct PublishOutcome(ulong Sequence, bool Returned, Fram
 /// Call <see cref="BeginRead"/> with the size of what was read, feed the frames, then take batches and outcomes. Stop reading the stream while
 /// <see cref="MayRead"/> is false; QUIC's flow control carries the pressure on to the publisher, and no other stream notices.
 /// </remarks>
-public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits limits)
+/// <param name="router">The node's routes.</param>
+/// <param name="limits">Bounds of the stream.</param>
+/// <param name="vhost">That of the connection: exchanges are those in it.</param>
+/// <param name="seed">What random exchanges draw by; each stream should have another.</param>
+/// <param name="access">What the publisher may do; <c>null</c>: everything.</param>
+public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits limits, string vhost = ProtocolInfo.DefaultVhost, ulong seed = 0, IPublishAccess? access = null)
 {
     private readonly ConfirmTracker _tracker = new();
+    private readonly RouteWalk _walk = new(router);
+    private readonly PublishPermission _permission = new();
     private readonly List<PublishBatch> _batches = [];
     private readonly Dictionary<string, PublishBatch> _batchOfQueue = new(StringComparer.Ordinal);
     private readonly List<PublishBatch> _batchesOfRoute = []; // those of the cached route; empty: to be found
@@ -31,11 +40,13 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     private int _expectedBytes;
     private string? _producer;
     private int _unansweredCount; // batches
+    private long _now;
     private byte[] _cachedExchange = []; // what the cached route is for
     private byte[] _cachedKey = [];
-    private long _cachedVersion = -1;
-    private bool _cachedExists;
-    private ImmutableArray<string> _cachedQueues = [];
+    private long _cachedVersion = -1; // of routes and permissions
+    private FrameFault? _refusal; // of the message at hand, or of all that the cached route is for
+    private RouteStatus _status; // of the message at hand, or of the cached route
+    private RouteResult _route = new([], 0);
 
     /// <summary>Whether PUBLISHER_OPEN has come.</summary>
     public bool IsOpen { get; private set; }
@@ -85,11 +96,69 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     }
 
     /// <summary>So many bytes were read: messages from them share a block of at most that size.</summary>
-    public void BeginRead(long bytes) => _expectedBytes = (int)Math.Min(bytes, limits.MaxBlockBytes);
+    /// <param name="bytes">How many.</param>
+    /// <param name="now">When, in milliseconds since the Unix epoch: messages from them are taken at that time.</param>
+    public void BeginRead(long bytes, long now)
+    {
+        _expectedBytes = (int)Math.Min(bytes, limits.MaxBlockBytes);
+        _now = now;
+    }
 
     /// <summary>Handles PUBLISH.</summary>
     /// <returns><c>null</c>, or a fault that ends the stream.</returns>
     public FrameFault? HandlePublish(ulong sequence, bool mandatory, bool durable, ReadOnlySpan<byte> message)
+    {
+        if (CheckSequence(sequence) is { } outOfOrder)
+        {
+            return outOfOrder;
+        }
+
+        if (message.Length > limits.MaxMessageBytes)
+        {
+            _outcomes.Add(new PublishOutcome(sequence, false, new FrameFault(ErrorCode.MessageTooLarge, $"the message has {message.Length} bytes; the limit is {limits.MaxMessageBytes}")));
+            return null;
+        }
+
+        if (!MessageView.TryParse(message, out var view, out var fault) || !PropertiesView.TryParse(view.Properties, out var properties, out fault))
+        {
+            return fault;
+        }
+
+        PublishedCount++;
+        if (RoutingHeaders.AreIn(properties))
+        {
+            if (!RoutingHeaders.TryRead(view.Properties, out var headers, out fault))
+            {
+                _outcomes.Add(new PublishOutcome(sequence, false, fault));
+                return null;
+            }
+
+            FindRoute(view, sequence, headers);
+            Conclude(sequence, mandatory, durable, properties, view, headers.Hides ? headers.WithoutHidden(view) : message);
+        }
+        else
+        {
+            FindRoute(view, sequence);
+            Conclude(sequence, mandatory, durable, properties, view, message);
+        }
+
+        return null;
+    }
+
+    /// <summary>Handles PUBLISH of a message that cannot be taken, for a reason that its stream has found.</summary>
+    /// <returns><c>null</c>, or a fault that ends the stream.</returns>
+    public FrameFault? HandleRefused(ulong sequence, FrameFault fault)
+    {
+        if (CheckSequence(sequence) is { } outOfOrder)
+        {
+            return outOfOrder;
+        }
+
+        _outcomes.Add(new PublishOutcome(sequence, false, fault));
+        return null;
+    }
+
+    private FrameFault? CheckSequence(ulong sequence)
     {
         if (!IsOpen)
         {
@@ -102,41 +171,6 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         }
 
         LastSequence = sequence;
-        if (message.Length > limits.MaxMessageBytes)
-        {
-            _outcomes.Add(new PublishOutcome(sequence, false, new FrameFault(ErrorCode.MessageTooLarge, $"the message has {message.Length} bytes; the limit is {limits.MaxMessageBytes}")));
-            return null;
-        }
-
-        if (!MessageView.TryParse(message, out var view, out var fault) || !MessageProperties.TryValidate(view.Properties, out fault))
-        {
-            return fault;
-        }
-
-        PublishedCount++;
-        if (_cachedVersion != router.Version || !view.RoutingKey.SequenceEqual(_cachedKey) || !view.Exchange.SequenceEqual(_cachedExchange))
-        {
-            _batchesOfRoute.Clear();
-            _cachedVersion = router.Version;
-            _cachedExchange = view.Exchange.ToArray();
-            _cachedKey = view.RoutingKey.ToArray();
-            _cachedExists = router.TryRoute(Encoding.UTF8.GetString(view.Exchange), Encoding.UTF8.GetString(view.RoutingKey), out _cachedQueues);
-        }
-
-        if (!_cachedExists)
-        {
-            _outcomes.Add(new PublishOutcome(sequence, false, Topology.TopologyMachine.NoExchange(Encoding.UTF8.GetString(view.Exchange))));
-        }
-        else if (_cachedQueues.IsEmpty && mandatory)
-        {
-            var key = Encoding.UTF8.GetString(view.RoutingKey);
-            _outcomes.Add(new PublishOutcome(sequence, true, new FrameFault(ErrorCode.Unroutable, $"no queue is bound for routing key '{key}'")));
-        }
-        else
-        {
-            Enqueue(sequence, durable ? MessageTraits.Durable : MessageTraits.None, message);
-        }
-
         return null;
     }
 
@@ -144,21 +178,49 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
     public void HandleParked() => ParkedCount++;
 
     /// <summary>A queue has taken the batch, or says why it has not.</summary>
-    public void HandleAnswered(PublishBatch batch, FrameFault? fault, bool wasParked)
+    /// <param name="batch">The batch.</param>
+    /// <param name="fault">Why not; <c>null</c> if it has.</param>
+    /// <param name="wasParked">Whether it had parked it.</param>
+    /// <param name="refused">With a fault: what it has not taken, ascending; the rest was taken. <c>null</c>: nothing was.</param>
+    public void HandleAnswered(PublishBatch batch, FrameFault? fault, bool wasParked, IReadOnlyList<BatchRefusal>? refused = null)
     {
+        ArgumentNullException.ThrowIfNull(batch);
         OutstandingBytes -= batch.SizeBytes;
         _unansweredCount--;
-        if (_producer is not null && fault is { Code: ErrorCode.Unavailable or ErrorCode.NotLeader })
-        {
-            Broken ??= fault;
-        }
-
         if (wasParked)
         {
             ParkedCount--;
         }
 
-        foreach (var slot in batch.Slots)
+        if (fault is not { } reason)
+        {
+            Complete(batch.Slots, fault: null);
+            return;
+        }
+
+        var done = 0;
+        foreach (var part in refused ?? [new BatchRefusal(0, batch.Count, reason)])
+        {
+            BreakIfAway(part.Fault);
+            Complete(batch.Slots[done..part.First], fault: null);
+            done = part.First + part.Count;
+            Complete(batch.Slots[part.First..done], part.Fault);
+        }
+
+        Complete(batch.Slots[done..], fault: null);
+    }
+
+    private void BreakIfAway(FrameFault fault)
+    {
+        if (_producer is not null && fault.Code is (ErrorCode.Unavailable or ErrorCode.NotLeader))
+        {
+            Broken ??= fault;
+        }
+    }
+
+    private void Complete(ReadOnlySpan<long> slots, FrameFault? fault)
+    {
+        foreach (var slot in slots)
         {
             _tracker.Complete(slot, fault);
         }
@@ -192,7 +254,7 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         _tracker.TakeRejected(_rejected);
         foreach (var (sequence, fault) in _rejected)
         {
-            others.Add(new PublishOutcome(sequence, false, fault));
+            others.Add(new PublishOutcome(sequence, fault.Code == ErrorCode.Unroutable, fault));
         }
 
         _rejected.Clear();
@@ -200,10 +262,77 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         _outcomes.Clear();
     }
 
-    private void Enqueue(ulong sequence, MessageTraits traits, ReadOnlySpan<byte> message)
+    /// <summary>Finds where a message goes that only its exchange and its key may decide on: the last route is right as long as these and the routes stay the same.</summary>
+    private void FindRoute(in MessageView view, ulong sequence)
     {
-        var slot = _tracker.Track(sequence, _cachedQueues.Length);
-        if (_cachedQueues.IsEmpty)
+        var version = Version;
+        if (_cachedVersion == version && view.RoutingKey.SequenceEqual(_cachedKey) && view.Exchange.SequenceEqual(_cachedExchange))
+        {
+            return;
+        }
+
+        FindRoute(view, sequence, RoutingHeaders.None);
+        if (_refusal is not null || _walk.DependsOnKeyAlone)
+        {
+            _cachedVersion = version;
+            _cachedExchange = view.Exchange.ToArray();
+            _cachedKey = view.RoutingKey.ToArray();
+        }
+    }
+
+    /// <summary>Grows whenever anything changes that the last route was found by.</summary>
+    private long Version => router.Version + (access?.Version ?? 0);
+
+    private bool IsTopic(string exchange) => router.TryFind(EntityName.Of(vhost, exchange), out var routes) && routes.Definition.RoutesAs == ExchangeKind.Topic;
+
+    private void FindRoute(in MessageView view, ulong sequence, RoutingHeaders headers)
+    {
+        _cachedVersion = -1;
+        _batchesOfRoute.Clear();
+        var (exchange, key) = (Encoding.UTF8.GetString(view.Exchange), Encoding.UTF8.GetString(view.RoutingKey));
+        if (access is not null)
+        {
+            _refusal = _permission.Check(access, exchange) ?? (_permission.DependsOnKey && IsTopic(exchange) ? _permission.CheckKey(key) : null);
+            if (_refusal is not null)
+            {
+                return;
+            }
+        }
+
+        var message = new RoutedMessage(key, view.Properties, seed + sequence) { MoreKeys = headers.Keys, HasDelayHeader = headers.Delays };
+        _status = _walk.Follow(EntityName.Of(vhost, exchange), ref message);
+        _route = _walk.Result;
+    }
+
+    private void Conclude(ulong sequence, bool mandatory, bool durable, in PropertiesView properties, in MessageView view, ReadOnlySpan<byte> message)
+    {
+        if (_refusal is { } refusal)
+        {
+            _outcomes.Add(new PublishOutcome(sequence, false, refusal));
+        }
+        else if (_status != RouteStatus.Routed)
+        {
+            var exchange = Encoding.UTF8.GetString(view.Exchange);
+            _outcomes.Add(new PublishOutcome(sequence, false, _status == RouteStatus.NoExchange
+                ? TopologyMachine.NoExchange(EntityName.Of(vhost, exchange))
+                : new FrameFault(ErrorCode.AccessRefused, $"exchange '{exchange}' is internal: messages come to it through bindings alone")));
+        }
+        else if (_route.Queues.IsEmpty && mandatory)
+        {
+            var key = Encoding.UTF8.GetString(view.RoutingKey);
+            _outcomes.Add(new PublishOutcome(sequence, true, new FrameFault(ErrorCode.Unroutable, $"no queue is bound for routing key '{key}'")));
+        }
+        else
+        {
+            var traits = (durable ? MessageTraits.Durable : 0) | (properties.IsSpecial ? MessageTraits.Special : 0);
+            Enqueue(sequence, mandatory, traits, properties.Priority, message);
+        }
+    }
+
+    private void Enqueue(ulong sequence, bool mandatory, MessageTraits traits, byte priority, ReadOnlySpan<byte> message)
+    {
+        var slot = _tracker.Track(sequence, _route.Queues.Length, mandatory);
+        if (_route.Queues.IsEmpty)
         {
             UnroutableCount++;
             return;
@@ -216,19 +345,24 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
         }
 
         message.CopyTo(_block.AsSpan(_blockUsed));
-        var stored = new StoredMessage(_block.AsMemory(_blockUsed, message.Length), traits);
+        var stored = new StoredMessage(_block.AsMemory(_blockUsed, message.Length), new MessageMeta(traits, priority, _now));
         _blockUsed += message.Length;
         if (_batchesOfRoute.Count == 0)
         {
-            foreach (var queue in _cachedQueues)
+            foreach (var queue in _route.Queues)
             {
                 _batchesOfRoute.Add(BatchFor(queue));
             }
         }
 
-        foreach (var batch in _batchesOfRoute)
+        for (var i = 0; i < _batchesOfRoute.Count; i++)
         {
-            batch.Add(stored, slot, sequence);
+            if (i == _route.AtOnce)
+            {
+                stored = new StoredMessage(stored.Bytes, new MessageMeta(traits | MessageTraits.Special | MessageTraits.DelayedByHeader, priority, _now));
+            }
+
+            _batchesOfRoute[i].Add(stored, slot, sequence);
             OutstandingBytes += message.Length;
         }
     }

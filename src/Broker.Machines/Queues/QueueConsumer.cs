@@ -3,13 +3,16 @@ namespace Broker.Machines.Queues;
 /// <summary>A queue's view of one consumer: what it may still get, and what it holds.</summary>
 internal sealed class QueueConsumer
 {
-    public QueueConsumer(ConsumerId id, bool noAck, bool exclusive, bool subscribed, int maxMessageBytes)
+    public QueueConsumer(ConsumerId id, bool noAck, bool exclusive, bool subscribed, int maxMessageBytes, int priority = 0, long order = 0)
     {
         Id = id;
         NoAck = noAck;
         Exclusive = exclusive;
         Subscribed = subscribed;
+        IsSubscriber = subscribed;
         MaxMessageBytes = maxMessageBytes;
+        Priority = priority;
+        Order = order;
         Turn = new LinkedListNode<QueueConsumer>(this);
     }
 
@@ -23,10 +26,30 @@ internal sealed class QueueConsumer
     /// <summary><c>false</c> for one that only takes single messages (GET), or has cancelled.</summary>
     public bool Subscribed { get; set; }
 
+    /// <summary>It is subscribed, or was.</summary>
+    public bool IsSubscriber { get; }
+
+    /// <summary>It has held a message for too long: what it held went back, and what it says of it comes too late.</summary>
+    public bool IsOverdue { get; set; }
+
     /// <summary>The largest message that its client takes.</summary>
     public int MaxMessageBytes { get; }
 
+    /// <summary>Those with a higher one get messages first.</summary>
+    public int Priority { get; }
+
+    /// <summary>Of two, the one with the lower number came first.</summary>
+    public long Order { get; }
+
     public UnsettledDeliveries Unsettled { get; } = new();
+
+    /// <summary>Since when it has held the oldest of them.</summary>
+    public HoldingTimes Times { get; } = new();
+
+    /// <summary>Groups of messages that it works on and of which more waits for it, by their first message.</summary>
+    public SortedDictionary<QueuePlace, MessageGroup> Groups => _groups ??= [];
+
+    private SortedDictionary<QueuePlace, MessageGroup>? _groups;
 
     /// <summary>Messages it may get now.</summary>
     public long CreditMessages { get; set; }

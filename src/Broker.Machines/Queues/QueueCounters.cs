@@ -18,6 +18,30 @@ public readonly record struct QueueCounters
     /// <summary>Put back by a consumer, or because it went away.</summary>
     public long Requeued { get; init; }
 
-    /// <summary>Rejected by a consumer, and so dropped.</summary>
+    /// <summary>Rejected by a consumer, and so dropped or dead-lettered.</summary>
     public long Rejected { get; init; }
+
+    /// <summary>Dropped or dead-lettered because they had waited for too long.</summary>
+    public long Expired { get; init; }
+
+    /// <summary>Dropped or dead-lettered because the queue was too long.</summary>
+    public long Overflowed { get; init; }
+
+    /// <summary>Dropped or dead-lettered because they came back too often.</summary>
+    public long ReturnedTooOften { get; init; }
+
+    /// <summary>Of all that died, those that went on their way to the dead-letter exchange.</summary>
+    public long DeadLettered { get; init; }
+
+    /// <summary>Of all that died, those that were dropped.</summary>
+    public long Dropped { get; init; }
+
+    /// <summary>Refused because the queue was full, those that were dead-lettered included.</summary>
+    public long Refused { get; init; }
+
+    /// <summary>Not taken because one with the same message id was taken before.</summary>
+    public long Duplicates { get; init; }
+
+    /// <summary>Dropped because a newer one with the same key came.</summary>
+    public long Conflated { get; init; }
 }

@@ -6,6 +6,11 @@ namespace Broker.Machines.Queues;
 public sealed partial class QueueMachine
 {
     private long _heldBytes; // of messages that consumers hold and that are in memory
+    private long _lastOrder;
+    private QueueConsumer? _active;
+
+    /// <summary>The consumer that gets all messages, where only one does; <c>null</c> if there is none.</summary>
+    public ConsumerId? ActiveConsumer => _active?.Id;
 
     /// <summary>Adds a consumer, without credit. One that has subscribed or taken messages here before is refused until it is gone.</summary>
     /// <param name="id">The consumer.</param>
@@ -36,8 +41,11 @@ public sealed partial class QueueMachine
             return new FrameFault(ErrorCode.ResourceLocked, "the queue has an exclusive consumer");
         }
 
-        _consumers.Add(id, new QueueConsumer(id, noAck, exclusive, subscribed: true, maxMessageBytes));
+        _consumers.Add(id, new QueueConsumer(id, noAck, exclusive, subscribed: true, maxMessageBytes, priority, ++_lastOrder));
         ConsumerCount++;
+        _hadConsumer = true;
+        MarkUsed();
+        ChooseActive();
         return null;
     }
 
@@ -70,6 +78,11 @@ public sealed partial class QueueMachine
             return new FrameFault(ErrorCode.UnknownDeliveryTag, "nothing was delivered here");
         }
 
+        if (consumer.IsOverdue)
+        {
+            return null; // it does not know yet that what it held went back
+        }
+
         for (var i = 0; i < ranges.Count; i++)
         {
             if ((i > 0 && ranges[i].First <= ranges[i - 1].Last) || !consumer.Unsettled.Holds(ranges[i]))
@@ -84,7 +97,7 @@ public sealed partial class QueueMachine
         {
             for (var tag = ranges[i].First; tag <= ranges[i].Last; tag++)
             {
-                Settle(consumer.Unsettled.Remove(tag), outcome);
+                Settle(consumer.Unsettled.Remove(tag), outcome, reason);
             }
         }
 
@@ -98,9 +111,16 @@ public sealed partial class QueueMachine
         {
             consumer.Subscribed = false;
             ConsumerCount--;
+            MarkUsed();
             if (consumer.Turn.List is not null)
             {
-                _rotation.Remove(consumer.Turn); // now: an idle queue may see many come and go before it deals out the next message
+                _rotation.Remove(consumer); // now: an idle queue may see many come and go before it deals out the next message
+            }
+
+            if (consumer == _active)
+            {
+                _active = null;
+                ChooseActive();
             }
         }
     }
@@ -114,16 +134,34 @@ public sealed partial class QueueMachine
             _consumers.Remove(id);
             foreach (var delivery in consumer.Unsettled.All())
             {
-                Settle(delivery.Entry, SettleOutcome.Requeue);
+                Settle(delivery.Entry, SettleOutcome.Requeue, "");
             }
         }
     }
 
     /// <summary>Whether the next message is small enough for a client.</summary>
+    /// <param name="maxMessageBytes">The largest message that the client takes.</param>
+    /// <param name="id">Who asks, where it matters which message is next for whom.</param>
     /// <returns><c>null</c> if it is, if there is none, or if that is not known before it was read; otherwise what to tell the client.</returns>
-    public FrameFault? CheckNext(int maxMessageBytes) => _ready.NextSizeBytes <= maxMessageBytes
-        ? null
-        : new FrameFault(ErrorCode.MessageTooLarge, $"the next message has {_ready.NextSizeBytes} bytes; this client takes {maxMessageBytes}, as it said in HELLO");
+    public FrameFault? CheckNext(int maxMessageBytes, ConsumerId id = default)
+    {
+        int size;
+        if (_groups is null)
+        {
+            size = FrontToHandOut(out var result) is var front && result == TakeResult.Taken ? front.Message.SizeBytes : 0;
+        }
+        else if (TryTakeByGroup(TakerOf(id), out var entry, out _) == TakeResult.Taken)
+        {
+            size = entry.Message.SizeBytes;
+            _ready.Return(entry);
+        }
+        else
+        {
+            size = 0;
+        }
+
+        return size <= maxMessageBytes ? null : TooLarge(size, maxMessageBytes);
+    }
 
     /// <summary>Takes one message without a subscription.</summary>
     /// <param name="id">Who takes it.</param>
@@ -137,7 +175,14 @@ public sealed partial class QueueMachine
             return GetResult.Empty;
         }
 
-        switch (_ready.TryTake(out var entry))
+        MarkUsed();
+        if (IsPaused)
+        {
+            return GetResult.Empty;
+        }
+
+        var consumer = TakerOf(id);
+        switch (TryTakeFor(consumer, out var entry, out var group))
         {
             case TakeResult.Taken:
                 break;
@@ -148,20 +193,34 @@ public sealed partial class QueueMachine
                 return GetResult.Empty;
         }
 
-        if (!_consumers.TryGetValue(id, out var consumer))
-        {
-            consumer = new QueueConsumer(id, noAck: false, exclusive: false, subscribed: false, int.MaxValue);
-            _consumers.Add(id, consumer);
-        }
-
-        delivery = HandOut(consumer, entry, noAck);
+        _consumers.TryAdd(id, consumer);
+        delivery = HandOut(consumer, entry, noAck, group);
         return GetResult.Message;
     }
+
+    private static FrameFault TooLarge(int size, int max) =>
+        new(ErrorCode.MessageTooLarge, $"the next message has {size} bytes; this client takes {max}, as it said in HELLO");
+
+    private QueueConsumer TakerOf(ConsumerId id) =>
+        _consumers.TryGetValue(id, out var consumer) ? consumer : new QueueConsumer(id, noAck: false, exclusive: false, subscribed: false, int.MaxValue);
 
     /// <summary>Those who are subscribed, in the order in which they came.</summary>
     public IEnumerable<ConsumerId> Consumers => _consumers.Values.Where(c => c.Subscribed).Select(c => c.Id).OrderBy(c => c.Value);
 
-    private void Settle(in QueueEntry entry, SettleOutcome outcome)
+    /// <summary>Where only one consumer gets messages, and there is none: the one with the highest priority, and of those the one that came first, takes its place.</summary>
+    private void ChooseActive()
+    {
+        if (_settings.SingleActiveConsumer && _active is null)
+        {
+            _active = _consumers.Values.Where(c => c.Subscribed).OrderByDescending(c => c.Priority).ThenBy(c => c.Order).FirstOrDefault();
+            if (_active is not null)
+            {
+                Rotate(_active);
+            }
+        }
+    }
+
+    private void Settle(in QueueEntry entry, SettleOutcome outcome, string reason)
     {
         _unsettledCount--;
         _unsettledBytes -= entry.Message.SizeBytes;
@@ -170,6 +229,7 @@ public sealed partial class QueueMachine
             _heldBytes -= entry.Message.SizeBytes;
         }
 
+        var group = _groups?.Settle(entry.Position, comesBack: outcome == SettleOutcome.Requeue) ?? "";
         switch (outcome)
         {
             case SettleOutcome.Ack:
@@ -178,11 +238,11 @@ public sealed partial class QueueMachine
                 break;
             case SettleOutcome.Reject:
                 _rejected++;
-                Leave(entry);
+                Die(entry with { DeliveryCount = entry.DeliveryCount + 1 }, DeadLetterReason.Rejected, reason);
                 break;
             case SettleOutcome.Requeue:
                 _requeued++;
-                _ready.Return(entry with { DeliveryCount = entry.DeliveryCount + 1 });
+                ComeBack(entry with { DeliveryCount = entry.DeliveryCount + 1 }, group);
                 break;
             default:
                 throw new InvariantViolationException($"settle outcome {outcome}");
@@ -190,12 +250,15 @@ public sealed partial class QueueMachine
     }
 
     /// <summary>The message is no longer in the queue.</summary>
-    private void Leave(in QueueEntry entry)
+    private void Leave(in QueueEntry entry) => Leave(entry.Position, entry.Message.SizeBytes);
+
+    private void Leave(ulong position, long bytes)
     {
+        _keys?.Remove(position);
         if (_ledger is not null)
         {
-            PositionRange.Append(_settled, entry.Position);
-            _settledBytes += entry.Message.SizeBytes;
+            PositionRange.Append(_settled, position);
+            _settledBytes += bytes;
         }
     }
 }

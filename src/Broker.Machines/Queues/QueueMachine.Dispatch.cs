@@ -4,14 +4,36 @@ namespace Broker.Machines.Queues;
 
 public sealed partial class QueueMachine
 {
-    /// <summary>Hands out ready messages, one consumer after the other, as far as credit goes, and lets parked batches in as far as there is room.</summary>
+    private ulong _seenPosition; // messages up to it were here when the last dispatch ended
+
+    /// <summary>
+    /// Does what is due, hands out ready messages, one consumer after the other, as far as credit goes, and lets parked batches in as far as there is room.
+    /// </summary>
     public void Dispatch()
     {
+        _wantedFront = 0;
+        if (!_deleted)
+        {
+            EndOverdue();
+            ReleaseDue();
+            ExpireFronts(spareNew: true);
+        }
+
         do
         {
             HandOutByCredit();
+            DropOverflow();
         }
         while (AdmitParked());
+
+        if (!_deleted)
+        {
+            _seenPosition = _lastPosition;
+            _released.Clear();
+            ExpireFronts(spareNew: false); // those that nobody took at once as well
+            SendDead();
+            TellIfUnused();
+        }
 
         foreach (var consumer in _withOutbox)
         {
@@ -29,43 +51,100 @@ public sealed partial class QueueMachine
 
     private void HandOutByCredit()
     {
-        while (_rotation.First is { Value: var consumer } && _unsettledCount < _limits.MaxUnsettledMessages)
+        if (IsPaused)
         {
-            if (CheckNext(consumer.MaxMessageBytes) is { } fault)
-            {
-                HandleCancel(consumer.Id);
-                _effects.Enqueue(new QueueEffect.ConsumerRefused(consumer.Id, fault));
-                continue;
-            }
+            return;
+        }
 
-            if (_ready.TryTake(out var entry) != TakeResult.Taken)
+        if (_groups is not null)
+        {
+            HandOutByGroup();
+            return;
+        }
+
+        while (_rotation.First is { } consumer && _unsettledCount < _limits.MaxUnsettledMessages)
+        {
+            ref readonly var next = ref FrontToHandOut(out var result);
+            if (result != TakeResult.Taken)
             {
                 return; // none is there, or the next must be read first
             }
 
-            _rotation.RemoveFirst();
-            consumer.CreditMessages--;
-            consumer.CreditBytes -= entry.Message.SizeBytes;
-            if (consumer.Outbox is null)
+            if (next.Message.SizeBytes > consumer.MaxMessageBytes)
             {
-                consumer.Outbox = [];
-                _withOutbox.Add(consumer);
+                Refuse(consumer, next.Message.SizeBytes);
+                continue;
             }
 
-            consumer.Outbox.Add(HandOut(consumer, entry, consumer.NoAck));
-            Rotate(consumer);
+            _ready.TryTake(out var entry);
+            Give(consumer, entry, group: null);
         }
+    }
+
+    /// <summary>Takes the next message for somebody who asks for one.</summary>
+    private TakeResult TryTakeFor(QueueConsumer consumer, out QueueEntry entry, out string? group)
+    {
+        if (_groups is not null)
+        {
+            return TryTakeByGroup(consumer, out entry, out group);
+        }
+
+        entry = default;
+        group = null;
+        FrontToHandOut(out var result);
+        return result == TakeResult.Taken ? _ready.TryTake(out entry) : result;
+    }
+
+    /// <summary>The next message that may be handed out. Those before it that may not, die.</summary>
+    private ref readonly QueueEntry FrontToHandOut(out TakeResult result)
+    {
+        while (true)
+        {
+            ref readonly var front = ref _ready.Front(out result);
+            if (result != TakeResult.Taken || CauseOfDeath(front) is not { } cause)
+            {
+                return ref front;
+            }
+
+            _ready.TryTake(out var entry);
+            Die(entry, cause);
+        }
+    }
+
+    private void Refuse(QueueConsumer consumer, int size)
+    {
+        HandleCancel(consumer.Id);
+        _effects.Enqueue(new QueueEffect.ConsumerRefused(consumer.Id, TooLarge(size, consumer.MaxMessageBytes)));
+    }
+
+    private void Give(QueueConsumer consumer, in QueueEntry entry, string? group)
+    {
+        if (consumer.Turn.List is not null)
+        {
+            _rotation.Remove(consumer);
+        }
+
+        consumer.CreditMessages--;
+        consumer.CreditBytes -= entry.Message.SizeBytes;
+        if (consumer.Outbox is null)
+        {
+            consumer.Outbox = [];
+            _withOutbox.Add(consumer);
+        }
+
+        consumer.Outbox.Add(HandOut(consumer, entry, consumer.NoAck, group));
+        Rotate(consumer);
     }
 
     private void Rotate(QueueConsumer consumer)
     {
-        if (consumer.Turn.List is null && consumer.HasCredit)
+        if (consumer.Turn.List is null && consumer.HasCredit && (!_settings.SingleActiveConsumer || consumer == _active))
         {
-            _rotation.AddLast(consumer.Turn);
+            _rotation.Add(consumer);
         }
     }
 
-    private Delivery HandOut(QueueConsumer consumer, in QueueEntry entry, bool noAck)
+    private Delivery HandOut(QueueConsumer consumer, in QueueEntry entry, bool noAck, string? group)
     {
         _delivered++;
         if (entry.DeliveryCount > 0)
@@ -83,6 +162,13 @@ public sealed partial class QueueMachine
         if (_ledger is not null)
         {
             PositionRange.Append(_handedOut, entry.Position);
+            _holds.Remove(entry.Position); // if it was held back since the last record
+        }
+
+        _keys?.HandOut(entry.Position);
+        if (group is not null)
+        {
+            _groups!.HandOut(group, entry.Position, consumer);
         }
 
         // Held for long or by many, what is on disk anyway need not be in memory as well: it is read again if it comes back.
@@ -95,6 +181,8 @@ public sealed partial class QueueMachine
             _heldBytes += entry.Message.SizeBytes;
         }
 
-        return new Delivery(consumer.Unsettled.Add(kept), entry);
+        var tag = consumer.Unsettled.Add(kept);
+        NoteHolding(consumer, tag);
+        return new Delivery(tag, entry);
     }
 }

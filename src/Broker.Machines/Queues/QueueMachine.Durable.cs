@@ -3,7 +3,7 @@ using Broker.Machines.Messages;
 
 namespace Broker.Machines.Queues;
 
-/// <summary>What concerns the disk: records for the log, and which messages are in memory.</summary>
+/// <summary>What concerns the disk: records for the log.</summary>
 public sealed partial class QueueMachine
 {
     private readonly List<ReadOnlyMemory<StoredMessage>> _joined = []; // since the last record
@@ -16,9 +16,6 @@ public sealed partial class QueueMachine
     private int _joinedCount;
     private long _joinedBytes;
     private long _settledBytes;
-    private bool _loading;
-    private bool _wanted;
-    private bool _isMemoryShort;
 
     /// <summary>Bytes of messages that were taken and are not certain yet.</summary>
     public long UncertainBytes => _uncertainBytes + _joinedBytes;
@@ -27,15 +24,8 @@ public sealed partial class QueueMachine
     public QueueLedger? Ledger => _ledger;
 
     /// <summary>Whether something has happened since the last <see cref="TakeRecord"/> that is to be logged.</summary>
-    public bool HasRecord => _ledger is not null && (_joinedCount > 0 || _producers.Count > 0 || _handedOut.Count > 0 || _settled.Count > 0);
-
-    private long LoadedBudget => _isMemoryShort ? _limits.MinLoadedBytes : _limits.MaxLoadedBytes;
-
-    /// <summary>
-    /// What is kept in memory of ready messages when there are too many: half of what those that consumers hold leave of the budget, which is half of it or more
-    /// (<see cref="HandOut"/>).
-    /// </summary>
-    private long KeptBytes => Math.Max(LoadedBudget - _heldBytes, LoadedBudget / 2) / 2;
+    public bool HasRecord => _ledger is not null
+        && (_joinedCount > 0 || _producers.Count > 0 || _handedOut.Count > 0 || _settled.Count > 0 || _holds.Count > 0 || _died.Count > 0 || _pauseChange is not null);
 
     /// <summary>What has happened since the last call, to be logged under <see cref="QueueLedger.LastIndex"/>. The ledger has it already.</summary>
     /// <returns><c>null</c> if nothing has that is to be logged.</returns>
@@ -55,6 +45,13 @@ public sealed partial class QueueMachine
             Delivered = [.. _handedOut],
             Settled = [.. _settled],
             SettledBytes = _settledBytes,
+            Priorities = [.. _priorities],
+            Held = [.. _holds.Values.OrderBy(h => h.Position)],
+            Dead = [.. _died],
+            Ids = _ids.Count > 0 ? IdsNow([.. _ids]) : null,
+            Keyed = [.. _keyed],
+            Paused = _pauseChange,
+            LastExpiring = _lastExpiring > _loggedExpiring ? _lastExpiring : 0,
         };
         _ledger.Apply(record, _joinedCount);
         if (_joinedBytes > 0)
@@ -66,6 +63,14 @@ public sealed partial class QueueMachine
         _producers.Clear();
         _handedOut.Clear();
         _settled.Clear();
+        _priorities.Clear();
+        _holds.Clear();
+        _died.Clear();
+        _ids.Clear();
+        _newIds.Clear();
+        _keyed.Clear();
+        _pauseChange = null;
+        _loggedExpiring = _lastExpiring;
         _joinedCount = 0;
         _joinedBytes = _settledBytes = 0;
         return record;
@@ -81,50 +86,6 @@ public sealed partial class QueueMachine
         }
     }
 
-    /// <summary>Messages were read, as <see cref="QueueEffect.Load"/> has asked.</summary>
-    /// <param name="messages">Those that could be, in order of position. Positions that nobody waits for are passed over.</param>
-    /// <param name="first">From where on everything was read.</param>
-    /// <param name="last">Up to where. A message of the queue between the two that is not among those read is lost, and leaves the queue.</param>
-    /// <returns>The positions that were lost.</returns>
-    public IReadOnlyList<PositionRange> HandleLoaded(IReadOnlyList<(ulong Position, StoredMessage Message)> messages, ulong first, ulong last)
-    {
-        _loading = _wanted = false;
-        if (_deleted)
-        {
-            return [];
-        }
-
-        _ready.Load(messages);
-        return HandleLost(first, last);
-    }
-
-    /// <summary>Nothing on disk holds these positions any more. Messages that are on disk only leave the queue; those in memory stay while they are.</summary>
-    /// <returns>The positions that were lost.</returns>
-    public IReadOnlyList<PositionRange> HandleLost(ulong first, ulong last)
-    {
-        var lost = _ready.Lose(first, last);
-        _settled.AddRange(lost);
-        return lost;
-    }
-
-    /// <summary>Messages could not be read now. They will be asked for again.</summary>
-    public void HandleNotLoaded() => _loading = false;
-
-    /// <summary>The node is short of memory, or is no longer.</summary>
-    public void HandleMemoryShort(bool isShort) => _isMemoryShort = isShort;
-
-    /// <summary>The first ready messages, without taking them.</summary>
-    /// <param name="count">How many.</param>
-    /// <param name="entries">As many as are there, or as many as stay in memory for certain until the rest is read.</param>
-    /// <returns><c>false</c> if some must be read first: ask again after the next <see cref="HandleLoaded"/>.</returns>
-    public bool TryPeek(int count, out IReadOnlyList<QueueEntry> entries)
-    {
-        entries = _ready.Peek(count, out var complete);
-        complete = complete || entries.Count > _limits.MaxLoadedMessages / 4 || entries.Sum(e => (long)e.Message.SizeBytes) > KeptBytes / 2;
-        _wanted |= !complete;
-        return complete;
-    }
-
     private ulong LastSequenceOf(string producer)
     {
         for (var i = _producers.Count - 1; i >= 0; i--)
@@ -138,21 +99,27 @@ public sealed partial class QueueMachine
         return (_ledger?.Producers ?? _transientProducers).LastSequenceOf(producer);
     }
 
-    private void Record(ReadOnlyMemory<StoredMessage> messages, in ProducerBatch producer)
+    /// <summary>So many messages of a batch were taken.</summary>
+    private void MarkProducer(in ProducerBatch producer, int count)
     {
-        if (producer.Name is not null && messages.Length > 0)
+        if (producer.Name is null || count == 0)
         {
-            var mark = new ProducerMark(producer.Name, producer.Sequences.Span[^1]);
-            if (_ledger is null)
-            {
-                _transientProducers.Set(mark);
-            }
-            else
-            {
-                _producers.Add(mark);
-            }
+            return;
         }
 
+        var mark = new ProducerMark(producer.Name, producer.Sequences.Span[count - 1]);
+        if (_ledger is null)
+        {
+            _transientProducers.Set(mark);
+        }
+        else if (mark.LastSequence > LastSequenceOf(mark.Producer))
+        {
+            _producers.Add(mark);
+        }
+    }
+
+    private void Record(ReadOnlyMemory<StoredMessage> messages)
+    {
         if (_ledger is null || messages.Length == 0)
         {
             return;
@@ -184,29 +151,5 @@ public sealed partial class QueueMachine
         }
 
         return all;
-    }
-
-    private void KeepToBudget()
-    {
-        if (LoadedBytes > LoadedBudget || _ready.LoadedCount > _limits.MaxLoadedMessages)
-        {
-            _ready.Unload(KeptBytes, _limits.MaxLoadedMessages / 2);
-        }
-    }
-
-    private void AskForAbsent()
-    {
-        if (_loading || _ready.FirstAbsent == 0)
-        {
-            return;
-        }
-
-        var ahead = Math.Min(_limits.ReadAheadBytes, LoadedBudget / 4);
-        var mayHandOut = _rotation.Count > 0 && _unsettledCount < _limits.MaxUnsettledMessages;
-        if (_wanted || (mayHandOut && (_ready.ReadyToGoBytes < ahead || _ready.NextSizeBytes == 0)))
-        {
-            _loading = true;
-            _effects.Enqueue(new QueueEffect.Load(_ready.FirstAbsent, ahead));
-        }
     }
 }

@@ -21,7 +21,7 @@ public sealed partial class QueueMachine
                 return _blockedBy ?? (UncertainBytes >= _limits.MaxUncertainBytes ? "waits for the disk" : null);
             }
 
-            return SizeBytes >= _limits.MaxBytes || _ready.Count + _unsettledCount >= _limits.MaxMessages ? "is full" : null;
+            return SizeBytes >= _limits.MaxBytes || ReadyCount + _unsettledCount + _delayed.Count + _dead.Count >= _limits.MaxMessages ? "is full" : null;
         }
     }
 
@@ -70,14 +70,22 @@ public sealed partial class QueueMachine
 
     private void Append(PublisherId publisher, long batchId, ReadOnlyMemory<StoredMessage> messages, in ProducerBatch producer)
     {
-        messages = messages[TakenBefore(producer)..];
+        var before = TakenBefore(producer);
+        messages = messages[before..];
+        if (IsSelective)
+        {
+            AppendSelected(publisher, batchId, messages, producer, before);
+            return;
+        }
+
         foreach (ref readonly var message in messages.Span)
         {
-            _ready.Append(new QueueEntry(++_lastPosition, message, DeliveryCount: 0));
+            Join(message, ++_lastPosition);
         }
 
         _enqueued += messages.Length;
-        Record(messages, producer);
+        Record(messages);
+        MarkProducer(producer, before + messages.Length);
         _effects.Enqueue(new QueueEffect.Accepted(publisher, batchId));
     }
 

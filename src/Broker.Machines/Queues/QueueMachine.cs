@@ -10,19 +10,20 @@ namespace Broker.Machines.Queues;
 /// <remarks>
 /// <para>Call <see cref="Dispatch"/> after one or more <c>Handle*</c> calls; then, for a durable queue, log what <see cref="TakeRecord"/> gives; then drain
 /// <see cref="TryTakeEffect"/>. The effects of a durable queue may be carried out once that record, and so everything before it, is certain.</para>
-/// <para>Invariants: a message is ready, held by exactly one consumer, or gone; messages of one publisher are handed out first in the order in which they came;
-/// a message that comes back takes its old place and counts its deliveries.</para>
+/// <para>Invariants: a message is ready, held back until a time, held by exactly one consumer, about to be dead-lettered, or gone; messages of one publisher and priority are handed out
+/// first in the order in which they came, but for those that are held back; a message that comes back takes its old place and counts its deliveries.</para>
 /// </remarks>
 public sealed partial class QueueMachine
 {
     private readonly QueueLimits _limits;
     private readonly QueueLedger? _ledger; // null: the queue ends with the process
-    private QueueSettings _settings;
-    private long _now;
-    private long _usedAt;
-    private readonly ReadyMessages _ready = new();
+    private readonly ReadyLevels _ready;
+    private readonly DelayedMessages _delayed = new();
+    private readonly DeadLetters _dead = new();
+    private readonly MessageGroups? _groups; // null: groups do not count
+    private readonly ConflatedKeys? _keys; // null: keys do not count
     private readonly Dictionary<ConsumerId, QueueConsumer> _consumers = [];
-    private readonly LinkedList<QueueConsumer> _rotation = new();
+    private readonly ConsumerRotation _rotation = new();
     private readonly List<QueueConsumer> _withOutbox = [];
     private readonly Queue<ParkedBatch> _parked = new();
     private readonly Queue<QueueEffect> _effects = new();
@@ -32,6 +33,14 @@ public sealed partial class QueueMachine
     private long _acknowledged;
     private long _requeued;
     private long _rejected;
+    private long _expired;
+    private long _overflowed;
+    private long _returnedTooOften;
+    private long _deadLettered;
+    private long _dropped;
+    private long _refused;
+    private long _duplicates;
+    private long _conflated;
     private ulong _lastPosition;
     private int _unsettledCount;
     private long _unsettledBytes;
@@ -46,29 +55,38 @@ public sealed partial class QueueMachine
         ArgumentNullException.ThrowIfNull(limits);
         _limits = limits;
         _settings = settings ?? QueueSettings.Plain;
-        _now = now;
+        _now = _lastUsed = now;
         _ledger = ledger;
+        _ready = new ReadyLevels(_settings.MaxPriority);
+        _fronts = new (QueueEntry, long)[_settings.MaxPriority + 1];
+        _keys = _settings.Conflate ? new ConflatedKeys() : null;
+        _groups = _settings is { MessageGroups: true, Conflate: false } ? new MessageGroups() : null;
         if (ledger is not null)
         {
-            _lastPosition = ledger.NextPosition - 1;
-            foreach (var range in ledger.Live.Ranges())
-            {
-                _ready.AddAbsent(range);
-            }
+            Restore(ledger);
         }
     }
 
-    /// <summary>Messages that wait for a consumer.</summary>
-    public long ReadyCount => _ready.Count;
+    /// <summary>Messages that wait for a consumer and that one may have. Those that are held back are not among them.</summary>
+    public long ReadyCount => _ready.Count + (_groups?.WaitingCount ?? 0);
+
+    /// <summary>Bytes of those, wherever they are; an estimate where <see cref="SizeBytes"/> is one.</summary>
+    public long ReadyBytes => Math.Max(0, SizeBytes - _unsettledBytes - _delayed.SizeBytes - _dead.SizeBytes);
+
+    /// <summary>Messages that are held back until a time.</summary>
+    public int DelayedCount => _delayed.Count;
+
+    /// <summary>Messages that have died and are not certain at the dead-letter exchange.</summary>
+    public int DeadCount => _dead.Count;
 
     /// <summary>Messages that consumers hold.</summary>
     public int UnsettledCount => _unsettledCount;
 
-    /// <summary>Bytes of both, wherever they are; an estimate once records were lost (<see cref="QueueLedger.LiveBytes"/>).</summary>
-    public long SizeBytes => _ledger is null ? LoadedBytes : Math.Max(0, _ledger.LiveBytes + _joinedBytes - _settledBytes);
+    /// <summary>Bytes of all messages, wherever they are; an estimate once records were lost, or messages were dropped that nobody had read (<see cref="QueueLedger.LiveBytes"/>).</summary>
+    public long SizeBytes => _ledger is null ? LoadedBytes + _dead.UnderWayBytes : Math.Max(0, _ledger.LiveBytes + _joinedBytes - _settledBytes);
 
-    /// <summary>Bytes of both that are in memory.</summary>
-    public long LoadedBytes => _ready.LoadedBytes + _heldBytes;
+    /// <summary>Bytes of all messages that are in memory, but for those that are on their way to the dead-letter exchange.</summary>
+    public long LoadedBytes => _ready.LoadedBytes + _heldBytes + _delayed.LoadedBytes + _dead.LoadedBytes + (_groups?.WaitingBytes ?? 0);
 
     /// <summary>Consumers that are subscribed.</summary>
     public int ConsumerCount { get; private set; }
@@ -85,48 +103,42 @@ public sealed partial class QueueMachine
         Acknowledged = _acknowledged,
         Requeued = _requeued,
         Rejected = _rejected,
+        Expired = _expired,
+        Overflowed = _overflowed,
+        ReturnedTooOften = _returnedTooOften,
+        DeadLettered = _deadLettered,
+        Dropped = _dropped,
+        Refused = _refused,
+        Duplicates = _duplicates,
+        Conflated = _conflated,
     };
 
-    /// <summary>When something is due that no call brings about, in milliseconds since the Unix epoch: call <see cref="HandleTime"/> then. <c>null</c>: nothing is.</summary>
-    public long? NextDeadline => _settings.Expires + _usedAt;
-
-    /// <summary>Whether the queue hands out nothing, by an operator's wish. Messages are taken in all the same.</summary>
-    public bool IsPaused { get; private set; }
-
-    /// <summary>Tells the time: before other calls, and when <see cref="NextDeadline"/> has come. What is due happens with the next <see cref="Dispatch"/>.</summary>
-    /// <param name="now">Milliseconds since the Unix epoch. One that is before the last is ignored.</param>
-    public void HandleTime(long now) => _now = Math.Max(_now, now);
-
-    /// <summary>The queue is to behave differently from now on.</summary>
-    public void HandleSettings(QueueSettings settings)
-    {
-        ArgumentNullException.ThrowIfNull(settings);
-        _settings = settings;
-    }
-
-    /// <summary>Hands out nothing from now on, or goes on.</summary>
-    public void HandlePause(bool pause) => IsPaused = pause;
-
-    /// <summary>The queue was declared again: it counts as used.</summary>
-    public void HandleUsed() => _usedAt = _now;
-
-    /// <summary>A message that a <see cref="QueueEffect.DeadLetter"/> was about is certain at its new place, or nobody takes it.</summary>
-    public void HandleDeadLettered(ulong sequence) => Invariant.That(_settings.DeadLetters && sequence > 0, "no dead letter is under way");
-
-    /// <summary>Messages that wait for their time, the next first.</summary>
-    public IReadOnlyList<(long Due, QueueEntry Entry)> PeekDelayed(int count) => _ready.Count < count ? [] : [];
-
-    /// <summary>Drops all ready messages; those that consumers hold stay.</summary>
+    /// <summary>Drops all messages that are ready or held back; those that consumers hold, and dead ones, stay.</summary>
     /// <returns>How many were dropped.</returns>
     public long HandlePurge()
     {
-        if (_ledger is not null && _ready.Count > 0)
+        ReturnWaiting();
+        var count = _ready.Count + _delayed.Count;
+        if (count > 0)
         {
-            _settled.AddRange(_ready.Positions());
-            _settledBytes += Math.Max(0, SizeBytes - _unsettledBytes);
+            var positions = _ready.Positions();
+            foreach (var position in _delayed.Positions.Order())
+            {
+                PositionRange.Append(positions, position);
+                _groups?.Resume(position);
+            }
+
+            positions.ForEach(r => _keys?.Remove(r));
+            if (_ledger is not null)
+            {
+                _settled.AddRange(positions);
+                _settledBytes += Math.Max(0, SizeBytes - _unsettledBytes - _dead.SizeBytes);
+            }
         }
 
-        return _ready.Clear();
+        _ready.Clear();
+        _delayed.Clear();
+        return count;
     }
 
     /// <summary>Ends the queue unless a condition forbids it. Afterwards nothing is taken in or handed out.</summary>
@@ -138,13 +150,17 @@ public sealed partial class QueueMachine
             return new FrameFault(ErrorCode.PreconditionFailed, $"the queue has {ConsumerCount} consumer(s)");
         }
 
-        if (ifEmpty && _ready.Count + _unsettledCount > 0)
+        if (ifEmpty && ReadyCount + _unsettledCount + _delayed.Count > 0)
         {
-            return new FrameFault(ErrorCode.PreconditionFailed, $"the queue has {_ready.Count} ready and {_unsettledCount} unsettled message(s)");
+            var delayed = _delayed.Count > 0 ? $", and {_delayed.Count} that are held back" : "";
+            return new FrameFault(ErrorCode.PreconditionFailed, $"the queue has {ReadyCount} ready and {_unsettledCount} unsettled message(s){delayed}");
         }
 
         _deleted = true;
+        ReturnWaiting();
         _ready.Clear();
+        _delayed.Clear();
+        _dead.Clear();
         _unsettledCount = 0;
         _unsettledBytes = _heldBytes = 0;
         foreach (var consumer in _consumers.Values.OrderBy(c => c.Id.Value))
@@ -154,6 +170,7 @@ public sealed partial class QueueMachine
 
         _consumers.Clear();
         _rotation.Clear();
+        _active = null;
         ConsumerCount = 0;
         while (_parked.TryDequeue(out var batch))
         {

@@ -32,6 +32,7 @@ internal sealed class ReadyMessages
     private EntryRing _head = new();
     private EntryRing _tail = new();
     private long _returnedBytes;
+    private QueueEntry _front;
 
     /// <summary>Number of messages, absent ones included.</summary>
     public long Count => LoadedCount + (long)_absent.Count;
@@ -49,7 +50,25 @@ internal sealed class ReadyMessages
     public long ReadyToGoBytes => _head.SizeBytes + _returnedBytes + (_absent.Count == 0 ? _tail.SizeBytes : 0);
 
     /// <summary>Size of the message that <see cref="TryTake"/> would give; zero if it would give none.</summary>
-    public int NextSizeBytes => Next(out var source) == TakeResult.Taken ? Peek(source).Message.SizeBytes : 0;
+    public int NextSizeBytes => Front(out var result) is var front && result == TakeResult.Taken ? front.Message.SizeBytes : 0;
+
+    /// <summary>The message that <see cref="TryTake"/> would give; of one that is absent, only the position counts.</summary>
+    public ref readonly QueueEntry Front(out TakeResult result)
+    {
+        result = Next(out var source);
+        if (result == TakeResult.Taken && source is not null)
+        {
+            return ref source.First;
+        }
+
+        _front = result switch
+        {
+            TakeResult.Taken => _returned.Peek(),
+            TakeResult.Absent => new QueueEntry(_absent.First, default, 0),
+            _ => default,
+        };
+        return ref _front;
+    }
 
     public void Append(in QueueEntry entry) => (_tail.Count > 0 || _absent.Count > 0 ? _tail : _head).Append(entry);
 
@@ -82,10 +101,7 @@ internal sealed class ReadyMessages
         if (source is not null)
         {
             source.TryTakeFirst(out entry);
-            if (_head.Count == 0 && _absent.Count == 0)
-            {
-                (_head, _tail) = (_tail, _head);
-            }
+            SwapIfDone();
         }
         else
         {
@@ -93,6 +109,52 @@ internal sealed class ReadyMessages
         }
 
         return result;
+    }
+
+    /// <summary>Takes the first one out, in memory or not; without a size if it is absent.</summary>
+    public void TakeFront(out QueueEntry entry)
+    {
+        if (TryTake(out entry) == TakeResult.Absent)
+        {
+            TryRemove(_absent.First, out entry);
+        }
+    }
+
+    /// <summary>Takes one out by its position, wherever it is.</summary>
+    /// <param name="position">Its position.</param>
+    /// <param name="entry">The message; without a size if it is absent.</param>
+    public bool TryRemove(ulong position, out QueueEntry entry)
+    {
+        if (_absent.TryGetDeliveryCount(position, out var deliveryCount))
+        {
+            _absent.Remove(position, position);
+            entry = new QueueEntry(position, default, deliveryCount);
+            return true;
+        }
+
+        if (_tail.TryRemove(position, out entry))
+        {
+            return true;
+        }
+
+        if (_head.TryRemove(position, out entry))
+        {
+            SwapIfDone();
+            return true;
+        }
+
+        foreach (var (returned, _) in _returned.UnorderedItems)
+        {
+            if (returned.Position == position)
+            {
+                entry = returned;
+                _returned.Remove(returned, out _, out _);
+                _returnedBytes -= returned.Message.SizeBytes;
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>The messages were read: those that are absent here join the ones in memory.</summary>
@@ -107,7 +169,7 @@ internal sealed class ReadyMessages
 
             _absent.Remove(position, position);
             var entry = new QueueEntry(position, message, deliveryCount);
-            if ((_head.Count == 0 || position > _head[_head.Count - 1].Position) && (_tail.Count == 0 || position < _tail[0].Position))
+            if ((_head.Count == 0 || position > _head.Last.Position) && (_tail.Count == 0 || position < _tail.First.Position))
             {
                 _head.Append(entry);
             }
@@ -154,15 +216,8 @@ internal sealed class ReadyMessages
         var result = new List<QueueEntry>((int)Math.Min(count, LoadedCount));
         var returned = _returned.UnorderedItems.Select(i => i.Element).OrderBy(e => e.Position).Take(count);
         result.AddRange(returned);
-        for (var i = 0; i < _head.Count && i < count; i++)
-        {
-            result.Add(_head[i]);
-        }
-
-        for (var i = 0; i < _tail.Count && i < count; i++)
-        {
-            result.Add(_tail[i]);
-        }
+        result.AddRange(_head.Entries.Take(count));
+        result.AddRange(_tail.Entries.Take(count));
 
         result.Sort(static (a, b) => a.Position.CompareTo(b.Position));
         var reach = _absent.Count > 0 ? result.FindIndex(e => e.Position > _absent.First) is var at and >= 0 ? at : result.Count : result.Count;
@@ -174,17 +229,7 @@ internal sealed class ReadyMessages
     public List<PositionRange> Positions()
     {
         var ranges = _absent.Ranges().Select(r => new PositionRange(r.First, r.Last)).ToList();
-        for (var i = 0; i < _head.Count; i++)
-        {
-            PositionRange.Append(ranges, _head[i].Position);
-        }
-
-        for (var i = 0; i < _tail.Count; i++)
-        {
-            PositionRange.Append(ranges, _tail[i].Position);
-        }
-
-        foreach (var (entry, _) in _returned.UnorderedItems)
+        foreach (var entry in _head.Entries.Concat(_tail.Entries).Concat(_returned.UnorderedItems.Select(i => i.Element)))
         {
             PositionRange.Append(ranges, entry.Position);
         }
@@ -209,7 +254,7 @@ internal sealed class ReadyMessages
     private TakeResult Next(out EntryRing? ring)
     {
         ring = _head.Count > 0 ? _head : _tail.Count > 0 ? _tail : null;
-        var position = ring is null ? ulong.MaxValue : ring[0].Position;
+        var position = ring is null ? ulong.MaxValue : ring.First.Position;
         if (_returned.TryPeek(out _, out var returned) && returned < position)
         {
             position = returned;
@@ -219,7 +264,13 @@ internal sealed class ReadyMessages
         return _absent.Count > 0 && _absent.First < position ? TakeResult.Absent : position == ulong.MaxValue ? TakeResult.Empty : TakeResult.Taken;
     }
 
-    private QueueEntry Peek(EntryRing? ring) => ring is null ? _returned.Peek() : ring[0];
+    private void SwapIfDone()
+    {
+        if (_head.Count == 0 && _absent.Count == 0)
+        {
+            (_head, _tail) = (_tail, _head);
+        }
+    }
 
     private QueueEntry TakeReturned()
     {

@@ -14,7 +14,7 @@ namespace Broker.Machines.Queues;
 internal sealed class UnsettledDeliveries
 {
     private const int MinimumCapacity = 4;
-    private readonly Dictionary<ulong, QueueEntry> _stragglers = []; // all their tags are below _firstTag
+    private readonly SortedDictionary<ulong, QueueEntry> _stragglers = []; // all their tags are below _firstTag
     private Slot[] _ring = new Slot[MinimumCapacity];
     private ulong _firstTag = 1; // tag of the slot at _head
     private int _head;
@@ -31,6 +31,20 @@ internal sealed class UnsettledDeliveries
 
     /// <summary>Sum of their sizes.</summary>
     public long SizeBytes { get; private set; }
+
+    /// <summary>The lowest tag that is held; the next one if none is.</summary>
+    public ulong OldestTag
+    {
+        get
+        {
+            foreach (var (tag, _) in _stragglers)
+            {
+                return tag;
+            }
+
+            return _firstTag; // leading holes are dropped
+        }
+    }
 
     /// <summary>The tag that the next delivery gets.</summary>
     public ulong NextTag => _firstTag + (ulong)_span;
@@ -80,14 +94,7 @@ internal sealed class UnsettledDeliveries
     /// <summary>Removes a held delivery and gives it back.</summary>
     public QueueEntry Remove(ulong tag)
     {
-        if (_stragglers.Remove(tag, out var entry))
-        {
-            if (_stragglers.Count < _stragglers.Capacity / 8)
-            {
-                _stragglers.TrimExcess();
-            }
-        }
-        else
+        if (!_stragglers.Remove(tag, out var entry))
         {
             Invariant.That(tag >= _firstTag && tag < NextTag && At(tag).Held, "a delivery is settled once");
             entry = At(tag).Entry;
@@ -103,7 +110,7 @@ internal sealed class UnsettledDeliveries
     /// <summary>All held deliveries in tag order.</summary>
     public IEnumerable<Delivery> All()
     {
-        foreach (var (tag, entry) in _stragglers.OrderBy(s => s.Key))
+        foreach (var (tag, entry) in _stragglers)
         {
             yield return new Delivery(tag, entry);
         }

@@ -4,14 +4,23 @@ namespace Broker.Machines.Topology;
 
 /// <summary>
 /// The name of an exchange or queue with its vhost, as one text: what entities, routes and metadata go by. In vhost <c>/</c> it is the name itself; in another, the vhost's name, U+001F, and the
-/// name. No name has control characters, so no two are the same.
+/// name. Nothing has a name with control characters, so no two are the same, and whoever asks for such a name finds nothing, least of all in another vhost.
 /// </summary>
 public static class EntityName
 {
     private const char Separator = '\u001f';
 
     /// <summary>The name within the whole broker.</summary>
-    public static string Of(string vhost, string name) => vhost == ProtocolInfo.DefaultVhost ? name : $"{vhost}{Separator}{name}";
+    public static string Of(string vhost, string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return vhost == ProtocolInfo.DefaultVhost && !name.Contains(Separator, StringComparison.Ordinal) ? name : $"{vhost}{Separator}{name}";
+    }
+
+    /// <summary>The name of another entity of the same vhost.</summary>
+    /// <param name="entity">The name of one, with its vhost.</param>
+    /// <param name="name">The name of the other within it.</param>
+    public static string Beside(string entity, string name) => Of(VhostOf(entity), name);
 
     /// <summary>The vhost of an entity.</summary>
     public static string VhostOf(string entity)

@@ -4,11 +4,29 @@ using Broker.Protocol;
 
 namespace Broker.Machines.Topology;
 
+/// <summary>A vhost: a space of names for exchanges and queues.</summary>
+/// <param name="Name">Its name. The one named <c>/</c> is always there.</param>
+/// <param name="Description">What it is for; for people.</param>
+public sealed record VhostDefinition(string Name, string Description = "");
+
 /// <summary>An exchange as declared.</summary>
 /// <param name="Name">Its name with its vhost (<see cref="EntityName"/>).</param>
 /// <param name="Kind">How it routes.</param>
 /// <param name="Durable">It outlives the node's process.</param>
-public sealed record ExchangeDefinition(string Name, ExchangeKind Kind, bool Durable = true);
+public sealed record ExchangeDefinition(string Name, ExchangeKind Kind, bool Durable = true)
+{
+    /// <summary>It is deleted when the last binding from it goes.</summary>
+    public bool AutoDelete { get; init; }
+
+    /// <summary>Nobody can publish to it; messages come to it through bindings.</summary>
+    public bool Internal { get; init; }
+
+    /// <summary>How it behaves, as declared.</summary>
+    public ExchangeArguments Arguments { get; init; } = ExchangeArguments.None;
+
+    /// <summary>How it picks destinations: for a delayed exchange, as the kind that its arguments name.</summary>
+    public ExchangeKind RoutesAs => Kind == ExchangeKind.Delayed ? Arguments.DelayedKind ?? ExchangeKind.Direct : Kind;
+}
 
 /// <summary>A queue as declared.</summary>
 /// <param name="Name">Its name with its vhost (<see cref="EntityName"/>).</param>
@@ -26,8 +44,22 @@ public sealed record QueueDefinition(string Name, bool Durable = true, ulong Id 
     public QueueArguments Arguments { get; init; } = QueueArguments.None;
 }
 
-/// <summary>A binding: messages of <paramref name="Exchange"/> that match <paramref name="RoutingKey"/> go to <paramref name="Queue"/>.</summary>
-public readonly record struct Binding(string Exchange, string Queue, string RoutingKey);
+/// <summary>A binding: messages of <paramref name="Exchange"/> that match go to <paramref name="Destination"/>. Two that differ in anything are two bindings.</summary>
+/// <param name="Exchange">The exchange, with its vhost (<see cref="EntityName"/>).</param>
+/// <param name="Destination">A queue or exchange of the same vhost, likewise.</param>
+/// <param name="RoutingKey">Which messages, in the terms of the exchange's kind.</param>
+/// <param name="Kind">What the destination is.</param>
+public sealed record Binding(string Exchange, string Destination, string RoutingKey, DestinationKind Kind = DestinationKind.Queue)
+{
+    private readonly FieldTable _arguments = FieldTable.Empty;
+
+    /// <summary>Which messages, further. Their order does not matter: they are kept by name.</summary>
+    public FieldTable Arguments
+    {
+        get => _arguments;
+        init => _arguments = value.Count < 2 ? value : FieldTable.Of(value.OrderBy(a => a.Key, StringComparer.Ordinal));
+    }
+}
 
 /// <summary>One change of what is declared. Decided by a <see cref="TopologyMachine"/>, made to last by whoever keeps it, then applied and carried out in order.</summary>
 public abstract record TopologyChange
@@ -36,10 +68,16 @@ public abstract record TopologyChange
     {
     }
 
+    /// <summary>A vhost is there, with its built-in exchanges.</summary>
+    public sealed record VhostAdded(VhostDefinition Vhost) : TopologyChange;
+
+    /// <summary>A vhost is gone; what was in it is gone already, but for its built-in exchanges.</summary>
+    public sealed record VhostRemoved(string Vhost) : TopologyChange;
+
     /// <summary>An exchange is there.</summary>
     public sealed record ExchangeAdded(ExchangeDefinition Exchange) : TopologyChange;
 
-    /// <summary>An exchange is gone; its bindings are gone already.</summary>
+    /// <summary>An exchange is gone; the bindings from it and to it are gone already.</summary>
     public sealed record ExchangeRemoved(string Exchange) : TopologyChange;
 
     /// <summary>A queue is there.</summary>

@@ -30,12 +30,15 @@ internal static class NodeConfiguration
         services.AddSingleton<IValidateOptions<HealthOptions>, HealthOptionsValidator>();
         services.AddSingleton<IValidateOptions<LimitOptions>, LimitOptionsValidator>();
         services.AddSingleton<IValidateOptions<StorageOptions>, StorageOptionsValidator>();
+        services.AddSingleton<IValidateOptions<AccessOptions>, AccessOptionsValidator>();
         services.AddSingleton<IValidateOptions<ClusterOptions>, ClusterOptionsValidator>();
         services.AddSingleton<IValidateOptions<ClusterOptions>, ClusterOptionsRules>();
         services.AddOptions<BrokerNodeOptions>().Bind(configuration).ValidateOnStart();
         services.AddOptions<HealthOptions>().Bind(configuration.GetSection("Health")).ValidateOnStart();
         services.AddOptions<LimitOptions>().Bind(configuration.GetSection("Limits")).ValidateOnStart();
         services.AddOptions<StorageOptions>().Bind(configuration.GetSection("Storage")).ValidateOnStart();
+        services.AddOptions<AccessOptions>().Bind(configuration.GetSection("Access")).ValidateOnStart();
+        services.AddOptions<DefinitionOptions>().Bind(configuration.GetSection("Definitions"));
         var cluster = configuration.GetSection("Cluster");
         services.AddOptions<ClusterOptions>().Bind(cluster).Configure(options => options.ReadLists(cluster)).ValidateOnStart();
     }

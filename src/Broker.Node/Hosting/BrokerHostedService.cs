@@ -20,6 +20,8 @@ internal sealed class BrokerHostedService(
     IOptions<LimitOptions> limits,
     IOptions<StorageOptions> storage,
     IOptions<ClusterOptions> cluster,
+    IOptions<AccessOptions> access,
+    IOptions<DefinitionOptions> definitions,
     Func<string, IQuicTransport> createTransport,
     TextWriter banner,
     NodeHealth health,
@@ -38,6 +40,7 @@ internal sealed class BrokerHostedService(
     {
         // First, because it may fail: once clients find the node it stays.
         var welcome = _options.Welcome is { } file ? await File.ReadAllTextAsync(file, cancellationToken) : "";
+        var toImport = definitions.Value.ImportFile is { } import ? await File.ReadAllBytesAsync(import, cancellationToken) : [];
         _data = DataFolder.Open(_options.Data);
         EnsureDevelopmentCertificates();
         _transport = createTransport(_options.Transport);
@@ -50,6 +53,9 @@ internal sealed class BrokerHostedService(
             Storage = _storage.Options,
             OnListening = _data.PublishAddress,
             Limits = limits.Value.ToBrokerLimits(),
+            DefaultPermissions = access.Value.Default,
+            Definitions = toImport,
+            OnDefinition = LogDefinition,
             TimeProvider = time,
             OnFault = fault => NodeLog.ActorFault(logger, fault.Exception, fault.Kind, fault.Path, fault.TypeName, fault.Directive),
         };
@@ -58,7 +64,15 @@ internal sealed class BrokerHostedService(
             broker = broker with { Cluster = Join(listener), ClusterName = _cluster.Name, ShardCount = _cluster.Shards };
         }
 
-        _server = await BrokerServer.StartAsync(broker, _transport, listener, cancellationToken);
+        try
+        {
+            _server = await BrokerServer.StartAsync(broker, _transport, listener, cancellationToken);
+        }
+        catch (FormatException e)
+        {
+            throw new FormatException($"Definitions:ImportFile '{definitions.Value.ImportFile}': {e.Message}", e);
+        }
+
         health.Problem = () => _server.Problem;
         health.State = NodeState.Ready;
         Greet(_server.LocalEndPoint, welcome);
@@ -118,6 +132,18 @@ internal sealed class BrokerHostedService(
             default:
                 NodeLog.StoreError(logger, notice.Text);
                 break;
+        }
+    }
+
+    private void LogDefinition(string text, bool isProblem)
+    {
+        if (isProblem)
+        {
+            NodeLog.DefinitionNotTaken(logger, text);
+        }
+        else
+        {
+            NodeLog.DefinitionsImported(logger, text);
         }
     }
 

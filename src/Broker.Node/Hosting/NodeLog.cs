@@ -32,4 +32,10 @@ internal static partial class NodeLog
 
     [LoggerMessage(108, LogLevel.Information, "Node '{Name}' of cluster '{Cluster}', agreed on in etcd at {Etcd} below '{Prefix}', reached at {Addresses}")]
     public static partial void OfCluster(ILogger logger, string name, string cluster, string etcd, string prefix, string addresses);
+
+    [LoggerMessage(109, LogLevel.Warning, "Definitions: {Text}")]
+    public static partial void DefinitionNotTaken(ILogger logger, string text);
+
+    [LoggerMessage(110, LogLevel.Information, "Definitions: {Text}")]
+    public static partial void DefinitionsImported(ILogger logger, string text);
 }

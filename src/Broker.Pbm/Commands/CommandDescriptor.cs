@@ -18,6 +18,16 @@ internal enum ArgumentType
     Bool,
 }
 
+/// <summary>What is done with a file that an argument names.</summary>
+internal enum ArgumentFile
+{
+    /// <summary>Its text is the argument's value.</summary>
+    Read,
+
+    /// <summary>What the command prints goes there; nothing is sent.</summary>
+    Write,
+}
+
 /// <summary>One argument of a command of the node.</summary>
 internal sealed record ArgumentDescriptor
 {
@@ -28,6 +38,9 @@ internal sealed record ArgumentDescriptor
     public ArgumentType Type { get; init; } = ArgumentType.String;
 
     public bool Required { get; init; }
+
+    /// <summary>What is done with the file that it names; <c>null</c> if it names none.</summary>
+    public ArgumentFile? File { get; init; }
 
     /// <summary>What the node takes if it is not given; shown in help only.</summary>
     public JsonElement? Default { get; init; }
@@ -50,6 +63,9 @@ internal sealed record CommandDescriptor
 
     /// <summary>Whether it goes on until it is interrupted, and may be silent for any time.</summary>
     public bool Follows { get; init; }
+
+    /// <summary>Whether its rows are the lines of a text, each in the property <c>text</c>, to be printed as they are.</summary>
+    public bool IsText { get; init; }
 
     /// <summary>Reads a row of the catalog.</summary>
     /// <exception cref="PbmException">The row is of another form: node and <c>pbm</c> are of versions that do not go together.</exception>

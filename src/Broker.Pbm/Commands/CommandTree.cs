@@ -24,8 +24,8 @@ internal sealed class CommandTree
         _options.AddTo(_root);
         _help = new Command("help", "List the commands, or explain one.") { _helpWords };
         _root.Subcommands.Add(_help);
-        AddOwn("message", PublishCommand.Build(Context));
-        AddOwn("message", ConsumeCommand.Build(Context));
+        AddOwn("message", PublishCommand.Build(Context), _options.Vhost);
+        AddOwn("message", ConsumeCommand.Build(Context), _options.Vhost);
         AddOwn("connection", PingCommand.Build(Context));
         foreach (var descriptor in catalog)
         {
@@ -75,7 +75,15 @@ internal sealed class CommandTree
 
     private CommandContext Context(ParseResult parsed) => _context(parsed);
 
-    private void AddOwn(string palette, Command command) => Palette(_root, palette).Subcommands.Add(command);
+    private void AddOwn(string palette, Command command, params IEnumerable<Option> options)
+    {
+        foreach (var option in options)
+        {
+            command.Options.Add(option);
+        }
+
+        Palette(_root, palette).Subcommands.Add(command);
+    }
 
     private void AddNodeCommand(CommandDescriptor descriptor)
     {

@@ -17,6 +17,9 @@ internal sealed class GlobalOptions
     private readonly Option<string> _user = Global<string>("--user", "Whose certificate to show [BROKER_USER; default: admin]");
     private readonly Option<double?> _timeout = Global<double?>("--timeout", "Seconds to wait for each answer [default: 10]");
 
+    /// <summary>Of the commands that publish and consume; those of the node have their own.</summary>
+    public Option<string?> Vhost { get; } = new("--vhost") { Description = "The vhost [default: /]" };
+
     private IEnumerable<Option> All => [_json, _data, _host, _port, _certs, _user, _timeout];
 
     public void AddTo(Command root)
@@ -47,14 +50,18 @@ internal sealed class GlobalOptions
     public TimeSpan Timeout(ParseResult parsed) => parsed.GetValue(_timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : s_defaultTimeout;
 
     /// <summary>The node that the command line, the environment and the machine point to.</summary>
-    public SessionTarget Target(ParseResult parsed) => SessionTarget.Resolve(
-        parsed.GetValue(_data),
-        parsed.GetValue(_host),
-        parsed.GetValue(_port),
-        parsed.GetValue(_certs),
-        parsed.GetValue(_user),
-        Environment.GetEnvironmentVariable,
-        [Environment.CurrentDirectory, AppContext.BaseDirectory]);
+    public SessionTarget Target(ParseResult parsed)
+    {
+        var target = SessionTarget.Resolve(
+            parsed.GetValue(_data),
+            parsed.GetValue(_host),
+            parsed.GetValue(_port),
+            parsed.GetValue(_certs),
+            parsed.GetValue(_user),
+            Environment.GetEnvironmentVariable,
+            [Environment.CurrentDirectory, AppContext.BaseDirectory]);
+        return parsed.GetValue(Vhost) is { } vhost ? target with { Vhost = vhost } : target;
+    }
 
     private static Option<T> Global<T>(string name, string description) => new(name) { Description = description, Recursive = true };
 

@@ -15,6 +15,7 @@ internal static class NodeCommand
     {
         var command = new Command(name, descriptor.Description);
         var readers = new List<(string Name, Func<ParseResult, JsonNode?> Read)>();
+        Func<ParseResult, JsonNode?>? output = null;
         foreach (var argument in descriptor.Arguments)
         {
             if (argument.Kind != ArgumentKind.Positional && GlobalOptions.IsGlobal(argument.Name))
@@ -23,7 +24,15 @@ internal static class NodeCommand
                     ExitCode.Failed, "", $"the node's command '{descriptor.Command}' has an option --{argument.Name}, which pbm uses itself");
             }
 
-            readers.Add((argument.Name, Add(command, argument)));
+            var read = Add(command, argument);
+            if (argument.File == ArgumentFile.Write)
+            {
+                output = read;
+            }
+            else
+            {
+                readers.Add((argument.Name, argument.File == ArgumentFile.Read ? parsed => TextFile.Read(read(parsed)) : read));
+            }
         }
 
         command.SetAction(async (parsed, cancellationToken) =>
@@ -37,16 +46,19 @@ internal static class NodeCommand
                 }
             }
 
-            return (int)await RunAsync(descriptor, given, context(parsed), cancellationToken);
+            return (int)await RunAsync(descriptor, given, (string?)output?.Invoke(parsed), context(parsed), cancellationToken);
         });
         return command;
     }
 
     private static async Task<ExitCode> RunAsync(
-        CommandDescriptor descriptor, JsonObject arguments, CommandContext context, CancellationToken cancellationToken)
+        CommandDescriptor descriptor, JsonObject arguments, string? output, CommandContext context, CancellationToken cancellationToken)
     {
         var session = await context.ConnectAsync(cancellationToken);
-        var rows = new RowWriter(context.Console, context.Json, descriptor.Columns, descriptor.Follows);
+        using var file = output is null ? null : new TextFile(output);
+        IRowWriter rows = file is not null ? new LineWriter(file.Writer)
+            : descriptor.IsText && !context.Json ? new LineWriter(context.Console.Output)
+            : new RowWriter(context.Console, context.Json, descriptor.Columns, descriptor.Follows);
         using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var answer = session.AdminAsync(descriptor.Command, arguments, abandoned.Token).GetAsyncEnumerator(abandoned.Token);
         var next = Task.FromResult(true);
@@ -66,6 +78,7 @@ internal static class NodeCommand
         }
 
         rows.End();
+        file?.Keep();
         return ExitCode.Ok;
 
         Task<bool> NextAsync()

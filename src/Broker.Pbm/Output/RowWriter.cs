@@ -3,6 +3,24 @@ using Spectre.Console;
 
 namespace Broker.Pbm.Output;
 
+/// <summary>Shows the rows of a command.</summary>
+internal interface IRowWriter
+{
+    /// <summary>Shows one row, or keeps it.</summary>
+    void Add(JsonElement row);
+
+    /// <summary>Shows what was kept. Call once after the last row.</summary>
+    void End();
+}
+
+/// <summary>Writes rows that are the lines of a text as that text.</summary>
+internal sealed class LineWriter(TextWriter output) : IRowWriter
+{
+    public void Add(JsonElement row) => output.WriteLine(row.GetProperty("text").GetString());
+
+    public void End() => output.Flush();
+}
+
 /// <summary>
 /// Shows rows: a table on a terminal, a header and tab-separated lines in a pipe, one JSON object a line with <c>--json</c>.
 /// </summary>
@@ -10,7 +28,7 @@ namespace Broker.Pbm.Output;
 /// <param name="json">Write JSON lines.</param>
 /// <param name="columns">What a row of text shows; empty: all that the first row has.</param>
 /// <param name="follows">Rows may come at any time, and each is to be seen at once: no table, which would need the last one first.</param>
-internal sealed class RowWriter(PbmConsole console, bool json, IReadOnlyList<string> columns, bool follows = false)
+internal sealed class RowWriter(PbmConsole console, bool json, IReadOnlyList<string> columns, bool follows = false) : IRowWriter
 {
     // A table needs all widths before its first line; beyond so many rows it would cost memory and be no longer read.
     private const int TableRows = 10_000;

@@ -88,6 +88,7 @@ internal sealed class BrokerSession : IBrokerSession
         CertificateFile = Path.Combine(target.CertificateFolder, $"{target.User}.pem"),
         PrivateKeyFile = Path.Combine(target.CertificateFolder, $"{target.User}.key"),
         ClientName = "pbm",
+        Vhost = target.Vhost,
         RecoverConnection = false, // an operator wants to hear of a loss, and can repeat the command
     };
 

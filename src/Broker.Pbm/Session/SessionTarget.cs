@@ -1,3 +1,5 @@
+using Broker.Protocol;
+
 namespace Broker.Pbm.Session;
 
 /// <summary>Which node, and as whom.</summary>
@@ -7,6 +9,9 @@ namespace Broker.Pbm.Session;
 /// <param name="User">The user's files are <c>{User}.pem</c> and <c>{User}.key</c>.</param>
 internal sealed record SessionTarget(string Host, int Port, string CertificateFolder, string User)
 {
+    /// <summary>The vhost.</summary>
+    public string Vhost { get; init; } = ProtocolInfo.DefaultVhost;
+
     private const string DefaultHost = "localhost";
     private const int DefaultPort = 7400;
     private const string DefaultUser = "admin";

@@ -22,15 +22,17 @@ public static class SettleFrame
     /// <param name="writer">Where to.</param>
     /// <param name="outcome">The same for all of them.</param>
     /// <param name="ranges">Delivery tags, ascending, with a gap between ranges; 1 to 4,096 ranges.</param>
-    public static void Write(IBufferWriter<byte> writer, SettleOutcome outcome, ReadOnlySpan<SequenceRange> ranges) =>
-        RangeList.Write(writer, FrameType.Settle, [(ulong)outcome], ranges);
+    /// <param name="reason">Of a rejection: what the dead letter is to say; written cut to 1,024 bytes of UTF-8. Empty: nothing, as with the other outcomes.</param>
+    public static void Write(IBufferWriter<byte> writer, SettleOutcome outcome, ReadOnlySpan<SequenceRange> ranges, string reason = "") =>
+        RangeList.Write(writer, FrameType.Settle, [(ulong)outcome], ranges, reason);
 
     /// <summary>Reads a payload.</summary>
     /// <param name="payload">The payload.</param>
     /// <param name="outcome">The outcome.</param>
     /// <param name="ranges">Cleared, then filled; empty after a fault.</param>
+    /// <param name="reason">Why they are rejected; empty if nothing is said, or with another outcome.</param>
     /// <param name="fault">What is wrong, if the answer is <c>false</c>.</param>
-    public static bool TryRead(ReadOnlySpan<byte> payload, out SettleOutcome outcome, List<SequenceRange> ranges, out FrameFault fault)
+    public static bool TryRead(ReadOnlySpan<byte> payload, out SettleOutcome outcome, List<SequenceRange> ranges, out string reason, out FrameFault fault)
     {
         ArgumentNullException.ThrowIfNull(ranges);
         var reader = new PayloadReader(payload);
@@ -42,6 +44,12 @@ public static class SettleFrame
 
         outcome = (SettleOutcome)value;
         RangeList.Read(ref reader, ranges);
+        reason = reader.Reason("reason");
+        if (reason.Length > 0 && outcome != SettleOutcome.Reject)
+        {
+            reader.Fail("reason: only what is rejected has one");
+        }
+
         return RangeList.End(ref reader, ranges, out fault);
     }
 }

@@ -68,8 +68,8 @@ public static class RangeList
         return false;
     }
 
-    /// <summary>Writes a frame whose payload is some fields and a list.</summary>
-    internal static void Write(IBufferWriter<byte> writer, FrameType type, ReadOnlySpan<ulong> fields, ReadOnlySpan<SequenceRange> ranges)
+    /// <summary>Writes a frame whose payload is some fields, a list, and a reason if one is given.</summary>
+    internal static void Write(IBufferWriter<byte> writer, FrameType type, ReadOnlySpan<ulong> fields, ReadOnlySpan<SequenceRange> ranges, string? reason = null)
     {
         ArgumentNullException.ThrowIfNull(writer);
         if (ranges.Length is 0 or > ProtocolLimits.MaxRanges)
@@ -78,11 +78,20 @@ public static class RangeList
         }
 
         var measure = PayloadWriter.Measure();
-        WriteRanges(ref measure, ranges);
+        WriteRanges(ref measure, ranges, reason);
         var span = FrameWriter.WriteFields(writer, type, fields, measure.Length, measure.Length, out var size);
         var payload = PayloadWriter.To(span[size..]);
-        WriteRanges(ref payload, ranges);
+        WriteRanges(ref payload, ranges, reason);
         writer.Advance(size + measure.Length);
+    }
+
+    private static void WriteRanges(ref PayloadWriter writer, scoped ReadOnlySpan<SequenceRange> ranges, string? reason)
+    {
+        WriteRanges(ref writer, ranges);
+        if (reason is not null)
+        {
+            writer.Reason(reason);
+        }
     }
 
     internal static void WriteRanges(ref PayloadWriter writer, scoped ReadOnlySpan<SequenceRange> ranges)

@@ -11,4 +11,7 @@ public static class LinkInfo
 
     /// <summary>The highest number of a shard: a cluster has 4,096 at most.</summary>
     public const int MaxShard = 4095;
+
+    /// <summary>In ROUTE_OPEN, in place of a shard: the stream is for inboxes of consumers that are connected to the node which is dialled.</summary>
+    public const int InboxRoute = MaxShard + 1;
 }

@@ -12,13 +12,16 @@ public enum RouteKind : ulong
     /// <summary>Messages for the queue: number is the batch's, text the producer's lasting name, each item's number the producer's sequence.</summary>
     Publish = 0x03,
 
-    /// <summary>Subscribe: bit 0 exclusive, bit 1 no-ack; number is the longest message that the consumer takes.</summary>
+    /// <summary>
+    /// Subscribe: bit 0 exclusive, bit 1 no-ack; number is the longest message that the consumer takes, second number its priority, zigzag (twice the priority, or of a negative one twice its
+    /// distance from zero less one).
+    /// </summary>
     Subscribe = 0x04,
 
     /// <summary>So many messages and bytes more.</summary>
     Grant = 0x05,
 
-    /// <summary>What became of deliveries: bits 0 and 1 are the outcome, bit 2 asks for certainty.</summary>
+    /// <summary>What became of deliveries: bits 0 and 1 are the outcome, bit 2 asks for certainty; text is why they are rejected.</summary>
     Settle = 0x06,
 
     /// <summary>No more deliveries.</summary>
@@ -36,10 +39,19 @@ public enum RouteKind : ulong
     /// <summary>Is the queue there?</summary>
     Start = 0x0b,
 
-    /// <summary>Delete the queue: bit 0 if it is unused, bit 1 if it is empty.</summary>
+    /// <summary>Delete the queue: bit 0 if it is unused, bit 1 if it is empty, bit 2 if nobody has used it since it has asked to be deleted.</summary>
     Delete = 0x0c,
 
-    /// <summary>The batch with that number is in the queue, or why not.</summary>
+    /// <summary>Hand out nothing (bit 0), or go on.</summary>
+    Pause = 0x0d,
+
+    /// <summary>Show so many that wait for their time.</summary>
+    PeekDelayed = 0x0e,
+
+    /// <summary>Messages for an inbox, whose name is the text: number is that of this message.</summary>
+    Inbox = 0x0f,
+
+    /// <summary>The batch with that number is in the queue, or why not. With a reason, second number says how many of its first messages are there nevertheless.</summary>
     Published = 0x20,
 
     /// <summary>The batch with that number waits; the fault's reason says why.</summary>
@@ -83,4 +95,10 @@ public enum RouteKind : ulong
 
     /// <summary>The last of a peer: the queue is not, or no more, here. Nothing that is unanswered will be answered.</summary>
     PeerOver = 0x2e,
+
+    /// <summary>Whether the queue hands out nothing (1 or 0), or why that is as it was.</summary>
+    Paused = 0x2f,
+
+    /// <summary>The first messages that wait for their time, which each item's number is, or why none.</summary>
+    Delayed = 0x30,
 }

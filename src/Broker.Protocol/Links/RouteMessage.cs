@@ -13,7 +13,7 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
     /// <summary>Items that one message has at most.</summary>
     public const int MaxItems = 65_536;
 
-    private const int MaxTextBytes = (2 * ProtocolLimits.MaxNameBytes) + 1; // a user and a producer
+    private const int MaxTextBytes = ProtocolLimits.MaxReasonBytes; // longer than a user with a producer, or than a vhost with a queue
 
     [Flags]
     private enum Fields
@@ -142,24 +142,26 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
     private static Fields FieldsOf(RouteKind kind) => kind switch
     {
         RouteKind.PeerOpen => Fields.Text,
-        RouteKind.Publish => Fields.Number | Fields.Text | Fields.Items,
-        RouteKind.Subscribe or RouteKind.Get => Fields.Number | Fields.Flags,
+        RouteKind.Publish or RouteKind.Inbox => Fields.Number | Fields.Text | Fields.Items,
+        RouteKind.Subscribe => Fields.Number | Fields.Second | Fields.Flags,
+        RouteKind.Get => Fields.Number | Fields.Flags,
         RouteKind.Grant or RouteKind.Started => Fields.Number | Fields.Second,
-        RouteKind.Settle => Fields.Flags | Fields.Ranges,
-        RouteKind.Peek or RouteKind.Deleted => Fields.Number,
-        RouteKind.Delete => Fields.Flags,
-        RouteKind.Published or RouteKind.Parked or RouteKind.Purged => Fields.Number | Fields.Fault,
+        RouteKind.Settle => Fields.Flags | Fields.Text | Fields.Ranges,
+        RouteKind.Peek or RouteKind.PeekDelayed or RouteKind.Deleted => Fields.Number,
+        RouteKind.Delete or RouteKind.Pause => Fields.Flags,
+        RouteKind.Published => Fields.Number | Fields.Second | Fields.Fault,
+        RouteKind.Parked or RouteKind.Purged or RouteKind.Paused => Fields.Number | Fields.Fault,
         RouteKind.Subscribed or RouteKind.Settled or RouteKind.Refused or RouteKind.NotDone or RouteKind.PeerOver => Fields.Fault,
         RouteKind.Deliver => Fields.Items,
         RouteKind.Got => Fields.Number | Fields.Fault | Fields.Items,
-        RouteKind.Peeked => Fields.Fault | Fields.Items,
+        RouteKind.Peeked or RouteKind.Delayed => Fields.Fault | Fields.Items,
         _ => Fields.None,
     };
 
     private static ulong KnownFlags(RouteKind kind) => kind switch
     {
-        RouteKind.Settle => 7,
-        RouteKind.Get => 1,
+        RouteKind.Settle or RouteKind.Delete => 7,
+        RouteKind.Get or RouteKind.Pause => 1,
         _ => 3,
     };
 

@@ -85,18 +85,7 @@ public sealed record MessageProperties
     /// <summary>
     /// Checks encoded properties as <see cref="TryRead"/> does, without making an object of them; a server does this once, when a message comes in.
     /// </summary>
-    public static bool TryValidate(ReadOnlySpan<byte> encoded, out FrameFault fault)
-    {
-        fault = default;
-        if (encoded.IsEmpty)
-        {
-            return true;
-        }
-
-        var reader = new PayloadReader(encoded);
-        MessagePropertiesCodec.Skip(ref reader);
-        return reader.End(out fault);
-    }
+    public static bool TryValidate(ReadOnlySpan<byte> encoded, out FrameFault fault) => PropertiesView.TryParse(encoded, out _, out fault);
 
     internal void WriteTo(Span<byte> destination)
     {

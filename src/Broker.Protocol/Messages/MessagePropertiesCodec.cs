@@ -4,7 +4,7 @@ namespace Broker.Protocol;
 internal static class MessagePropertiesCodec
 {
     [Flags]
-    private enum Present : ulong
+    internal enum Present : ulong
     {
         ContentType = 1 << 0,
         ContentEncoding = 1 << 1,
@@ -44,8 +44,15 @@ internal static class MessagePropertiesCodec
         };
     }
 
-    public static void Skip(ref PayloadReader reader)
+    /// <summary>Moves past properties and checks them, and notes what a broker acts on.</summary>
+    /// <param name="reader">Stands before them, and behind them afterwards.</param>
+    /// <param name="priority">The priority; 0 if there is none.</param>
+    /// <param name="headers">The encoded table; empty if there is none.</param>
+    /// <returns>Which there are.</returns>
+    public static Present Skip(scoped ref PayloadReader reader, out byte priority, out ReadOnlySpan<byte> headers)
     {
+        priority = 0;
+        headers = default;
         var present = ReadMask(ref reader);
         for (var bit = Present.ContentType; bit <= Present.Headers && !reader.Failed; bit = (Present)((ulong)bit << 1))
         {
@@ -63,16 +70,20 @@ internal static class MessagePropertiesCodec
                     reader.Number("duration", ProtocolLimits.MaxDurationMs);
                     break;
                 case Present.Priority:
-                    reader.Number("priority", byte.MaxValue);
+                    priority = (byte)reader.Number("priority", byte.MaxValue);
                     break;
                 case Present.Headers:
+                    headers = reader.Peek();
                     FieldTable.Skip(ref reader, "headers");
+                    headers = headers[..(reader.Failed ? 0 : headers.Length - reader.Remaining)];
                     break;
                 default:
                     reader.Utf8Bytes("property", ProtocolLimits.MaxNameBytes);
                     break;
             }
         }
+
+        return present;
     }
 
     public static void Write(ref PayloadWriter writer, MessageProperties properties)

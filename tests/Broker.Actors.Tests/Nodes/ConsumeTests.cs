@@ -97,7 +97,7 @@ public sealed class ConsumeTests
         await absent.SendAsync(w => new SubscribeFrame { Queue = "no such queue", CreditMessages = 1, CreditBytes = 1 }.Write(w));
         await absent.ExpectFaultAsync(ErrorCode.NotFound);
         var argument = await client.OpenAsync(StreamKind.Consume);
-        await argument.SendAsync(w => new SubscribeFrame { Queue = "orders", CreditMessages = 1, CreditBytes = 1, Arguments = FieldTable.Of(("x-priority", 1L)) }.Write(w));
+        await argument.SendAsync(w => new SubscribeFrame { Queue = "orders", CreditMessages = 1, CreditBytes = 1, Arguments = FieldTable.Of(("x-priorities", 1L)) }.Write(w));
         await argument.ExpectFaultAsync(ErrorCode.InvalidArgument);
         var twice = await client.SubscribeAsync("orders");
         await twice.SendAsync(w => new SubscribeFrame { Queue = "orders", CreditMessages = 1, CreditBytes = 1 }.Write(w));

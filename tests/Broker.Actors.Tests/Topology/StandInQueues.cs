@@ -58,7 +58,7 @@ internal sealed class StandInQueues(NodeServices node, StandInQueues.Script scri
                     node.Queues.Remove(old);
                 }
 
-                _queues[name] = new LocalQueue(name, m.Definition.Id, m.Definition.Durable, Self, new QueueStatus());
+                _queues[name] = new LocalQueue(m.Definition, Self, new QueueStatus());
                 node.Queues.Add(_queues[name]);
                 Answer(m.OperationId, new QueueReply.Started(m.OperationId, script.Messages, 0));
                 break;

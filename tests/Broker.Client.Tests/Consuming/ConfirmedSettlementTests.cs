@@ -228,7 +228,7 @@ public sealed class ConfirmedSettlementTests
             var frame = await stream.ReadAsync();
             if (frame.Type == FrameType.Settle)
             {
-                Assert.True(SettleFrame.TryRead(frame.Payload, out _, ranges, out var fault), fault.Reason);
+                Assert.True(SettleFrame.TryRead(frame.Payload, out _, ranges, out _, out var fault), fault.Reason);
                 count -= ranges.Sum(static range => (int)range.Count);
             }
         }

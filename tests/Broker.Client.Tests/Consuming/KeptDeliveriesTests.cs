@@ -72,6 +72,6 @@ public sealed class KeptDeliveriesTests
 
     private sealed class NoSink : ISettlementSink
     {
-        public ValueTask SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome) => throw new NotSupportedException("nothing is settled here");
+        public ValueTask SettleAsync(ulong first, ulong last, long bytes, SettleOutcome outcome, string reason) => throw new NotSupportedException("nothing is settled here");
     }
 }

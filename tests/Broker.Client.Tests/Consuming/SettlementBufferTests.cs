@@ -55,17 +55,37 @@ public sealed class SettlementBufferTests
         Assert.Equal([[new SequenceRange(4, 9)], [new SequenceRange(10, 10)]], Write(buffer).Select(static frame => frame.Ranges));
     }
 
-    private static List<(SettleOutcome Outcome, List<SequenceRange> Ranges)> Write(SettlementBuffer buffer)
+    [Fact]
+    public void Rejections_go_with_their_reasons()
+    {
+        var buffer = new SettlementBuffer();
+        buffer.Add(new SequenceRange(1, 1), SettleOutcome.Reject, "late");
+        buffer.Add(new SequenceRange(2, 2), SettleOutcome.Reject);
+        buffer.Add(new SequenceRange(3, 3), SettleOutcome.Reject, "wrong");
+        buffer.Add(new SequenceRange(4, 4), SettleOutcome.Reject, "late");
+        Assert.Throws<InvalidOperationException>(() => buffer.Add(new SequenceRange(4, 5), SettleOutcome.Ack));
+        var frames = WriteFrames(buffer);
+        Assert.All(frames, frame => Assert.Equal(SettleOutcome.Reject, frame.Outcome));
+        Assert.Equal(["", "late", "wrong"], frames.Select(static frame => frame.Reason));
+        Assert.Equal([[new(2, 2)], [new(1, 1), new(4, 4)], [new SequenceRange(3, 3)]], frames.Select(static frame => frame.Ranges));
+        Assert.True(buffer.IsEmpty);
+        Assert.Empty(WriteFrames(buffer));
+    }
+
+    private static List<(SettleOutcome Outcome, List<SequenceRange> Ranges)> Write(SettlementBuffer buffer) =>
+        [.. WriteFrames(buffer).Select(static frame => (frame.Outcome, frame.Ranges))];
+
+    private static List<(SettleOutcome Outcome, List<SequenceRange> Ranges, string Reason)> WriteFrames(SettlementBuffer buffer)
     {
         var writer = new ArrayBufferWriter<byte>();
         buffer.WriteTo(writer, withCredit: true);
-        var frames = new List<(SettleOutcome, List<SequenceRange>)>();
+        var frames = new List<(SettleOutcome, List<SequenceRange>, string)>();
         using var reader = new FrameReader(new ReadOnlySequence<byte>(writer.WrittenMemory), ProtocolLimits.MaxControlFrameBytes);
         while (reader.TryRead(out _, out var payload, out _) == FrameReadStatus.Frame)
         {
             var ranges = new List<SequenceRange>();
-            Assert.True(SettleFrame.TryRead(payload, out var outcome, ranges, out var fault), fault.Reason);
-            frames.Add((outcome, ranges));
+            Assert.True(SettleFrame.TryRead(payload, out var outcome, ranges, out var reason, out var fault), fault.Reason);
+            frames.Add((outcome, ranges, reason));
         }
 
         return frames;

@@ -48,7 +48,7 @@ internal sealed class ConfirmingPeer(PeerStream stream, long credit, ulong count
             }
 
             var ranges = new List<SequenceRange>();
-            Assert.True(SettleFrame.TryRead(frame.Payload, out _, ranges, out var fault), fault.Reason);
+            Assert.True(SettleFrame.TryRead(frame.Payload, out _, ranges, out _, out var fault), fault.Reason);
             settled.Enqueue([.. ranges]);
         }
         while (!stream.HasNoMore());

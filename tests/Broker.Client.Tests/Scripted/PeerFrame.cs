@@ -21,7 +21,7 @@ internal sealed record PeerFrame(FrameType Type, byte[] Payload)
     {
         Assert.Equal(FrameType.Settle, Type);
         var ranges = new List<SequenceRange>();
-        Assert.True(SettleFrame.TryRead(Payload, out var outcome, ranges, out var fault), fault.Reason);
+        Assert.True(SettleFrame.TryRead(Payload, out var outcome, ranges, out _, out var fault), fault.Reason);
         return $"{outcome} {string.Join(' ', ranges.Select(static range => $"{range.First}-{range.Last}"))}";
     }
 

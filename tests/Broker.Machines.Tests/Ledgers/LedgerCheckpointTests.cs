@@ -85,7 +85,7 @@ public class LedgerCheckpointTests
     [InlineData("00" + "00")]
     [InlineData("02" + "00")]
     [InlineData("03" + "01" + "00")]
-    [InlineData("13" + "00")]
+    [InlineData("15" + "00")]
     public void A_section_that_is_not_known_is_refused(string checkpoint)
     {
         var failure = Assert.Throws<LedgerFormatException>(() => QueueLedger.Restore(Convert.FromHexString(checkpoint), 1));

@@ -8,8 +8,13 @@ internal static class LedgerText
     /// <summary>Everything but where messages lie.</summary>
     public static string ContentOf(QueueLedger ledger) => $"""
         last {ledger.LastIndex}, next {ledger.NextPosition}, bytes {ledger.LiveBytes}
-        live {string.Join(' ', ledger.Live.Ranges().Select(r => $"{r.First}-{r.Last}:{r.DeliveryCount}"))}
+        live {string.Join(' ', ledger.Live.Ranges().Select(r => $"{r.First}-{r.Last}:{r.DeliveryCount}{(r.Priority > 0 ? $"^{r.Priority}" : "")}"))}
         producers {string.Join(' ', ledger.Producers.Marks.Select(m => $"{m.Producer}@{m.LastSequence}"))}
+        held {string.Join(' ', ledger.Held.InOrder)}
+        dead {string.Join(' ', ledger.Dead.InOrder)}, last {ledger.LastDead}
+        keyed {string.Join(' ', ledger.Keyed.InOrder)}
+        ids {string.Join(' ', ledger.Ids.All)}
+        paused {ledger.IsPaused}, last expiring {ledger.LastExpiring}
         """;
 
     /// <summary>Content and segments, as a checkpoint has them.</summary>

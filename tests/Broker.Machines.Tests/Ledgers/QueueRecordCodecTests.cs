@@ -58,7 +58,7 @@ public class QueueRecordCodecTests
 
     [Theory]
     [InlineData("00" + "00")]
-    [InlineData("04" + "00")]
+    [InlineData("0b" + "00")]
     [InlineData("10" + "00")]
     [InlineData("02" + "02" + "0100" + "7fff" + "01" + "00")]
     public void A_section_that_is_not_known_is_refused(string operations)

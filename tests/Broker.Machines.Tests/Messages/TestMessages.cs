@@ -12,8 +12,13 @@ internal static class TestMessages
     public static StoredMessage Named(string name, int sizeBytes = 0) =>
         new(Encoding.ASCII.GetBytes(name.PadRight(sizeBytes)), MessageTraits.None);
 
-    /// <summary>The name given to <see cref="Named"/>.</summary>
-    public static string NameOf(StoredMessage message) => Encoding.ASCII.GetString(message.Bytes.Span).TrimEnd();
+    /// <summary>A message with properties that a queue acts on; its body is the name.</summary>
+    public static StoredMessage Special(string name, MessageProperties properties, byte priority = 0, long takenAt = 0) =>
+        new(Encoded("", "", name, properties), new MessageMeta(MessageTraits.Special, priority, takenAt));
+
+    /// <summary>The name given to <see cref="Named"/> or <see cref="Special"/>.</summary>
+    public static string NameOf(StoredMessage message) =>
+        message.Traits.HasFlag(MessageTraits.Special) ? BodyOf(message.Bytes.Span) : Encoding.ASCII.GetString(message.Bytes.Span).TrimEnd();
 
     /// <summary>A message as it comes in a PUBLISH frame.</summary>
     public static byte[] Encoded(string exchange, string routingKey, string body, MessageProperties? properties = null)

@@ -276,7 +276,7 @@ internal sealed class QueueModel(QueueLimits limits)
         _messages.Remove(message);
         Counters = outcome == SettleOutcome.Ack
             ? Counters with { Acknowledged = Counters.Acknowledged + 1 }
-            : Counters with { Rejected = Counters.Rejected + 1 };
+            : Counters with { Rejected = Counters.Rejected + 1, Dropped = Counters.Dropped + 1 };
     }
 
     private void TakeTurn(Consumer consumer)

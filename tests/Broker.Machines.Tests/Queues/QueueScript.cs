@@ -3,6 +3,7 @@ using System.Text;
 using Broker.Machines.Ledgers;
 using Broker.Machines.Messages;
 using Broker.Machines.Queues;
+using Broker.Machines.Tests.Ledgers;
 using Broker.Machines.Tests.Messages;
 using Broker.Protocol;
 
@@ -30,7 +31,7 @@ namespace Broker.Machines.Tests.Queues;
 /// Effects are taken after each command, but a line that ends in <c>&amp;</c> leaves that to the next one. In a delivery, <c>3:A</c> is tag 3 and
 /// <c>A*2</c> a message that was handed out twice before.
 /// </remarks>
-internal sealed class QueueScript
+internal sealed partial class QueueScript
 {
     private readonly QueueLimits _limits;
     private readonly List<string> _names = [""];
@@ -38,12 +39,13 @@ internal sealed class QueueScript
     private readonly QueueDisk _disk = new();
     private QueueMachine _machine;
     private QueueEffect.Load? _load;
+    private readonly QueueLedger _follower = new(); // who applies the same records
     private long _lastBatch;
 
-    private QueueScript(QueueLimits limits, QueueLedger? ledger)
+    private QueueScript(QueueLimits limits, QueueLedger? ledger, QueueSettings? settings = null)
     {
         _limits = limits;
-        _machine = new QueueMachine(limits, ledger);
+        _machine = new QueueMachine(limits, ledger, settings);
     }
 
     public static void Play(string story) => Play(new QueueLimits(), story);
@@ -63,6 +65,11 @@ internal sealed class QueueScript
         }
 
         Assert.Equal(story.Trim(), script._trace.ToString().Trim());
+        if (script._machine.Ledger is { } ledger)
+        {
+            LedgerText.AssertAlike(ledger, QueueLedger.Restore(ledger.Checkpoint().Span, ledger.LastIndex));
+            Assert.Equal(LedgerText.ContentOf(ledger), LedgerText.ContentOf(script._follower));
+        }
     }
 
     private void PlayLine(string line)
@@ -82,6 +89,7 @@ internal sealed class QueueScript
             if (_machine.TakeRecord() is { } record)
             {
                 _disk.Append(_machine.Ledger!.LastIndex, record);
+                _follower.Apply(QueueRecordCodec.Decode(QueueRecordCodec.Encode(record).Span, record.FirstPosition, record.MessageBytes), record.Messages.Length);
             }
 
             while (_machine.TryTakeEffect(out var effect))
@@ -99,13 +107,21 @@ internal sealed class QueueScript
                 Publish(args[0], [.. args[1..].Where(a => a[0] != '@').Select(MessageOf)], args[^1][0] == '@' ? Number(args[^1][1..]) : null);
                 break;
             case "subscribe":
-                Refuse(_machine.HandleSubscribe(Consumer(args), exclusive: args.Contains("exclusive"), noAck: args.Contains("no-ack")));
+                Refuse(_machine.HandleSubscribe(
+                    Consumer(args),
+                    exclusive: args.Contains("exclusive"),
+                    noAck: args.Contains("no-ack"),
+                    maxMessageBytes: OptionOf(args, "max") ?? int.MaxValue,
+                    priority: OptionOf(args, "priority") ?? 0));
                 break;
             case "grant":
                 _machine.HandleGrant(Consumer(args), Number(args[1]), args.Length > 2 ? Number(args[2]) : 1_000_000);
                 break;
             case "ack" or "requeue" or "reject":
-                Refuse(_machine.HandleSettle(Consumer(args), [.. args[1..].Select(RangeOf)], Enum.Parse<SettleOutcome>(command, ignoreCase: true)));
+                var because = Array.IndexOf(args, "because");
+                var ranges = because < 0 ? args[1..] : args[1..because];
+                var reason = because < 0 ? "" : string.Join(' ', args[(because + 1)..]);
+                Refuse(_machine.HandleSettle(Consumer(args), [.. ranges.Select(RangeOf)], Enum.Parse<SettleOutcome>(command, ignoreCase: true), reason));
                 break;
             case "get":
                 var result = _machine.HandleGet(Consumer(args), args.Contains("no-ack"), out var delivery);
@@ -164,7 +180,7 @@ internal sealed class QueueScript
                 _disk.Damaged.UnionWith(Enumerable.Range((int)damaged.First, (int)damaged.Count).Select(p => (ulong)p));
                 break;
             case "restart":
-                _machine = new QueueMachine(_limits, QueueLedger.Restore(_machine.Ledger!.Checkpoint().Span, _machine.Ledger.LastIndex));
+                _machine = new QueueMachine(_limits, QueueLedger.Restore(_machine.Ledger!.Checkpoint().Span, _machine.Ledger.LastIndex), _machine.Settings, _now);
                 _load = null;
                 break;
             case "block" or "unblock":
@@ -174,7 +190,8 @@ internal sealed class QueueScript
                 _machine.HandleMemoryShort(args[0] == "short");
                 break;
             default:
-                throw new ArgumentException($"'{command}' is no command of a queue script");
+                PerformFeature(command, args);
+                break;
         }
     }
 
@@ -192,7 +209,7 @@ internal sealed class QueueScript
         QueueEffect.Deliver e => $"{_names[(int)e.Consumer.Value]} gets {string.Join(' ', e.Deliveries.Select(Describe))}",
         QueueEffect.ConsumerClosed e => $"{_names[(int)e.Consumer.Value]} closed",
         QueueEffect.Load e => $"to read from {(_load = e).Position}",
-        _ => throw new ArgumentException($"effect {effect}"),
+        _ => DescribeFeature(effect),
     };
 
     private static string Describe(Delivery delivery) => $"{delivery.Tag}:{Describe(delivery.Entry)}";
@@ -220,12 +237,6 @@ internal sealed class QueueScript
         }
 
         return _names.IndexOf(name);
-    }
-
-    private static StoredMessage MessageOf(string text)
-    {
-        var parts = text.Split(':');
-        return TestMessages.Named(parts[0], parts.Length > 1 ? (int)Number(parts[1]) : 10);
     }
 
     private static SequenceRange RangeOf(string text)

@@ -117,16 +117,17 @@ internal static partial class FrameCodecs
     private static bool DecodeSettle(ReadOnlySpan<byte> payload, JsonObject? fields, IBufferWriter<byte>? again, out FrameFault fault)
     {
         var ranges = new List<SequenceRange>();
-        if (!SettleFrame.TryRead(payload, out var outcome, ranges, out fault))
+        if (!SettleFrame.TryRead(payload, out var outcome, ranges, out var reason, out fault))
         {
             return false;
         }
 
         fields?["outcome"] = FieldJson.Number((ulong)outcome);
         fields?["ranges"] = FieldJson.Ranges(ranges);
+        fields?["reason"] = reason;
         if (again is not null)
         {
-            SettleFrame.Write(again, outcome, ranges.ToArray());
+            SettleFrame.Write(again, outcome, ranges.ToArray(), reason);
         }
 
         return true;

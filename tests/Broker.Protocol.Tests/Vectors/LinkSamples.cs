@@ -29,6 +29,7 @@ internal static class LinkSamples
         Sample.Of(File, "SHARD_MESSAGE", "five bytes", w => ShardMessageFrame.Write(w, "hello"u8)),
         Sample.Of(File, "SHARD_MESSAGE", "no bytes", w => ShardMessageFrame.Write(w, [])),
         Sample.Of(File, "ROUTE_OPEN", "last", new RouteOpenFrame(LinkInfo.MaxShard).Write),
+        Sample.Of(File, "ROUTE_OPEN", "inboxes", new RouteOpenFrame(LinkInfo.InboxRoute).Write),
         .. Routes.Select(r => Sample.Of(File, "ROUTE_MESSAGE", r.Kind.ToString(), r.Write)),
     ];
 
@@ -37,16 +38,19 @@ internal static class LinkSamples
         new(RouteKind.PeerOpen, 1) { Text = "orders" },
         new(RouteKind.PeerGone, Varint.Max),
         new(RouteKind.Publish, 1) { Number = 7, Text = "ann\nshop", Items = [new RouteItem(12, 0, 0, 1, "one"u8.ToArray()), new RouteItem(13, 0, 0, 0, default)] },
-        new(RouteKind.Subscribe, 2) { Flags = 3, Number = 1 << 20 },
+        new(RouteKind.Subscribe, 2) { Flags = 3, Number = 1 << 20, Second = 9 },
         new(RouteKind.Grant, 2) { Number = 100, Second = 65_536 },
-        new(RouteKind.Settle, 2) { Flags = 5, Ranges = [new SequenceRange(1, 3), new SequenceRange(7, 7)] },
+        new(RouteKind.Settle, 2) { Flags = 6, Text = "no such customer", Ranges = [new SequenceRange(1, 3), new SequenceRange(7, 7)] },
         new(RouteKind.Cancel, 2),
         new(RouteKind.Get, 3) { Flags = 1, Number = 2048 },
         new(RouteKind.Purge, 4),
         new(RouteKind.Peek, 5) { Number = 1000 },
         new(RouteKind.Start, 6),
         new(RouteKind.Delete, 7) { Flags = 2 },
-        new(RouteKind.Published, 1) { Number = 7 },
+        new(RouteKind.Pause, 8) { Flags = 1 },
+        new(RouteKind.PeekDelayed, 9) { Number = 20 },
+        new(RouteKind.Inbox, 1) { Number = 3, Text = "amq.address.ann", Items = [new RouteItem(0, 0, 0, 0, "hi"u8.ToArray())] },
+        new(RouteKind.Published, 1) { Number = 7, Second = 3, Fault = new FrameFault(ErrorCode.ResourceExhausted, "full") },
         new(RouteKind.Parked, 1) { Number = 7, Fault = new FrameFault(ErrorCode.NoError, "is full") },
         new(RouteKind.Subscribed, 2) { Fault = new FrameFault(ErrorCode.ResourceLocked, "taken") },
         new(RouteKind.Deliver, 2) { Items = [new RouteItem(1, 9, 2, 1, "two"u8.ToArray())] },
@@ -61,6 +65,8 @@ internal static class LinkSamples
         new(RouteKind.Deleted, 7) { Number = 3 },
         new(RouteKind.NotDone, 7) { Fault = new FrameFault(ErrorCode.PreconditionFailed, "not empty") },
         new(RouteKind.PeerOver, 7) { Fault = new FrameFault(ErrorCode.Unavailable, "not here") },
+        new(RouteKind.Paused, 8) { Number = 1 },
+        new(RouteKind.Delayed, 9) { Items = [new RouteItem(1_800_000_000_000, 1, 0, 3, "five"u8.ToArray())] },
     ];
 
     private static LinkGreeting Greeting(string node, long incarnation) => new()

@@ -121,6 +121,7 @@ internal static class Samples
         Sample.Of("consume", "SETTLE", "ack a range", w => SettleFrame.Write(w, SettleOutcome.Ack, [new(1, 64)])),
         Sample.Of("consume", "SETTLE", "requeue two", w => SettleFrame.Write(w, SettleOutcome.Requeue, [new(2, 2), new(4, 4)])),
         Sample.Of("consume", "SETTLE", "reject one", w => SettleFrame.Write(w, SettleOutcome.Reject, [new(3, 3)])),
+        Sample.Of("consume", "SETTLE", "reject with a reason", w => SettleFrame.Write(w, SettleOutcome.Reject, [new(5, 6)], "no such customer")),
         Sample.Of("consume", "SETTLED", "two ranges", w => SettledFrame.Write(w, [new(1, 2), new(4, 4)])),
         Sample.Of("consume", "CANCEL", "no fields", new CancelFrame().Write),
         Sample.Of("consume", "CANCELLED", "answer to CANCEL", new CancelledFrame(ErrorCode.NoError, "").Write),

@@ -34,8 +34,8 @@ export class Consumer {
     await this.stream.send('CREDIT', { messages, bytes });
   }
 
-  async settle(outcome, deliveries) {
-    await this.stream.send('SETTLE', { outcome, ranges: rangesOf(deliveries.map(({ delivery_tag }) => delivery_tag)) });
+  async settle(outcome, deliveries, reason = '') {
+    await this.stream.send('SETTLE', { outcome, ranges: rangesOf(deliveries.map(({ delivery_tag }) => delivery_tag)), reason });
   }
 
   ack(...deliveries) {

@@ -48,7 +48,7 @@ const definitions = {
   SUBSCRIBED: [0x21, { consumer_tag: name }],
   DELIVER: [0x22, { delivery_tag: big, flags: number, delivery_count: big, message }],
   CREDIT: [0x23, { messages: big, bytes: big }],
-  SETTLE: [0x24, { outcome: number, ranges }],
+  SETTLE: [0x24, { outcome: number, ranges, reason }],
   SETTLED: [0x25, { ranges }],
   CANCEL: [0x26, {}],
   CANCELLED: [0x27, { code: number, reason }],

@@ -198,7 +198,7 @@ function gotten({ delivery_tag, delivery_count, messages_remaining, message }) {
 }
 
 async function settle(requests, outcome, { delivery_tag }) {
-  await requests.stream.send('SETTLE', { outcome: { ack: 0, requeue: 1, reject: 2 }[outcome], ranges: [[delivery_tag, delivery_tag]] });
+  await requests.stream.send('SETTLE', { outcome: { ack: 0, requeue: 1, reject: 2 }[outcome], ranges: [[delivery_tag, delivery_tag]], reason: '' });
 }
 
 function refusedWith(code) {

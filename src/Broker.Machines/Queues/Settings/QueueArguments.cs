@@ -39,7 +39,7 @@ public enum QueueKind : byte
 /// <summary>
 /// What is said of a queue, by its declaration or by a policy; <c>null</c> is not said. The names in brackets are the arguments of a declaration; a policy has them without <c>x-</c>.
 /// </summary>
-public sealed record QueueArguments
+public sealed partial record QueueArguments
 {
     /// <summary>Nothing is said.</summary>
     public static QueueArguments None { get; } = new();

@@ -1,8 +1,19 @@
+using Broker.Machines.Topology;
+
 namespace Broker.Machines.Queues;
 
 /// <summary>How a queue behaves: what its declaration and the policies for it say, and the defaults for the rest. It may change while the queue works.</summary>
 public sealed record QueueSettings
 {
+    /// <summary>The highest priority that a queue can have.</summary>
+    public const int HighestPriority = 31;
+
+    /// <summary>How often a message of a durable queue may come back, if nobody has said.</summary>
+    public const long DefaultDeliveryLimit = 20;
+
+    /// <summary>Milliseconds that a consumer may hold a message, if nobody has said: 30 minutes.</summary>
+    public const long DefaultConsumerTimeout = 30 * 60 * 1000;
+
     /// <summary>A queue without any feature.</summary>
     public static QueueSettings Plain { get; } = new();
 
@@ -59,4 +70,53 @@ public sealed record QueueSettings
 
     /// <summary>Of the ready messages with the same group key, only the newest stays.</summary>
     public bool Conflate { get; init; }
+
+    /// <summary>What a queue's declaration and the policies for it come to (docs/queues.md, "Declaration, policy, operator policy").</summary>
+    /// <param name="definition">The declaration.</param>
+    /// <param name="policy">What the policy for it says; <c>null</c>: there is none.</param>
+    /// <param name="operatorPolicy">What the operator's policy says, which can only lower limits.</param>
+    public static QueueSettings Of(QueueDefinition definition, QueueArguments? policy = null, QueueArguments? operatorPolicy = null)
+    {
+        ArgumentNullException.ThrowIfNull(definition);
+        var (declared, said, cap) = (definition.Arguments, policy ?? QueueArguments.None, operatorPolicy ?? QueueArguments.None);
+        var deliveryLimit = Lowest(Bound(declared.DeliveryLimit, -1), Bound(said.DeliveryLimit, -1)) ?? (definition.Durable ? DefaultDeliveryLimit : long.MaxValue);
+        var consumerTimeout = Lowest(Bound(declared.ConsumerTimeout, 0), Bound(said.ConsumerTimeout, 0)) ?? DefaultConsumerTimeout;
+        return new QueueSettings
+        {
+            MessageTtl = Lowest(declared.MessageTtl, said.MessageTtl, cap.MessageTtl),
+            Expires = Lowest(declared.Expires, said.Expires, cap.Expires),
+            AutoDelete = definition.AutoDelete,
+            MaxLength = Lowest(declared.MaxLength, said.MaxLength, cap.MaxLength),
+            MaxLengthBytes = Lowest(declared.MaxLengthBytes, said.MaxLengthBytes, cap.MaxLengthBytes),
+            Overflow = declared.Overflow ?? said.Overflow ?? cap.Overflow ?? OverflowBehavior.DropHead,
+            DeadLetters = (declared.DeadLetterExchange ?? said.DeadLetterExchange) is not null,
+            DeliveryLimit = Limit(Lowest(deliveryLimit, Bound(cap.DeliveryLimit, -1))),
+            MaxPriority = Math.Clamp(declared.MaxPriority ?? 0, 0, HighestPriority),
+            SingleActiveConsumer = declared.SingleActiveConsumer ?? false,
+            ConsumerTimeout = Limit(Lowest(consumerTimeout, Bound(cap.ConsumerTimeout, 0))),
+            RetryBackoff = declared.RetryBackoff ?? said.RetryBackoff ?? RetryBackoff.None,
+            RetryDelay = declared.RetryDelay ?? said.RetryDelay ?? Plain.RetryDelay,
+            RetryMaxDelay = declared.RetryMaxDelay ?? said.RetryMaxDelay ?? Plain.RetryMaxDelay,
+            MessageGroups = declared.MessageGroups ?? false,
+            DeduplicationWindow = declared.DeduplicationWindow ?? said.DeduplicationWindow,
+            DeduplicationSize = declared.DeduplicationSize ?? said.DeduplicationSize ?? Plain.DeduplicationSize,
+            Conflate = declared.Conflate ?? false,
+        };
+    }
+
+    private static long? Lowest(params ReadOnlySpan<long?> limits)
+    {
+        long? lowest = null;
+        foreach (var limit in limits)
+        {
+            lowest = lowest is { } known && limit is { } other ? Math.Min(known, other) : lowest ?? limit;
+        }
+
+        return lowest;
+    }
+
+    /// <summary>A limit of which one value says that there is none.</summary>
+    private static long? Bound(long? limit, long without) => limit == without ? long.MaxValue : limit;
+
+    private static long? Limit(long? limit) => limit == long.MaxValue ? null : limit;
 }

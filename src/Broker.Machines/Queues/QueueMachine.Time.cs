@@ -1,0 +1,159 @@
+using Broker.Protocol;
+
+namespace Broker.Machines.Queues;
+
+/// <summary>What concerns time: when something is due, consumers that hold messages for too long, and a queue that nobody uses.</summary>
+public sealed partial class QueueMachine
+{
+    private readonly HashSet<ulong> _released = []; // messages whose time has come in this dispatch
+    private QueueSettings _settings;
+    private long _now;
+    private long _nextExpiry = long.MaxValue;
+    private long _nextOverdue = long.MaxValue; // no consumer holds a message for too long before
+    private long _lastUsed;
+    private bool _unusedTold;
+    private bool _hadConsumer;
+    private bool? _pauseChange; // since the last record
+
+    /// <summary>How the queue behaves.</summary>
+    public QueueSettings Settings => _settings;
+
+    /// <summary>When something is due that no call brings about, in milliseconds since the Unix epoch: call <see cref="HandleTime"/> then. <c>null</c>: nothing is.</summary>
+    /// <remarks>It holds after <see cref="Dispatch"/>. Now and then nothing turns out to be due.</remarks>
+    public long? NextDeadline
+    {
+        get
+        {
+            var next = _deleted ? long.MaxValue : Math.Min(_nextExpiry, _delayed.NextDue ?? long.MaxValue);
+            if (_settings.ConsumerTimeout is not null)
+            {
+                next = Math.Min(next, _nextOverdue);
+            }
+
+            if (_settings.Expires is { } expires && ConsumerCount == 0 && !_unusedTold)
+            {
+                next = Math.Min(next, _lastUsed + expires);
+            }
+
+            return _deleted || next == long.MaxValue ? null : next;
+        }
+    }
+
+    /// <summary>Whether the queue hands out nothing, by an operator's wish. Messages are taken in all the same.</summary>
+    public bool IsPaused { get; private set; }
+
+    /// <summary>How far apart deliveries to a consumer may be that count as made at the time of the last of them.</summary>
+    private long Grain => _settings.ConsumerTimeout is { } timeout ? Math.Clamp(timeout / 32, 1, 1_000) : 1_000;
+
+    /// <summary>Tells the time: before other calls, and when <see cref="NextDeadline"/> has come. What is due happens with the next <see cref="Dispatch"/>.</summary>
+    /// <param name="now">Milliseconds since the Unix epoch. One that is before the last is ignored.</param>
+    public void HandleTime(long now) => _now = Math.Max(_now, now);
+
+    /// <summary>The queue is to behave differently from now on. What only a declaration can say stays as it is.</summary>
+    public void HandleSettings(QueueSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        _settings = settings with
+        {
+            MaxPriority = _settings.MaxPriority,
+            SingleActiveConsumer = _settings.SingleActiveConsumer,
+            MessageGroups = _settings.MessageGroups,
+            Conflate = _settings.Conflate,
+        };
+        Array.Clear(_fronts);
+        _nextOverdue = 0; // the next dispatch looks at all consumers
+        _unusedTold = false;
+    }
+
+    /// <summary>Hands out nothing from now on, or goes on.</summary>
+    public void HandlePause(bool pause)
+    {
+        if (pause != IsPaused)
+        {
+            IsPaused = pause;
+            _pauseChange = pause;
+        }
+    }
+
+    /// <summary>The queue was declared again: it counts as used.</summary>
+    public void HandleUsed() => MarkUsed();
+
+    private void MarkUsed()
+    {
+        _lastUsed = _now;
+        _unusedTold = false;
+    }
+
+    private void TellIfUnused()
+    {
+        if (ConsumerCount > 0)
+        {
+            return;
+        }
+
+        if (_settings.AutoDelete && _hadConsumer)
+        {
+            _hadConsumer = false; // once, until another one has come and gone
+            _effects.Enqueue(new QueueEffect.Unused("its last consumer has gone"));
+        }
+        else if (_settings.Expires is { } expires && !_unusedTold && _now - _lastUsed >= expires)
+        {
+            _unusedTold = true;
+            _effects.Enqueue(new QueueEffect.Unused($"nobody has used it for {expires} ms"));
+        }
+    }
+
+    private void NoteHolding(QueueConsumer consumer, ulong tag)
+    {
+        consumer.Times.Add(tag, consumer.Unsettled.OldestTag, _now, Grain);
+        if (consumer.IsSubscriber && _settings.ConsumerTimeout is { } timeout)
+        {
+            _nextOverdue = Math.Min(_nextOverdue, _now + timeout);
+        }
+    }
+
+    private void EndOverdue()
+    {
+        if (_now < _nextOverdue || _settings.ConsumerTimeout is not { } timeout)
+        {
+            return;
+        }
+
+        _nextOverdue = long.MaxValue;
+        foreach (var consumer in _consumers.Values.Where(c => c.IsSubscriber && c.Unsettled.Count > 0).OrderBy(c => c.Order).ToList())
+        {
+            var since = consumer.Times.Since(consumer.Unsettled.OldestTag);
+            if (_now - since >= timeout)
+            {
+                EndOverdue(consumer, _now - since, timeout);
+            }
+            else
+            {
+                _nextOverdue = Math.Min(_nextOverdue, since + timeout);
+            }
+        }
+    }
+
+    private void EndOverdue(QueueConsumer consumer, long heldFor, long timeout)
+    {
+        if (consumer.Outbox is not null)
+        {
+            _withOutbox.Remove(consumer); // what was to go out in this dispatch goes back like the rest
+            consumer.Outbox = null;
+        }
+
+        if (consumer.Subscribed)
+        {
+            HandleCancel(consumer.Id);
+            _effects.Enqueue(new QueueEffect.ConsumerRefused(consumer.Id, new FrameFault(
+                ErrorCode.PreconditionFailed,
+                $"a message was held for {heldFor} ms without being settled; the queue allows {timeout} ms. Settle sooner, ask for fewer messages at a time, or have x-consumer-timeout raised")));
+        }
+
+        consumer.IsOverdue = true;
+        foreach (var delivery in consumer.Unsettled.All().ToList())
+        {
+            Settle(consumer.Unsettled.Remove(delivery.Tag), SettleOutcome.Requeue, "");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using Broker.Machines.Queues;
+
+namespace Broker.Machines.Tests.Queues;
+
+public class QueueTtlTests
+{
+    [Fact]
+    public void Messages_expire_at_the_head_when_their_time_is_over() => QueueScript.PlayBoth(new QueueSettings { MessageTtl = 100 }, """
+        at 1000
+        publish shop A B
+          > shop #1 accepted
+        at 1050
+        publish shop C
+          > shop #2 accepted
+        deadline
+          > 1100
+        at 1099
+        counts
+          > ready 3, unsettled 0, delayed 0, dead 0
+        at 1100
+        counts
+          > ready 1, unsettled 0, delayed 0, dead 0
+        deadline
+          > 1150
+        at 1150
+        counters
+          > enqueued 3, expired 3, dropped 3
+        deadline
+          > none
+        """);
+
+    [Fact]
+    public void The_lower_of_the_queues_time_and_the_messages_own_counts() => QueueScript.PlayBoth(new QueueSettings { MessageTtl = 100, DeadLetters = true }, """
+        at 1000
+        publish shop A!50 B!500 C
+          > shop #1 accepted
+        deadline
+          > 1050
+        at 1050
+          > dead 1: A expired at 1050
+        deadline
+          > 1100
+        at 1100
+          > dead 2: B expired at 1100
+          > dead 3: C expired at 1100
+        counts
+          > ready 0, unsettled 0, delayed 0, dead 3
+        dead-lettered 2..3
+        dead-lettered 1
+        counts
+          > ready 0, unsettled 0, delayed 0, dead 0
+        """);
+
+    [Fact]
+    public void One_behind_another_that_lives_longer_expires_when_it_is_at_the_head() => QueueScript.PlayBoth(new QueueSettings(), """
+        at 1000
+        publish shop A B!50
+          > shop #1 accepted
+        deadline
+          > none
+        at 2000
+        counts
+          > ready 2, unsettled 0, delayed 0, dead 0
+        subscribe worker
+        grant worker 1
+          > worker gets 1:A
+        counts
+          > ready 0, unsettled 1, delayed 0, dead 0
+        """);
+
+    [Fact]
+    public void With_no_time_at_all_only_who_has_credit_now_gets_it() => QueueScript.PlayBoth(new QueueSettings { MessageTtl = 0 }, """
+        at 1000
+        subscribe worker
+        grant worker 1
+        at 1007
+        publish shop A B
+          > shop #1 accepted
+          > worker gets 1:A
+        counts
+          > ready 0, unsettled 1, delayed 0, dead 0
+        grant worker 1
+        requeue worker 1
+        counters
+          > enqueued 2, expired 2, dropped 2
+        """);
+}

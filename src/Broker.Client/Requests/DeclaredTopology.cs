@@ -1,5 +1,6 @@
 using System.Buffers;
 using Broker.Client.Connections;
+using Broker.Protocol;
 
 namespace Broker.Client.Requests;
 
@@ -39,7 +40,7 @@ internal sealed class DeclaredTopology
         }
     }
 
-    /// <summary>A queue was bound.</summary>
+    /// <summary>A queue or an exchange was bound.</summary>
     public void Add(BindingDeclaration binding)
     {
         lock (_gate)
@@ -54,7 +55,7 @@ internal sealed class DeclaredTopology
         lock (_gate)
         {
             _queues.Remove(name);
-            _bindings.RemoveWhere(b => b.Queue == name);
+            _bindings.RemoveWhere(b => b.Kind == DestinationKind.Queue && b.Destination == name);
         }
     }
 
@@ -63,7 +64,7 @@ internal sealed class DeclaredTopology
         lock (_gate)
         {
             _exchanges.Remove(name);
-            _bindings.RemoveWhere(b => b.Exchange == name);
+            _bindings.RemoveWhere(b => b.Exchange == name || (b.Kind == DestinationKind.Exchange && b.Destination == name));
         }
     }
 
@@ -75,8 +76,9 @@ internal sealed class DeclaredTopology
         }
     }
 
-    private bool MayBeGone(BindingDeclaration binding) =>
-        _queues.ContainsKey(binding.Queue) || _exchanges.ContainsKey(binding.Exchange);
+    private bool MayBeGone(BindingDeclaration binding) => _exchanges.ContainsKey(binding.Exchange) || (binding.Kind == DestinationKind.Queue
+        ? _queues.ContainsKey(binding.Destination)
+        : _exchanges.ContainsKey(binding.Destination));
 
     /// <summary>Declares everything on a new connection.</summary>
     /// <returns>Why some of it could not be.</returns>

@@ -21,14 +21,16 @@ public class SubscribeArgumentsTests
         { FieldTable.Of(("x-priority", 1.5)), "must be an integer" },
         { FieldTable.Of(("x-priority", int.MaxValue + 1L)), "must be an integer" },
         { FieldTable.Of(("x-priority", 1), ("priority", 1)), "are the same" },
-        { FieldTable.Of(("x-priority", 1), ("x-stream-offset", 1)), "x-stream-offset" },
+        { FieldTable.Of(("x-priority", 1), ("x-stream-offsets", 1)), "'x-stream-offsets' is unknown" },
+        { FieldTable.Of(("x-stream-offset", "middle")), "use 'first', 'last', 'next'" },
+        { FieldTable.Of(("x-stream-filter-header", "colour")), "needs 'x-stream-filter'" },
     };
 
     [Theory]
     [MemberData(nameof(Understood))]
     public void A_priority_is_any_integer_of_32_bits(FieldTable table, int priority)
     {
-        Assert.True(SubscribeArguments.TryParse(table, out var arguments, out _));
+        Assert.True(SubscribeArguments.TryParse(table, now: 0, out var arguments, out _));
         Assert.Equal(priority, arguments.Priority);
     }
 
@@ -36,7 +38,7 @@ public class SubscribeArgumentsTests
     [MemberData(nameof(Refused))]
     public void What_is_wrong_is_named(FieldTable table, string named)
     {
-        Assert.False(SubscribeArguments.TryParse(table, out _, out var fault));
+        Assert.False(SubscribeArguments.TryParse(table, now: 0, out _, out var fault));
         Assert.Equal(ErrorCode.InvalidArgument, fault.Code);
         Assert.Contains(named, fault.Reason, StringComparison.Ordinal);
     }

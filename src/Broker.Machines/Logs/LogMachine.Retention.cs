@@ -62,6 +62,11 @@ public sealed partial class LogMachine
             piece.Last = run.Last;
             piece.Bytes += run.LogLength;
         }
+
+        if (_first <= _last && (_marks.Count == 0 || _marks.Max(m => m.Last) < _last))
+        {
+            _marks.Enqueue(new Piece { Last = _last, Bytes = Math.Max(0, _ledger.LiveBytes - _marks.Sum(m => m.Bytes)) }); // of what is left, nothing is known
+        }
     }
 
     private static long RunBytes(QueueLedger ledger)

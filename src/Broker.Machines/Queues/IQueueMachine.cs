@@ -11,8 +11,8 @@ namespace Broker.Machines.Queues;
 /// without knowing which.
 /// </summary>
 /// <remarks>
-/// Call <see cref="HandleTime"/>, then <c>Handle*</c>, then <see cref="Dispatch"/>; then log what <see cref="TakeRecord"/> gives; then drain <see cref="TryTakeEffect"/>. Effects may be carried out once
-/// that record, and so everything before it, is certain.
+/// Call <see cref="HandleTime"/>, then <c>Handle*</c>, then <see cref="Dispatch"/>; then log what <see cref="TakeRecord"/> gives; then drain <see cref="TryTakeEffect"/>. Effects may be carried
+/// out once that record, and so everything before it, is certain.
 /// </remarks>
 public interface IQueueMachine
 {

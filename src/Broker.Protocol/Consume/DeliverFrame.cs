@@ -39,6 +39,11 @@ public readonly ref struct DeliverFrame
         var flags = (DeliverFlags)reader.Flags("flags", (ulong)KnownFlags);
         var count = reader.Number("delivery count");
         var offset = flags.HasFlag(DeliverFlags.Offset) ? reader.Number("offset") : 0;
+        if (flags.HasFlag(DeliverFlags.Offset) && count > 0)
+        {
+            reader.Fail($"delivery count: {count}, though a log does not count deliveries");
+        }
+
         frame = new DeliverFrame(tag, flags, count, offset, reader.Rest());
         return reader.End(out fault);
     }

@@ -14,6 +14,7 @@ internal sealed class LogRun
     private readonly QueueLimits _limits;
     private readonly bool _durable;
     private readonly Dictionary<long, List<ulong>> _got = [];
+    private readonly List<(QueueRecord Record, int Count)> _records = [];
     private readonly QueueLedger _follower = new(); // who applies the same records
     private QueueDisk _disk = new();
     private QueueSettings _settings;
@@ -115,7 +116,9 @@ internal sealed class LogRun
         Assert.True(_durable);
         Commit();
         AssertFollowed();
-        Machine = new LogMachine(_limits, QueueLedger.Restore(_follower.Checkpoint().Span, _follower.LastIndex), _settings, Now);
+        var ledger = new QueueLedger();
+        _records.ForEach(r => ledger.Apply(r.Record, r.Count));
+        Machine = new LogMachine(_limits, ledger, _settings, Now);
         _load = null;
         Dispatch();
     }
@@ -126,7 +129,9 @@ internal sealed class LogRun
         if (Machine.TakeRecord() is { } record)
         {
             _disk.Append(Machine.Ledger!.LastIndex, record);
-            _follower.Apply(QueueRecordCodec.Decode(QueueRecordCodec.Encode(record).Span, record.FirstPosition, record.MessageBytes), record.Messages.Length);
+            var logged = QueueRecordCodec.Decode(QueueRecordCodec.Encode(record).Span, record.FirstPosition, record.MessageBytes);
+            _records.Add((logged, record.Messages.Length));
+            _follower.Apply(logged, record.Messages.Length);
         }
 
         while (Machine.TryTakeEffect(out var effect))

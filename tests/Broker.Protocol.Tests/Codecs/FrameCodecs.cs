@@ -113,7 +113,7 @@ internal static partial class FrameCodecs
         Describe(frame.Message, fields);
         if (again is not null)
         {
-            if (frame.Flags.HasFlag(DeliverFlags.Offset) && frame.DeliveryCount == 0)
+            if (frame.Flags.HasFlag(DeliverFlags.Offset))
             {
                 DeliverFrame.WriteWithOffset(again, frame.Tag, frame.Flags, frame.Offset, frame.Message);
             }

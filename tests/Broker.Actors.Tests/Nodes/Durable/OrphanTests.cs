@@ -110,7 +110,7 @@ public sealed class OrphanTests
         await using (var broker = await BrokerFixture.StartAsync(disk: _disk))
         {
             await using var admin = await broker.AdministerAsync();
-            await admin.RunAsync("binding declare", """{"exchange":"amq.fanout","queue":"orders"}""");
+            await admin.RunAsync("binding declare", """{"exchange":"amq.fanout","destination":"orders"}""");
         }
 
         await DeleteKeyAsync("topology/queues/orders");
@@ -118,7 +118,7 @@ public sealed class OrphanTests
         await using var after = await restarted.AdministerAsync();
         Assert.Empty(await after.RunAsync("binding list"));
         await after.RunAsync("queue declare", """{"queue":"orders"}""");
-        await after.RunAsync("binding declare", """{"exchange":"amq.fanout","queue":"orders"}""");
+        await after.RunAsync("binding declare", """{"exchange":"amq.fanout","destination":"orders"}""");
         Assert.Single(await after.RunAsync("binding list"));
     }
 

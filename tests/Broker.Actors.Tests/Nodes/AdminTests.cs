@@ -106,15 +106,17 @@ public sealed class AdminTests
         await admin.RunAsync("exchange declare", """{"exchange":"logs","type":"fanout"}""");
         await admin.RunAsync("exchange declare", """{"exchange":"levels"}""");
         await admin.RunAsync("queue declare", """{"queue":"orders"}""");
-        await admin.RunAsync("binding declare", """{"exchange":"logs","queue":"orders"}""");
-        await admin.RunAsync("binding declare", """{"exchange":"levels","queue":"orders","key":"error"}""");
+        await admin.RunAsync("binding declare", """{"exchange":"logs","destination":"orders"}""");
+        await admin.RunAsync("binding declare", """{"exchange":"levels","destination":"orders","key":"error"}""");
 
         var exchanges = (await admin.RunAsync("exchange list")).Select(e => $"{e["name"]}:{e["type"]}:{e["bindings"]}");
-        Assert.Equal([":direct:0", "amq.direct:direct:0", "amq.fanout:fanout:0", "levels:direct:1", "logs:fanout:1"], exchanges);
-        var bindings = (await admin.RunAsync("binding list")).Select(b => $"{b["exchange"]}:{b["key"]}:{b["queue"]}");
-        Assert.Equal(["levels:error:orders", "logs::orders"], bindings);
+        Assert.Equal([
+            ":direct:0", "amq.direct:direct:0", "amq.fanout:fanout:0", "amq.headers:headers:0", "amq.match:headers:0", "amq.topic:topic:0", "levels:direct:1", "logs:fanout:1",
+        ], exchanges);
+        var bindings = (await admin.RunAsync("binding list")).Select(b => $"{b["exchange"]}:{b["key"]}:{b["kind"]}:{b["destination"]}");
+        Assert.Equal(["levels:error:queue:orders", "logs::queue:orders"], bindings);
 
-        await admin.RunAsync("binding delete", """{"exchange":"levels","queue":"orders","key":"error"}""");
+        await admin.RunAsync("binding delete", """{"exchange":"levels","destination":"orders","key":"error"}""");
         await admin.RefusedAsync(ErrorCode.PreconditionFailed, "exchange delete", """{"exchange":"logs","if-unused":true}""");
         await admin.RunAsync("queue delete", """{"queue":"orders","if-unused":true,"if-empty":true}""");
         Assert.Empty(await admin.RunAsync("binding list"));
@@ -210,8 +212,13 @@ public sealed class AdminTests
     [InlineData("queue peek", """{"queue":"absent","count":1.5}""", ErrorCode.InvalidArgument)]
     [InlineData("queue peek", """{"queue":"absent","count":99999999999}""", ErrorCode.InvalidArgument)]
     [InlineData("queue purge", """{"queue":"absent"}""", ErrorCode.NotFound)]
-    [InlineData("exchange declare", """{"exchange":"x","type":"topic"}""", ErrorCode.InvalidArgument)]
-    [InlineData("binding declare", """{"exchange":"absent","queue":"absent"}""", ErrorCode.NotFound)]
+    [InlineData("exchange declare", """{"exchange":"x","type":"topical"}""", ErrorCode.InvalidArgument)]
+    [InlineData("exchange declare", """{"exchange":"x","arguments":"{\"nonsense\":1}"}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":"x","arguments":"{\"x-max-length\":-1}"}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":"x","arguments":"[1]"}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":"x","arguments":"{"}""", ErrorCode.InvalidArgument)]
+    [InlineData("binding declare", """{"exchange":"amq.fanout","destination":"x","kind":"topic"}""", ErrorCode.InvalidArgument)]
+    [InlineData("binding declare", """{"exchange":"absent","destination":"absent"}""", ErrorCode.NotFound)]
     [InlineData("connection close", """{"id":12345678}""", ErrorCode.NotFound)]
     [InlineData("store verify", """{"queue":"absent"}""", ErrorCode.NotFound)]
     [InlineData("store quarantine export", "", ErrorCode.InvalidArgument)]

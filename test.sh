@@ -14,7 +14,7 @@ prepare() {
     require_dotnet && setup_quic || return 1
     [[ -z $interop ]] || setup_node_js || return 1
     [[ ! " ${projects[*]} " =~ " Broker."(Actors|Coordination|Node)".Tests " ]] || setup_etcd || return 1
-    build_if_changed tests Broker.sln "$(built_file tests/Broker.Tidy.Tests Broker.Tidy.Tests.dll)" src tests bench
+    build_if_changed tests Broker.sln "$(built_file tests/Broker.Tidy.Tests Broker.Tidy.Tests.dll)" src tests bench examples
 }
 
 choose_tests "$@"

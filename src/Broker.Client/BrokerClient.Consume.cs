@@ -35,6 +35,38 @@ public sealed partial class BrokerClient
         }
     }
 
+    /// <summary>
+    /// Consumes a queue by calling a handler for each message: acknowledged when the handler has returned, put back or rejected when it has thrown. A handler may also
+    /// settle its message itself.
+    /// </summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="handler">Called for each message. Its token is cancelled when the consumer is stopped and the handler has used up the time that it is given to
+    /// finish. The body may be kept.</param>
+    /// <param name="options">How to call it. <c>null</c>: defaults, with which one handler runs at a time.</param>
+    /// <param name="cancellationToken">Ends the wait for the subscription; no effect later.</param>
+    /// <returns>The consumer, which runs; dispose it to stop.</returns>
+    /// <example><code>
+    /// await using var consumer = await client.ConsumeAsync("orders", async (message, cancelled) => await HandleAsync(message.Body, cancelled));
+    /// </code></example>
+    /// <exception cref="BrokerStreamException">The server refused.</exception>
+    /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
+    public async Task<CallbackConsumer> ConsumeAsync(
+        string queue, Func<Delivery, CancellationToken, Task> handler, HandlerOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        ArgumentNullException.ThrowIfNull(handler);
+        options ??= new HandlerOptions();
+        options.Validate();
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+
+        // Not a child of the client by itself: it must stay until its handlers have settled their messages.
+        var consumer = await Consumer.SubscribeAsync(this, _keeper, _options, queue, options.Consumer, cancellationToken).ConfigureAwait(false);
+        var callbacks = new CallbackConsumer(this, _options, consumer, handler, options);
+        _children[callbacks] = true;
+        callbacks.Start();
+        return callbacks;
+    }
+
     /// <summary>Subscribes to a queue, for reading in batches or cancelling without leaving a loop.</summary>
     /// <param name="queue">The queue.</param>
     /// <param name="options">How to consume. <c>null</c>: defaults.</param>
@@ -51,7 +83,7 @@ public sealed partial class BrokerClient
         return consumer;
     }
 
-    /// <summary>Takes one message of a queue without a subscription. For a look or a script; <see cref="ConsumeAsync"/> is faster by far.</summary>
+    /// <summary>Takes one message of a queue without a subscription. For a look or a script; <see cref="SubscribeAsync"/> is faster by far.</summary>
     /// <remarks>Not repeated after the loss of a connection: with <paramref name="noAck"/> the message may have been on its way.</remarks>
     /// <param name="queue">The queue.</param>
     /// <param name="noAck">Settled by taking it. Default <c>false</c>: settle it, or it goes back to the queue with the connection.</param>

@@ -11,6 +11,7 @@ public sealed partial class BrokerClient
     /// <param name="name">At most 255 bytes of UTF-8. Empty: the broker makes a name up.</param>
     /// <param name="options">What it is to be. <c>null</c>: defaults.</param>
     /// <param name="cancellationToken">Ends the wait; the queue may have been made.</param>
+    /// <exception cref="ArgumentException">An option cannot be.</exception>
     /// <exception cref="BrokerRequestException">The broker refused: it exists and is different, or the permission is missing.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
     public async Task<QueueInfo> DeclareQueueAsync(string name, QueueOptions? options = null, CancellationToken cancellationToken = default)
@@ -57,9 +58,10 @@ public sealed partial class BrokerClient
 
     /// <summary>Makes an exchange, or checks that it is as described.</summary>
     /// <param name="name">1 to 255 bytes of UTF-8.</param>
-    /// <param name="type"><c>direct</c>, <c>fanout</c> and whatever else the broker has.</param>
+    /// <param name="type">One of <see cref="ExchangeType"/>.</param>
     /// <param name="options">What it is to be. <c>null</c>: defaults.</param>
     /// <param name="cancellationToken">Ends the wait; the exchange may have been made.</param>
+    /// <exception cref="ArgumentException">An option cannot be.</exception>
     /// <exception cref="BrokerRequestException">The broker refused: it exists and is different, or the permission is missing.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
     public async Task DeclareExchangeAsync(string name, string type, ExchangeOptions? options = null, CancellationToken cancellationToken = default)
@@ -94,29 +96,45 @@ public sealed partial class BrokerClient
     /// <param name="cancellationToken">Ends the wait; the binding may have been made.</param>
     /// <exception cref="BrokerRequestException">The broker refused, or exchange or queue do not exist.</exception>
     /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
-    public async Task BindAsync(
-        string exchange, string queue, string routingKey = "", FieldTable? arguments = null, CancellationToken cancellationToken = default)
+    public Task BindAsync(
+        string exchange, string queue, string routingKey = "", FieldTable? arguments = null, CancellationToken cancellationToken = default) =>
+        BindAsync(new BindingDeclaration(exchange, DestinationKind.Queue, queue, routingKey, arguments ?? FieldTable.Empty), cancellationToken);
+
+    /// <summary>Removes a binding, named by all that <see cref="BindAsync(string, string, string, FieldTable?, CancellationToken)"/> was given. One that does not exist is removed already.</summary>
+    /// <exception cref="BrokerRequestException">The broker refused.</exception>
+    /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
+    public Task UnbindAsync(
+        string exchange, string queue, string routingKey = "", FieldTable? arguments = null, CancellationToken cancellationToken = default) =>
+        UnbindAsync(new BindingDeclaration(exchange, DestinationKind.Queue, queue, routingKey, arguments ?? FieldTable.Empty), cancellationToken);
+
+    /// <summary>Routes messages from an exchange to another exchange, which routes them on by its own type. A binding that exists stays as it is.</summary>
+    /// <param name="source">The exchange that messages come from.</param>
+    /// <param name="destination">The exchange that they go to. A circle is allowed: no queue gets a message twice.</param>
+    /// <param name="routingKey">Which ones, in the source's terms. Default: the empty key.</param>
+    /// <param name="arguments">Arguments in the source's terms. Default: none.</param>
+    /// <param name="cancellationToken">Ends the wait; the binding may have been made.</param>
+    /// <exception cref="BrokerRequestException">The broker refused, or one of the exchanges does not exist.</exception>
+    /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
+    public Task BindExchangeAsync(
+        string source, string destination, string routingKey = "", FieldTable? arguments = null, CancellationToken cancellationToken = default) =>
+        BindAsync(new BindingDeclaration(source, DestinationKind.Exchange, destination, routingKey, arguments ?? FieldTable.Empty), cancellationToken);
+
+    /// <summary>Removes a binding, named by all that <see cref="BindExchangeAsync"/> was given. One that does not exist is removed already.</summary>
+    /// <exception cref="BrokerRequestException">The broker refused.</exception>
+    /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
+    public Task UnbindExchangeAsync(
+        string source, string destination, string routingKey = "", FieldTable? arguments = null, CancellationToken cancellationToken = default) =>
+        UnbindAsync(new BindingDeclaration(source, DestinationKind.Exchange, destination, routingKey, arguments ?? FieldTable.Empty), cancellationToken);
+
+    private async Task BindAsync(BindingDeclaration binding, CancellationToken cancellationToken)
     {
-        var binding = new BindingDeclaration(exchange, queue, routingKey, arguments ?? FieldTable.Empty);
         await AskAsync(binding.Create, binding.Write, isRepeatable: true, cancellationToken).ConfigureAwait(false);
         _declared.Add(binding);
     }
 
-    /// <summary>Removes a binding, named by all that <see cref="BindAsync"/> was given. One that does not exist is removed already.</summary>
-    /// <exception cref="BrokerRequestException">The broker refused, or exchange or queue do not exist.</exception>
-    /// <exception cref="BrokerConnectionException">The connection has ended.</exception>
-    public async Task UnbindAsync(
-        string exchange, string queue, string routingKey = "", FieldTable? arguments = null, CancellationToken cancellationToken = default)
+    private async Task UnbindAsync(BindingDeclaration binding, CancellationToken cancellationToken)
     {
-        var binding = new BindingDeclaration(exchange, queue, routingKey, arguments ?? FieldTable.Empty);
-        await AskAsync(
-            () => new OkRequest($"unbind queue '{queue}' from exchange '{exchange}'"),
-            (id, writer) => new UnbindFrame
-            {
-                RequestId = id, Exchange = exchange, Destination = queue, RoutingKey = routingKey, Arguments = binding.Arguments,
-            }.Write(writer),
-            isRepeatable: true,
-            cancellationToken).ConfigureAwait(false);
+        await AskAsync(binding.CreateRemoval, binding.WriteRemoval, isRepeatable: true, cancellationToken).ConfigureAwait(false);
         _declared.Remove(binding);
     }
 

@@ -28,6 +28,7 @@ public sealed partial class BrokerClient : IAsyncDisposable
     private Publishing.PublishChannel? _sharedPublisher;
     private RequestStream? _requests;
     private BrokerConnection? _requestsConnection;
+    private int _disposals;
     private int _disposed;
 
     private BrokerClient(BrokerClientOptions options, ConnectionKeeper keeper)
@@ -61,6 +62,12 @@ public sealed partial class BrokerClient : IAsyncDisposable
     /// </summary>
     public bool IsGoingAway => _keeper.Latest.IsGoingAway;
 
+    /// <summary>Whether there is a connection now.</summary>
+    public ClientState State => _keeper.State.State;
+
+    /// <summary>Why there is none; <c>null</c> while there is one.</summary>
+    public BrokerConnectionException? StateReason => _keeper.State.Reason;
+
     /// <summary>
     /// Completes, never faults, when the connection has ended and will not be made again; with <c>null</c> if <see cref="DisposeAsync"/> ended it, else with
     /// the reason.
@@ -79,27 +86,32 @@ public sealed partial class BrokerClient : IAsyncDisposable
     }
 
     /// <summary>
-    /// Lets publishers and consumers finish within <see cref="BrokerClientOptions.CloseTimeout"/>, then says goodbye. Unsettled messages go back to their
-    /// queues. Does not throw.
+    /// Lets handlers that run finish, which may publish meanwhile, then publishers and consumers, each within <see cref="BrokerClientOptions.CloseTimeout"/>, and says
+    /// goodbye. Unsettled messages go back to their queues. Does not throw.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        if (Interlocked.Increment(ref _disposals) != 1)
         {
             await Closed.ConfigureAwait(false);
             return;
         }
 
+        await Task.WhenAll(_children.Keys.OfType<CallbackConsumer>().Select(static consumer => consumer.DisposeAsync().AsTask())).ConfigureAwait(false);
+        Volatile.Write(ref _disposed, 1);
+
         Publishing.PublishChannel? publisher;
         RequestStream? requests;
+        Replies.RequestChannel? replies;
         lock (_gate)
         {
-            (publisher, requests) = (_sharedPublisher, _requests);
+            (publisher, requests, replies) = (_sharedPublisher, _requests, _replies);
         }
 
         await Task.WhenAll(
             _children.Keys.Select(static child => child.DisposeAsync().AsTask())
                 .Append(publisher is null ? Task.CompletedTask : EndAsync(publisher))
+                .Append(replies?.DisposeAsync().AsTask() ?? Task.CompletedTask)
                 .Append(requests is null ? Task.CompletedTask : EndAsync(requests.EndAsync, requests.Abandon))).ConfigureAwait(false);
         await _keeper.DisposeAsync().ConfigureAwait(false);
     }

@@ -84,6 +84,12 @@ public sealed record BrokerClientOptions
     public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
+    /// How long <see cref="BrokerClient.RequestAsync"/> waits for a reply unless it is told. Default 30 s; must be positive, or
+    /// <see cref="Timeout.InfiniteTimeSpan"/>.
+    /// </summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
     /// The connection is lost after so long without a packet, and the client goes on at another node: QUIC hears of a killed one in no other way. Default 6 s; the node's own value counts if it is
     /// less. Range 100 ms to 1 h.
     /// </summary>
@@ -118,9 +124,12 @@ public sealed record BrokerClientOptions
     /// <summary>The clock of delayed settlements and timeouts. Default: the system's.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    internal void Validate()
+    /// <summary>Checks what connecting would check before it tries.</summary>
+    /// <exception cref="ArgumentException">An option cannot be; the message says which, and what would be right.</exception>
+    public void Validate()
     {
-        Require(Endpoints.Count > 0, nameof(Endpoints), "name at least one");
+        Require(Endpoints is { Count: > 0 }, nameof(Endpoints), "name at least one");
+        Require(RequestTimeout > TimeSpan.Zero || RequestTimeout == Timeout.InfiniteTimeSpan, nameof(RequestTimeout), "must be positive, or Timeout.InfiniteTimeSpan");
         Require(ConnectTimeout > TimeSpan.Zero, nameof(ConnectTimeout), "must be positive");
         Require(CloseTimeout >= TimeSpan.Zero, nameof(CloseTimeout), "must not be negative");
         Require(RecoveryMinDelay > TimeSpan.Zero, nameof(RecoveryMinDelay), "must be positive");

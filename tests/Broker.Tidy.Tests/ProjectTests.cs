@@ -19,6 +19,7 @@ public sealed class ProjectTests
         ["Broker.Node"] =
             ["Broker.Protocol", "Broker.Machines", "Broker.Storage", "Broker.Coordination", "Broker.Transport", "Broker.Transport.Auto", "Broker.Actors"],
         ["Broker.Client"] = ["Broker.Protocol", "Broker.Transport", "Broker.Transport.Auto"],
+        ["Broker.Client.Extensions"] = ["Broker.Client"],
         ["Broker.Pbm"] = ["Broker.Client"],
     };
 

@@ -1,5 +1,18 @@
 namespace Broker.Client;
 
+/// <summary>How a client stands with its cluster.</summary>
+public enum ClientState
+{
+    /// <summary>It has a connection, as far as it knows.</summary>
+    Connected,
+
+    /// <summary>Its connection is lost, or its node goes away, and another one is being made; whatever needs one waits.</summary>
+    Recovering,
+
+    /// <summary>It has no connection and will have none: disposed, out of patience, or refused for good.</summary>
+    Closed,
+}
+
 /// <summary>The connection is lost, or will be soon.</summary>
 /// <param name="Endpoint">The endpoint that it was to.</param>
 /// <param name="Reason">Why.</param>

@@ -34,6 +34,23 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
     /// <summary>Completes when there is no connection and will be none; with <c>null</c> if this side ended it.</summary>
     public Task<BrokerConnectionException?> Closed => _closed.Task;
 
+    /// <summary>Whether there is a connection, and if not, why.</summary>
+    public (ClientState State, BrokerConnectionException? Reason) State
+    {
+        get
+        {
+            if (_end is not null)
+            {
+                return (ClientState.Closed, _end);
+            }
+
+            var latest = Latest;
+            return latest.IsGoingAway ? (ClientState.Recovering, latest.GoingAway.Result)
+                : latest.Closed.IsCompleted ? (ClientState.Recovering, latest.Closed.Result)
+                : (ClientState.Connected, null);
+        }
+    }
+
     /// <summary>There is no connection and will be none: whatever fails now fails for good.</summary>
     public bool IsOver => _end is not null;
 
@@ -216,6 +233,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
             }
         }
 
+        Telemetry.ClientMetrics.Reconnected(_options.ClientName);
         _options.OnConnectionRecovered?.Invoke(new ConnectionRecovered(endpoint, connection.Welcome.NodeId, notRestored));
         changed.TrySetResult();
     }

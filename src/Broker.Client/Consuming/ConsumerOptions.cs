@@ -36,13 +36,29 @@ public sealed record ConsumerOptions
     /// </summary>
     public TimeSpan SettleDelay { get; init; } = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Arguments of the subscription. Default: none.</summary>
+    /// <summary>
+    /// Consumers with a higher number get messages first; others only while those have no room. -2,147,483,648 to 2,147,483,647. Default <c>null</c>: 0. Argument
+    /// <c>x-priority</c>.
+    /// </summary>
+    public int? Priority { get; init; }
+
+    /// <summary>
+    /// Further arguments of the subscription by their names. Default: none. One that an option above says otherwise is an <see cref="ArgumentException"/>.
+    /// </summary>
     public FieldTable Arguments { get; init; } = FieldTable.Empty;
 
     internal SubscribeFlags Flags =>
         (Exclusive ? SubscribeFlags.Exclusive : 0)
         | (NoAck ? SubscribeFlags.NoAck : 0)
         | (ConfirmSettles ? SubscribeFlags.ConfirmSettles : 0);
+
+    /// <summary>All arguments, typed or not.</summary>
+    /// <exception cref="ArgumentException">One is said twice in different ways.</exception>
+    internal FieldTable ToTable()
+    {
+        ArgumentNullException.ThrowIfNull(Arguments);
+        return new Requests.TypedArguments(Arguments).Add("x-priority", nameof(Priority), Priority, int.MinValue, int.MaxValue).ToTable();
+    }
 
     internal void Validate()
     {
@@ -51,6 +67,7 @@ public sealed record ConsumerOptions
             throw new ArgumentException("with NoAck nothing is settled that could be confirmed", nameof(ConfirmSettles));
         }
 
+        _ = ToTable();
         ArgumentOutOfRangeException.ThrowIfLessThan(PrefetchMessages, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(PrefetchBytes, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(PrefetchBytes, (long)ProtocolLimits.MaxCredit);

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Text;
 using Broker.Client.Consuming;
+using Broker.Client.Telemetry;
 using Broker.Protocol;
 
 namespace Broker.Client;
@@ -60,7 +62,18 @@ public readonly struct Delivery
         ? properties
         : throw new FormatException($"malformed properties: {fault.Reason}");
 
+    /// <summary>Where its settlement goes; <c>null</c>: it is settled already.</summary>
+    internal ISettlementSink? Sink => _sink;
+
     private MessageView View => MessageView.TryParse(_message.Span, out var view, out var fault) ? view : throw new FormatException(fault.Reason);
+
+    /// <summary>
+    /// Begins a span of processing this message, as part of the trace in its headers, for loops of one's own; dispose it when the message is processed. A
+    /// <see cref="CallbackConsumer"/> does this by itself.
+    /// </summary>
+    /// <param name="queue">The queue that it came from, for the span's name.</param>
+    /// <returns><c>null</c> if nobody listens to <see cref="BrokerTelemetry.ActivitySourceName"/>, or the span is not sampled.</returns>
+    public Activity? StartActivity(string queue) => Processing.StartActivity(this, queue);
 
     /// <summary>Processed: the queue forgets the message.</summary>
     /// <remarks>
@@ -79,6 +92,9 @@ public readonly struct Delivery
     /// <param name="reason">What is wrong with it, for whoever looks at the dead letter; sent cut to 1,024 bytes of UTF-8. <c>null</c>: nothing is said.</param>
     /// <inheritdoc cref="AckAsync" path="/exception"/>
     public ValueTask RejectAsync(string? reason = null) => SettleAsync(SettleOutcome.Reject, reason ?? "");
+
+    /// <summary>The same message, settled by way of another sink.</summary>
+    internal Delivery SettledBy(ISettlementSink sink) => new(sink, Tag, _flags, (ulong)DeliveryCount, _message, _bodySize);
 
     private ValueTask SettleAsync(SettleOutcome outcome, string reason = "")
     {

@@ -1,4 +1,5 @@
 using Broker.Client.Streams;
+using Broker.Client.Telemetry;
 using Broker.Protocol;
 
 namespace Broker.Client.Consuming;
@@ -62,6 +63,7 @@ internal sealed partial class Subscription : IFrameHandler
 
                 if (_kept?.Take() is { } kept)
                 {
+                    ClientMetrics.Delivered(Queue, kept.Count);
                     return kept;
                 }
 
@@ -81,6 +83,7 @@ internal sealed partial class Subscription : IFrameHandler
                 GiveCreditFor(batch);
             }
 
+            ClientMetrics.Delivered(Queue, batch.Count);
             return batch;
         }
         finally

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Broker.Client.Connections;
 using Broker.Client.Streams;
+using Broker.Client.Telemetry;
 using Broker.Protocol;
 
 namespace Broker.Client.Consuming;
@@ -32,7 +33,9 @@ internal sealed partial class Subscription : ISettlementSink
         var tags = new SequenceRange(first, last);
         if (_awaited is not null)
         {
-            return new ValueTask(SettleAndWaitAsync(tags, bytes, outcome, reason));
+            var settled = SettleAndWaitAsync(tags, bytes, outcome, reason);
+            ClientMetrics.Settle(Queue, outcome, tags.Count);
+            return new ValueTask(settled);
         }
 
         bool over;
@@ -50,6 +53,7 @@ internal sealed partial class Subscription : ISettlementSink
             SendSoon();
         }
 
+        ClientMetrics.Settle(Queue, outcome, tags.Count);
         if (over)
         {
             _ = DisposeAsync().AsTask();

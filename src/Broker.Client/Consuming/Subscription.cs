@@ -149,7 +149,7 @@ internal sealed partial class Subscription : IAsyncDisposable
             Flags = _options.Flags,
             CreditMessages = (ulong)_options.PrefetchMessages,
             CreditBytes = (ulong)_options.PrefetchBytes,
-            Arguments = _options.Arguments,
+            Arguments = _options.ToTable(),
         };
         StreamHeader.Write(_sender.Buffer, StreamKind.Consume);
         subscribe.Write(_sender.Buffer);

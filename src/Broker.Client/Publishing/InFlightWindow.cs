@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Numerics;
+using Broker.Client.Telemetry;
 
 namespace Broker.Client.Publishing;
 
@@ -10,6 +11,7 @@ internal sealed class InFlightWindow
     private readonly int _maxMessages;
     private readonly long _maxBytes;
     private readonly RetainedFrames _frames = new();
+    private PublishObservation?[]? _observations; // beside the slots, once somebody watches
 
     public InFlightWindow(int maxMessages, long maxBytes, ulong firstSequence)
     {
@@ -29,6 +31,9 @@ internal sealed class InFlightWindow
     /// <summary>Bytes of messages without an outcome.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>Messages without an outcome.</summary>
+    public int Count { get; private set; }
+
     public bool IsEmpty => Oldest == Next;
 
     public bool HasRoom => Next - Oldest < (ulong)_maxMessages && Bytes < _maxBytes;
@@ -40,13 +45,21 @@ internal sealed class InFlightWindow
     /// <param name="sizeBytes">Its encoded size.</param>
     /// <param name="waiter">Who waits for its outcome, if anybody.</param>
     /// <param name="frame">Its PUBLISH, to be kept until it has an outcome; empty: it will not be sent again.</param>
-    public void Add(int sizeBytes, TaskCompletionSource? waiter, ReadOnlySpan<byte> frame = default)
+    /// <param name="observation">Who watches it, if anybody.</param>
+    public void Add(int sizeBytes, TaskCompletionSource? waiter, ReadOnlySpan<byte> frame = default, PublishObservation? observation = null)
     {
         _slots[Index(Next)] = new Slot
         {
             Waiter = waiter, SizeBytes = sizeBytes, State = SlotState.Pending, Frame = frame.IsEmpty ? default : _frames.Add(frame),
         };
+        if (observation is not null)
+        {
+            _observations ??= new PublishObservation?[_slots.Length];
+            _observations[Index(Next)] = observation;
+        }
+
         Next++;
+        Count++;
         Bytes += sizeBytes;
     }
 
@@ -63,6 +76,7 @@ internal sealed class InFlightWindow
 
         waiter = slot.Waiter;
         Bytes -= slot.SizeBytes;
+        Count--;
         _frames.Remove(slot.Frame);
         slot = default;
         while (Oldest < Next && _slots[Index(Oldest)].State == SlotState.Free)
@@ -103,6 +117,18 @@ internal sealed class InFlightWindow
                 writer.Write(slot.Frame.Bytes);
             }
         }
+    }
+
+    /// <summary>Takes who watches a message, which has its outcome now or gets none; <c>null</c> if nobody does.</summary>
+    public PublishObservation? TakeObservation(ulong sequence)
+    {
+        if (_observations is null || _observations[Index(sequence)] is not { } observation)
+        {
+            return null;
+        }
+
+        _observations[Index(sequence)] = null;
+        return observation;
     }
 
     /// <summary>Takes everybody who still waits.</summary>

@@ -1,3 +1,4 @@
+using Broker.Client.Telemetry;
 using Broker.Protocol;
 
 namespace Broker.Client.Publishing;
@@ -5,6 +6,8 @@ namespace Broker.Client.Publishing;
 /// <summary>What the server answers.</summary>
 internal sealed partial class PublishChannel
 {
+    private PublishOutcomes _outcomes; // not reported yet to those who watch
+
     bool IPublishStreamOwner.OnReady(PublisherReadyFrame ready, out FrameFault fault)
     {
         if (!_isNumbered)
@@ -30,6 +33,7 @@ internal sealed partial class PublishChannel
                     return NotPending(sequence, out fault);
                 }
 
+                _outcomes.AddConfirmed(_window.TakeObservation(sequence));
                 waiter?.TrySetResult();
             }
         }
@@ -56,6 +60,7 @@ internal sealed partial class PublishChannel
 
         _window.TryTake(failure.Sequence, out var waiter);
         _hasProgressed = true;
+        _outcomes.AddFailure(failure, _window.TakeObservation(failure.Sequence));
         if (waiter is not null)
         {
             Fail(waiter, PublishException.From(failure));
@@ -78,8 +83,10 @@ internal sealed partial class PublishChannel
     void IPublishStreamOwner.OnFramesHandled()
     {
         PublishFailure[] failures = [];
+        PublishOutcomes outcomes;
         lock (_gate)
         {
+            (outcomes, _outcomes) = (_outcomes, default);
             if (_reported.Count > 0)
             {
                 failures = [.. _reported];
@@ -93,6 +100,7 @@ internal sealed partial class PublishChannel
             }
         }
 
+        outcomes.Report();
         foreach (var failure in failures)
         {
             _options.OnFailure?.Invoke(failure);

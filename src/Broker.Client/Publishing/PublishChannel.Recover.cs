@@ -1,4 +1,5 @@
 using Broker.Client.Connections;
+using Broker.Client.Telemetry;
 using Broker.Protocol;
 
 namespace Broker.Client.Publishing;
@@ -32,6 +33,7 @@ internal sealed partial class PublishChannel
         }
         while (!over && await WaitAsync(pacer).ConfigureAwait(false));
 
+        PublishOutcomes outcomes;
         lock (_gate)
         {
             if (!over)
@@ -39,9 +41,12 @@ internal sealed partial class PublishChannel
                 OnEnded(reason);
             }
 
+            (outcomes, _outcomes) = (_outcomes, default);
             _scratch.Release();
         }
 
+        outcomes.Report();
+        ClientMetrics.Remove(this);
         _closed.TrySetResult();
     }
 
@@ -51,7 +56,7 @@ internal sealed partial class PublishChannel
         BrokerConnection connection;
         try
         {
-            connection = await _keeper.GetAsync(_abandon.Token).ConfigureAwait(false);
+            connection = _only ?? await _keeper.GetAsync(_abandon.Token).ConfigureAwait(false);
         }
         catch (BrokerException e)
         {
@@ -145,6 +150,11 @@ internal sealed partial class PublishChannel
         foreach (var waiter in _window.TakeWaiters())
         {
             Fail(waiter, reason);
+        }
+
+        for (var sequence = _window.Oldest; sequence < _window.Next; sequence++)
+        {
+            _outcomes.AddUnknown(reason, _window.TakeObservation(sequence));
         }
 
         foreach (var (_, waiter) in _flushes)

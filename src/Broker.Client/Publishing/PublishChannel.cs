@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Broker.Client.Connections;
 using Broker.Client.Streams;
+using Broker.Client.Telemetry;
 using Broker.Protocol;
 
 namespace Broker.Client.Publishing;
@@ -16,6 +17,7 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
     private const int MaxUnsentBytes = 512 << 10;
 
     private readonly ConnectionKeeper _keeper;
+    private readonly BrokerConnection? _only;
     private readonly PublisherOptions _options;
     private readonly BrokerClientOptions _clientOptions;
     private readonly string _producerId;
@@ -38,8 +40,13 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
     private PublishFailure _firstFailure;
     private long _failures;
 
-    public PublishChannel(ConnectionKeeper keeper, BrokerClientOptions clientOptions, PublisherOptions options)
+    /// <param name="keeper">Makes connections.</param>
+    /// <param name="clientOptions">The client's options.</param>
+    /// <param name="options">The publisher's options.</param>
+    /// <param name="only">The connection to publish on and end with; <c>null</c>: whichever there is.</param>
+    public PublishChannel(ConnectionKeeper keeper, BrokerClientOptions clientOptions, PublisherOptions options, BrokerConnection? only = null)
     {
+        _only = only;
         _keeper = keeper;
         _clientOptions = clientOptions;
         _options = options;
@@ -61,8 +68,17 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
     /// <summary>Why the publisher is over; <c>null</c> while it is not.</summary>
     public BrokerException? End { get; private set; }
 
+    /// <summary>Messages without an outcome, as far as one can tell without stopping it.</summary>
+    public int InFlight => _window.Count;
+
     /// <summary>Opens the first stream, and those that follow.</summary>
-    public void Start() => _ = RunAsync();
+    public void Start()
+    {
+        ClientMetrics.Add(this, _clientOptions.ClientName);
+
+        // What the caller is doing now ends before the publisher does.
+        ThreadPool.UnsafeQueueUserWorkItem(static self => _ = self.RunAsync(), this, preferLocal: false);
+    }
 
     /// <summary>
     /// Hands a message over: at once if the window has room and nobody waits before, else in turn. The encoding is done before the returned task completes.
@@ -81,16 +97,25 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
         TaskCompletionSource? outcome,
         CancellationToken cancellationToken)
     {
-        lock (_gate)
+        var observation = PublishObservation.Begin(exchange, routingKey, body.Length, ref options);
+        try
         {
-            ThrowIfEnded();
-            if (_turns.Count == 0 && HasRoom)
+            lock (_gate)
             {
-                return new ValueTask<PublishTicket>(Write(exchange, routingKey, body.Span, options, outcome));
-            }
+                ThrowIfEnded();
+                if (_turns.Count == 0 && HasRoom)
+                {
+                    return new ValueTask<PublishTicket>(Write(exchange, routingKey, body.Span, options, outcome, observation));
+                }
 
-            var turn = _turns.AddLast(new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-            return WaitAndPublishAsync(turn, exchange, routingKey, body, options, outcome, cancellationToken);
+                var turn = _turns.AddLast(new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+                return WaitAndPublishAsync(turn, exchange, routingKey, body, options, outcome, observation, cancellationToken);
+            }
+        }
+        catch (Exception e) when (observation is not null)
+        {
+            observation.End(e);
+            throw;
         }
     }
 
@@ -161,6 +186,7 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
         ReadOnlyMemory<byte> body,
         PublishOptions options,
         TaskCompletionSource? outcome,
+        PublishObservation? observation,
         CancellationToken cancellationToken)
     {
         try
@@ -169,8 +195,13 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
             lock (_gate)
             {
                 ThrowIfEnded();
-                return Write(exchange, routingKey, body.Span, options, outcome);
+                return Write(exchange, routingKey, body.Span, options, outcome, observation);
             }
+        }
+        catch (Exception e) when (observation is not null)
+        {
+            observation.End(e);
+            throw;
         }
         finally
         {
@@ -188,7 +219,8 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
     /// <summary>Lets the first that waits go on; it passes the turn on while there is room.</summary>
     private void GiveTurn() => _turns.First?.Value.TrySetResult();
 
-    private PublishTicket Write(string exchange, string routingKey, ReadOnlySpan<byte> body, PublishOptions options, TaskCompletionSource? outcome)
+    private PublishTicket Write(
+        string exchange, string routingKey, ReadOnlySpan<byte> body, PublishOptions options, TaskCompletionSource? outcome, PublishObservation? observation)
     {
         var sequence = _window.Next;
         var buffer = _writes ? _stream!.Buffer : _scratch;
@@ -205,7 +237,7 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
             throw PublishException.From(new PublishFailure(0, false, ErrorCode.MessageTooLarge, $"{size} bytes; the node takes at most {_maxMessageBytes}"));
         }
 
-        _window.Add(size, outcome, _recovers || !_writes ? buffer.Written.Span[before..] : default);
+        _window.Add(size, outcome, _recovers || !_writes ? buffer.Written.Span[before..] : default, observation);
         if (_writes)
         {
             _stream!.Send();

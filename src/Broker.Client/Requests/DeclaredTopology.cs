@@ -1,5 +1,6 @@
 using System.Buffers;
 using Broker.Client.Connections;
+using Broker.Protocol;
 
 namespace Broker.Client.Requests;
 
@@ -41,7 +42,7 @@ internal sealed class DeclaredTopology
         }
     }
 
-    /// <summary>A queue was bound.</summary>
+    /// <summary>A queue or an exchange was bound.</summary>
     public void Add(BindingDeclaration binding)
     {
         lock (_gate)
@@ -56,7 +57,7 @@ internal sealed class DeclaredTopology
         lock (_gate)
         {
             _queues.RemoveAll(q => q.Name == name);
-            _bindings.RemoveAll(b => b.Queue == name);
+            _bindings.RemoveAll(b => b.Kind == DestinationKind.Queue && b.Destination == name);
         }
     }
 
@@ -65,7 +66,7 @@ internal sealed class DeclaredTopology
         lock (_gate)
         {
             _exchanges.RemoveAll(e => e.Name == name);
-            _bindings.RemoveAll(b => b.Exchange == name);
+            _bindings.RemoveAll(b => b.Exchange == name || (b.Kind == DestinationKind.Exchange && b.Destination == name));
         }
     }
 
@@ -77,8 +78,9 @@ internal sealed class DeclaredTopology
         }
     }
 
-    private bool MayBeGone(BindingDeclaration binding) =>
-        _queues.Any(q => q.Name == binding.Queue) || _exchanges.Any(e => e.Name == binding.Exchange);
+    private bool MayBeGone(BindingDeclaration binding) => _exchanges.Any(e => e.Name == binding.Exchange) || (binding.Kind == DestinationKind.Queue
+        ? _queues.Any(q => q.Name == binding.Destination)
+        : _exchanges.Any(e => e.Name == binding.Destination));
 
     /// <summary>Declares everything on a new connection.</summary>
     /// <returns>Why some of it could not be.</returns>

@@ -1,3 +1,4 @@
+using Broker.Client.Requests;
 using Broker.Protocol;
 
 namespace Broker.Client;
@@ -20,7 +21,27 @@ public sealed record ExchangeOptions
     /// <summary>Only ask whether it exists. Default <c>false</c>.</summary>
     public bool Passive { get; init; }
 
-    /// <summary>Arguments of the exchange's type. Default: none.</summary>
+    /// <summary>
+    /// The exchange that gets the messages for which this one finds no queue. Default <c>null</c>: they are returned or dropped. Argument
+    /// <c>alternate-exchange</c>.
+    /// </summary>
+    public string? AlternateExchange { get; init; }
+
+    /// <summary>
+    /// Of <see cref="ExchangeType.Delayed"/>: the type by which it routes, one of the others of <see cref="ExchangeType"/>. That type needs it; others have none.
+    /// Default <c>null</c>. Argument <c>x-delayed-type</c>.
+    /// </summary>
+    public string? DelayedType { get; init; }
+
+    /// <summary>
+    /// Of <see cref="ExchangeType.ConsistentHash"/>: the header by whose value it spreads messages. Default <c>null</c>: the routing key. Argument
+    /// <c>hash-header</c>.
+    /// </summary>
+    public string? HashHeader { get; init; }
+
+    /// <summary>
+    /// Further arguments by their names. Default: none. One that an option above says otherwise is an <see cref="ArgumentException"/> of the declaration.
+    /// </summary>
     public FieldTable Arguments { get; init; } = FieldTable.Empty;
 
     internal DeclareExchangeFlags Flags =>
@@ -28,4 +49,16 @@ public sealed record ExchangeOptions
         | (AutoDelete ? DeclareExchangeFlags.AutoDelete : 0)
         | (Internal ? DeclareExchangeFlags.Internal : 0)
         | (Passive ? DeclareExchangeFlags.Passive : 0);
+
+    /// <summary>All arguments, typed or not.</summary>
+    /// <exception cref="ArgumentException">One is said twice in different ways.</exception>
+    internal FieldTable ToTable()
+    {
+        ArgumentNullException.ThrowIfNull(Arguments);
+        return new TypedArguments(Arguments)
+            .Add("alternate-exchange", nameof(AlternateExchange), AlternateExchange)
+            .Add("x-delayed-type", nameof(DelayedType), DelayedType)
+            .Add("hash-header", nameof(HashHeader), HashHeader)
+            .ToTable();
+    }
 }

@@ -34,5 +34,15 @@ internal sealed record PeerFrame(FrameType Type, byte[] Payload)
         return (frame.Sequence, frame.Flags, Text(view.Exchange), Text(view.RoutingKey), Text(view.Body));
     }
 
+    /// <summary>The properties of a PUBLISH.</summary>
+    public MessageProperties AsPublishedProperties()
+    {
+        Assert.Equal(FrameType.Publish, Type);
+        Assert.True(PublishFrame.TryRead(Payload, out var frame, out var fault), fault.Reason);
+        Assert.True(MessageView.TryParse(frame.Message, out var view, out fault), fault.Reason);
+        Assert.True(MessageProperties.TryRead(view.Properties, out var properties, out fault), fault.Reason);
+        return properties;
+    }
+
     private static string Text(ReadOnlySpan<byte> utf8) => System.Text.Encoding.UTF8.GetString(utf8);
 }

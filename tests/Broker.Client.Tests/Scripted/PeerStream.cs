@@ -78,6 +78,10 @@ internal sealed class PeerStream(IQuicStream stream, StreamKind kind)
     public Task DeliverAsync(ulong tag, byte[] body, DeliverFlags flags = DeliverFlags.None) =>
         SendAsync(writer => DeliverFrame.Write(writer, tag, flags, flags.HasFlag(DeliverFlags.Redelivered) ? 1u : 0, Message(body)));
 
+    /// <summary>Delivers a message with properties.</summary>
+    public Task DeliverAsync(ulong tag, string body, MessageProperties properties) =>
+        SendAsync(writer => DeliverFrame.Write(writer, tag, DeliverFlags.None, 0, Message(Encoding.UTF8.GetBytes(body), properties)));
+
     /// <summary>ERROR and FIN, as a server ends a stream.</summary>
     public async Task FailAsync(ErrorCode code, string reason)
     {
@@ -88,10 +92,10 @@ internal sealed class PeerStream(IQuicStream stream, StreamKind kind)
 
     public async Task EndAsync() => await stream.Output.CompleteAsync();
 
-    public static byte[] Message(byte[] body)
+    public static byte[] Message(byte[] body, MessageProperties? properties = null)
     {
         var writer = new ArrayBufferWriter<byte>();
-        MessageWriter.Write(writer, "", "orders", null, body);
+        MessageWriter.Write(writer, "", "orders", properties, body);
         return writer.WrittenSpan.ToArray();
     }
 

@@ -29,15 +29,18 @@ public sealed class AdminTests
         [
             "actor hierarchy", "binding declare", "binding delete", "binding list", "catalog", "cluster down", "cluster join", "cluster leave", "cluster show", "cluster tail",
             "cluster-sharding list", "cluster-sharding move", "cluster-sharding rebalance", "cluster-sharding region-stats", "connection close", "connection list",
-            "exchange declare", "exchange delete", "exchange list", "queue declare", "queue delete", "queue list", "queue peek", "queue purge",
-            "node drain", "node resume", "shard show", "store quarantine export", "store quarantine list", "store show", "store verify", "user disable", "user enable", "user list",
+            "definitions export", "definitions import", "exchange declare", "exchange delete", "exchange list", "node drain", "node resume", "operator-policy clear",
+            "operator-policy list", "operator-policy set", "permission clear", "permission list", "permission set", "policy clear", "policy list", "policy set",
+            "queue declare", "queue delete", "queue list", "queue peek", "queue purge", "shard show", "store quarantine export", "store quarantine list", "store show",
+            "store verify", "topic-permission clear", "topic-permission list", "topic-permission set", "user disable", "user enable", "user limit", "user list", "vhost add",
+            "vhost delete", "vhost limit", "vhost list", "vhost show",
         ];
         Assert.Empty(expected.Except(names));
         Assert.All(catalog, c => Assert.NotEmpty((string)c["description"]!));
         Assert.Equal(["cluster tail"], catalog.Where(c => (bool)c["follows"]!).Select(c => (string)c["command"]!));
         var peek = catalog.Single(c => (string)c["command"]! == "queue peek")["arguments"]!.AsArray();
-        Assert.Equal(["positional", "option"], peek.Select(a => (string)a!["kind"]!));
-        Assert.Equal([true, false], peek.Select(a => (bool)a!["required"]!));
+        Assert.Equal(["positional", "option", "option"], peek.Select(a => (string)a!["kind"]!));
+        Assert.Equal([true, false, false], peek.Select(a => (bool)a!["required"]!));
         foreach (var declare in new[] { "queue declare", "exchange declare" })
         {
             var arguments = catalog.Single(c => (string)c["command"]! == declare)["arguments"]!.AsArray();

@@ -28,16 +28,16 @@ public sealed class AdminTests
         string[] expected =
         [
             "actor hierarchy", "binding declare", "binding delete", "binding list", "catalog", "cluster down", "cluster join", "cluster leave", "cluster show", "cluster tail",
-            "cluster-sharding list", "cluster-sharding move", "cluster-sharding rebalance", "cluster-sharding region-stats", "connection close", "connection list",
-            "exchange declare", "exchange delete", "exchange list", "queue declare", "queue delete", "queue list", "queue peek", "queue purge",
+            "cluster-sharding list", "cluster-sharding move", "cluster-sharding rebalance", "cluster-sharding region-stats", "connection close", "connection list", "stream list", "address list", "address release",
+            "exchange declare", "exchange delete", "exchange list", "queue declare", "queue delayed", "queue delete", "queue list", "queue pause", "queue peek", "queue purge", "queue resume", "queue show",
             "node drain", "node resume", "shard show", "store quarantine export", "store quarantine list", "store show", "store verify", "user disable", "user enable", "user list",
         ];
         Assert.Empty(expected.Except(names));
         Assert.All(catalog, c => Assert.NotEmpty((string)c["description"]!));
         Assert.Equal(["cluster tail"], catalog.Where(c => (bool)c["follows"]!).Select(c => (string)c["command"]!));
         var peek = catalog.Single(c => (string)c["command"]! == "queue peek")["arguments"]!.AsArray();
-        Assert.Equal(["positional", "option"], peek.Select(a => (string)a!["kind"]!));
-        Assert.Equal([true, false], peek.Select(a => (bool)a!["required"]!));
+        Assert.Equal(["positional", "option", "option"], peek.Select(a => (string)a!["kind"]!));
+        Assert.Equal([true, false, false], peek.Select(a => (bool)a!["required"]!));
         foreach (var declare in new[] { "queue declare", "exchange declare" })
         {
             var arguments = catalog.Single(c => (string)c["command"]! == declare)["arguments"]!.AsArray();

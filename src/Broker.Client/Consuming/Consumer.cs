@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Broker.Client.Connections;
 using Broker.Client.Consuming;
+using Broker.Protocol;
 
 namespace Broker.Client;
 
@@ -12,7 +13,7 @@ namespace Broker.Client;
 /// <remarks>
 /// When the connection or the queue's leader is lost, the consumer subscribes again as soon as somebody reads, and reading goes on. Messages that were delivered
 /// and not settled are delivered again, marked as redelivered; settling what was delivered before has no effect then, except with
-/// <see cref="ConsumerOptions.ConfirmSettles"/>, which fails.
+/// <see cref="ConsumerOptions.ConfirmSettles"/>, which fails. From a log, reading goes on behind the last message that was read.
 /// </remarks>
 [SuppressMessage("Reliability", "CA1001", Justification = "A source that no timer cancels holds nothing to dispose.")]
 public sealed class Consumer : IAsyncDisposable
@@ -28,6 +29,7 @@ public sealed class Consumer : IAsyncDisposable
     private bool _isLost; // the subscription is over, and another one is needed before anything is read
     private bool _cancelled;
     private int _reads;
+    private long? _lastOffset; // of the last message of a log that was read
 
     private Consumer(
         BrokerClient client, ConnectionKeeper keeper, BrokerClientOptions clientOptions, string queue, ConsumerOptions options, Subscription subscription)
@@ -146,7 +148,7 @@ public sealed class Consumer : IAsyncDisposable
 
     /// <summary>The node that was lost may not have noticed yet that this consumer, which had the queue to itself, is gone from there.</summary>
     private static bool MayTryAgain(BrokerException reason, bool hadItAlone) =>
-        Recovery.IsWorthwhile(reason) || (hadItAlone && reason.ErrorCode == Protocol.ErrorCode.ResourceLocked);
+        Recovery.IsWorthwhile(reason) || (hadItAlone && reason.ErrorCode == ErrorCode.ResourceLocked);
 
     private async ValueTask<DeliveryBatch?> ReadBatchAsync(bool pooled, CancellationToken cancellationToken)
     {
@@ -163,6 +165,7 @@ public sealed class Consumer : IAsyncDisposable
             {
                 if (!_isLost && await TryReadAsync(pooled, cancellationToken).ConfigureAwait(false) is { } batch)
                 {
+                    _lastOffset = batch[^1].Offset ?? _lastOffset;
                     return batch;
                 }
 
@@ -197,6 +200,11 @@ public sealed class Consumer : IAsyncDisposable
         }
     }
 
+    /// <summary>Of a log, what was read is not read again.</summary>
+    private ConsumerOptions OptionsNow => _lastOffset is { } last
+        ? _options with { Offset = LogOffset.At(last + 1), Arguments = FieldTable.Of(_options.Arguments.Where(a => a.Key != ConsumerOptions.OffsetArgument)) }
+        : _options;
+
     /// <summary>Subscribes again in place of the subscription, which is over.</summary>
     /// <returns><c>false</c> if the consumer was disposed meanwhile.</returns>
     private async ValueTask<bool> SubscribeAgainAsync(CancellationToken cancellationToken)
@@ -211,7 +219,7 @@ public sealed class Consumer : IAsyncDisposable
         Subscription subscription;
         try
         {
-            subscription = await SubscribeAsync(_keeper, _clientOptions, Queue, _options, again: true, linked.Token).ConfigureAwait(false);
+            subscription = await SubscribeAsync(_keeper, _clientOptions, Queue, OptionsNow, again: true, linked.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

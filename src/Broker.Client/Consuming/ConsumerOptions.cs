@@ -5,6 +5,8 @@ namespace Broker.Client;
 /// <summary>How to consume. Immutable.</summary>
 public sealed record ConsumerOptions
 {
+    internal const string OffsetArgument = "x-stream-offset";
+
     /// <summary>
     /// Messages that may be delivered and not settled. Default 1,000; at least 1. With <see cref="NoAck"/>, messages that may be on their way.
     /// </summary>
@@ -43,6 +45,24 @@ public sealed record ConsumerOptions
     public int? Priority { get; init; }
 
     /// <summary>
+    /// Of a log: where to begin. After a lost connection the consumer goes on behind the last message that was read, wherever it began. Default <c>null</c>:
+    /// <see cref="LogOffset.Next"/>. Argument <c>x-stream-offset</c>.
+    /// </summary>
+    public LogOffset? Offset { get; init; }
+
+    /// <summary>
+    /// Of a log: only messages whose header <see cref="FilterHeader"/> has one of these values, 1 to 128 of them; the others are passed over at the broker. Default:
+    /// none, so all messages. Argument <c>x-stream-filter</c>.
+    /// </summary>
+    public IReadOnlyList<string> Filter { get; init; } = [];
+
+    /// <summary>With <see cref="Filter"/>: the header that it is about. Default <c>null</c>: <c>x-stream-filter-value</c>. Argument <c>x-stream-filter-header</c>.</summary>
+    public string? FilterHeader { get; init; }
+
+    /// <summary>With <see cref="Filter"/>: messages without the header as well. Default <c>null</c>: no. Argument <c>x-stream-match-unfiltered</c>.</summary>
+    public bool? MatchUnfiltered { get; init; }
+
+    /// <summary>
     /// Further arguments of the subscription by their names. Default: none. One that an option above says otherwise is an <see cref="ArgumentException"/>.
     /// </summary>
     public FieldTable Arguments { get; init; } = FieldTable.Empty;
@@ -57,7 +77,13 @@ public sealed record ConsumerOptions
     internal FieldTable ToTable()
     {
         ArgumentNullException.ThrowIfNull(Arguments);
-        return new Requests.TypedArguments(Arguments).Add("x-priority", nameof(Priority), Priority, int.MinValue, int.MaxValue).ToTable();
+        var arguments = new Requests.TypedArguments(Arguments)
+            .Add("x-priority", nameof(Priority), Priority, int.MinValue, int.MaxValue)
+            .Add("x-stream-filter-header", nameof(FilterHeader), FilterHeader)
+            .Add("x-stream-match-unfiltered", nameof(MatchUnfiltered), MatchUnfiltered);
+        arguments = Offset is { } offset ? arguments.Add(OffsetArgument, nameof(Offset), offset.ToValue()) : arguments;
+        arguments = Filter.Count > 0 ? arguments.Add("x-stream-filter", nameof(Filter), FieldValue.List([.. Filter.Select(FieldValue.From)])) : arguments;
+        return arguments.ToTable();
     }
 
     internal void Validate()

@@ -21,22 +21,26 @@ public readonly struct Delivery
     private readonly ReadOnlyMemory<byte> _message;
     private readonly int _bodySize;
     private readonly DeliverFlags _flags;
+    private readonly long _number; // deliveries before this one; of a log, the offset
 
-    internal Delivery(ISettlementSink? sink, ulong tag, DeliverFlags flags, ulong deliveryCount, ReadOnlyMemory<byte> message, int bodySize)
+    internal Delivery(ISettlementSink? sink, ulong tag, DeliverFlags flags, ulong number, ReadOnlyMemory<byte> message, int bodySize)
     {
         _sink = sink;
         _message = message;
         _bodySize = bodySize;
         _flags = flags;
         Tag = tag;
-        DeliveryCount = (long)deliveryCount;
+        _number = (long)number;
     }
 
     /// <summary>The message's number on its consumer: 1, 2, 3 and so on.</summary>
     public ulong Tag { get; }
 
     /// <summary>How often the message was delivered before this time.</summary>
-    public long DeliveryCount { get; }
+    public long DeliveryCount => _flags.HasFlag(DeliverFlags.Offset) ? 0 : _number;
+
+    /// <summary>The message's offset, if it comes from a log; else <c>null</c>.</summary>
+    public long? Offset => _flags.HasFlag(DeliverFlags.Offset) ? _number : null;
 
     /// <summary>It was delivered before and not settled: it may have been processed already.</summary>
     public bool Redelivered => _flags.HasFlag(DeliverFlags.Redelivered);
@@ -94,7 +98,7 @@ public readonly struct Delivery
     public ValueTask RejectAsync(string? reason = null) => SettleAsync(SettleOutcome.Reject, reason ?? "");
 
     /// <summary>The same message, settled by way of another sink.</summary>
-    internal Delivery SettledBy(ISettlementSink sink) => new(sink, Tag, _flags, (ulong)DeliveryCount, _message, _bodySize);
+    internal Delivery SettledBy(ISettlementSink sink) => new(sink, Tag, _flags, (ulong)_number, _message, _bodySize);
 
     private ValueTask SettleAsync(SettleOutcome outcome, string reason = "")
     {

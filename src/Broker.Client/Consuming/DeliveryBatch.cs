@@ -75,7 +75,7 @@ public sealed class DeliveryBatch : IReadOnlyList<Delivery>, IDisposable
     internal void Add(in DeliverFrame frame, int bodySize)
     {
         var message = Keep(frame.Message);
-        _deliveries.Add(new Delivery(_sink, frame.Tag, frame.Flags, frame.DeliveryCount, message, bodySize));
+        _deliveries.Add(new Delivery(_sink, frame.Tag, frame.Flags, frame.Flags.HasFlag(DeliverFlags.Offset) ? frame.Offset : frame.DeliveryCount, message, bodySize));
         SizeBytes += message.Length;
     }
 

@@ -50,7 +50,8 @@ internal sealed class TypedArguments(FieldTable written)
     /// <exception cref="ArgumentException">A limit of tables is exceeded.</exception>
     public FieldTable ToTable() => _entries.Count == written.Count ? written : FieldTable.Of((IEnumerable<KeyValuePair<string, FieldValue>>)_entries);
 
-    private TypedArguments Add(string name, string option, FieldValue value)
+    /// <summary>Adds a value.</summary>
+    public TypedArguments Add(string name, string option, FieldValue value)
     {
         if (!written.TryGetValue(name, out var other))
         {

@@ -164,6 +164,32 @@ public sealed class ClusterFeatureTests
         }
     }
 
+    [Fact]
+    public async Task A_log_is_read_by_way_of_whatever_node_and_outlives_its_leader()
+    {
+        await using var cluster = await StartAsync();
+        await using var client = await ConnectAsync(cluster["node-1"]);
+        await client.DeclareAsync("events", ("x-queue-type", "log"));
+        await cluster.UntilAsync(() => cluster.There.All(n => n.Services.Queues.TryGet("events", out var q) && q.IsAvailable), "all nodes know the log");
+        await client.SendAsync("events", "0", "1", "2", "3", "4");
+        foreach (var node in cluster.There) // of which one leads it
+        {
+            await using var reading = await ConnectAsync(node);
+            var reader = await reading.SubscribeAsync("events", FieldTable.Of(("x-stream-offset", FieldValue.From(2L))));
+            Assert.Equal(["2", "3", "4"], await reader.ExpectBodiesAsync(3));
+            reader.Abandon();
+        }
+
+        var lost = Leader(cluster, "events")!;
+        await lost.KillAsync();
+        await cluster.UntilAsync(() => Leader(cluster, "events") is { } next && next != lost, "another node leads the log");
+        var left = cluster.There[0];
+        await cluster.UntilAsync(() => left.Services.Queues.TryGet("events", out var q) && q.IsAvailable, "the log is served");
+        await using var again = await ConnectAsync(left);
+        var all = await again.SubscribeAsync("events", FieldTable.Of(("x-stream-offset", FieldValue.From("first"))));
+        Assert.Equal(["0", "1", "2", "3", "4"], await all.ExpectBodiesAsync(5));
+    }
+
     private static async Task<TestCluster> StartAsync()
     {
         var cluster = new TestCluster { ShardCount = Shards, HasReplicas = true };

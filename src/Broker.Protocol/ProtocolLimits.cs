@@ -26,8 +26,11 @@ public static class ProtocolLimits
     /// <summary>Largest value that either side may announce as its largest message: 1 GiB.</summary>
     public const int MaxMaxMessageBytes = 1 << 30;
 
-    /// <summary>Largest payload of a frame that carries no message, on control, request and admin streams: 1 MiB.</summary>
+    /// <summary>Largest payload of a frame that carries no message, but for ADMIN_REQUEST: 1 MiB.</summary>
     public const int MaxControlFrameBytes = 1 << 20;
+
+    /// <summary>Largest payload of ADMIN_REQUEST, which may carry a whole file: 16 MiB.</summary>
+    public const int MaxAdminRequestBytes = 16 << 20;
 
     /// <summary>Largest payload of HELLO and WELCOME: what a peer may send before anything is known of it.</summary>
     public const int MaxHelloBytes = 4096;

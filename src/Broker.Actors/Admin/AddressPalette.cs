@@ -14,23 +14,24 @@ internal static class AddressPalette
         yield return new AdminCommand(
             "address list",
             "List the addresses that users have, and where their consumers are",
-            [],
+            [VhostArgument.Filter],
             ["address", "user", "node"],
-            (_, _) => BuiltInCommands.Rows(node.Addresses.List().Select(a => Row(node, a.Name, a.User, a.Node))));
+            (a, _) => BuiltInCommands.Rows(
+                node.Addresses.List().Where(r => VhostArgument.Shows(a, EntityName.VhostOf(r.Name))).Select(r => Row(node, r.Name, r.User, r.Node))));
         yield return new AdminCommand(
             "address release",
             "Take an address from its user, so that whoever comes next may have it; its consumer ends",
-            [new AdminArgument("address", ArgumentKind.Positional, "string", "The address", Required: true)],
+            [new AdminArgument("address", ArgumentKind.Positional, "string", "The address", Required: true), VhostArgument.Option],
             ["address"],
             async (a, _) =>
             {
-                var name = DirectNames.AddressPrefix + a.Text("address");
+                var name = EntityName.Of(VhostArgument.Of(node, a), DirectNames.AddressPrefix + a.Text("address"));
                 if (await node.Addresses.ReleaseAsync(name, user: null) is { } fault)
                 {
                     throw new AdminException(fault.Code, fault.Reason);
                 }
 
-                node.Inboxes.End(name, new FrameFault(ErrorCode.AccessRefused, $"'{name}' was released by an administrator"));
+                node.Inboxes.End(name, new FrameFault(ErrorCode.AccessRefused, $"'{EntityName.LocalOf(name)}' was released by an administrator"));
                 return [new JsonObject { ["address"] = a.Text("address") }];
             });
     }
@@ -38,6 +39,7 @@ internal static class AddressPalette
     private static JsonObject Row(NodeServices node, string name, string user, string? at) => new()
     {
         ["address"] = EntityName.LocalOf(name)[DirectNames.AddressPrefix.Length..],
+        ["vhost"] = EntityName.VhostOf(name),
         ["user"] = user,
         ["node"] = at ?? (node.Inboxes.TryGetHere(name, out _) ? node.Options.NodeId : ""),
     };

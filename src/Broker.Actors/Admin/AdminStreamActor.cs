@@ -13,7 +13,7 @@ namespace Broker.Actors.Admin;
 /// next ones when the client has taken those before.
 /// </summary>
 internal sealed class AdminStreamActor(IQuicStream stream, NodeServices node, StreamStatus status)
-    : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
+    : FrameStreamActor(stream, node, status, ProtocolLimits.MaxAdminRequestBytes)
 {
     private const int RowsPerFlush = 256;
     private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(30);

@@ -19,6 +19,7 @@ internal static class BuiltInCommands
         .. ActorPalette.Commands(system),
         .. ExchangePalette.Commands(node),
         .. QueuePalette.Commands(node),
+        .. QueueLifePalette.Commands(node),
         .. ConnectionPalette.Commands(node),
         .. AddressPalette.Commands(node),
         .. StorePalette.Commands(node),

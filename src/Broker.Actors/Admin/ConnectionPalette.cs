@@ -18,6 +18,14 @@ internal static class ConnectionPalette
             (_, _) => BuiltInCommands.Rows(node.Connections.Connections.Select(Row)),
             WhileRecovering: true);
         yield return new AdminCommand(
+            "stream list",
+            "List the streams of this node's connections, and why a publisher is blocked",
+            [new AdminArgument("blocked", ArgumentKind.Flag, "bool", "Only those that are blocked")],
+            ["connection", "user", "stream", "kind", "subject", "messages", "blocked"],
+            (a, _) => BuiltInCommands.Rows(
+                node.Connections.Connections.SelectMany(c => c.Streams.Values.OrderBy(s => s.Id).Where(s => s.BlockedBy is not null || !a.Flag("blocked")).Select(s => Row(c, s)))),
+            WhileRecovering: true);
+        yield return new AdminCommand(
             "connection close",
             "Close a connection",
             [
@@ -33,6 +41,17 @@ internal static class ConnectionPalette
                 return [new JsonObject { ["id"] = id, ["user"] = status.Identity.User }];
             });
     }
+
+    private static JsonObject Row(ConnectionStatus connection, StreamStatus stream) => new()
+    {
+        ["connection"] = connection.Connection.Id,
+        ["user"] = connection.Identity.User,
+        ["stream"] = stream.Id,
+        ["kind"] = stream.Kind,
+        ["subject"] = stream.Subject,
+        ["messages"] = stream.Messages,
+        ["blocked"] = stream.BlockedBy ?? "",
+    };
 
     private static JsonObject Row(ConnectionStatus status)
     {

@@ -1,11 +1,8 @@
-using System.Buffers;
-using System.Text;
 using System.Text.Json.Nodes;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Topology;
-using Broker.Machines.Queues;
 using Broker.Machines.Topology;
 using Broker.Protocol;
 
@@ -14,11 +11,9 @@ namespace Broker.Actors.Admin;
 /// <summary><c>queue</c>.</summary>
 internal static class QueuePalette
 {
-    private static readonly string[] s_columns = ["name", "durable", "policy", "ready", "unsettled", "consumers", "bytes", "blocked"];
-    private const int MaxPeek = 1000;
-    private const int MaxPeekBodyBytes = 4096;
-    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
-    private static readonly AdminArgument Queue = new("queue", ArgumentKind.Positional, "string", "Name of the queue", Required: true);
+    private static readonly string[] s_columns = ["name", "durable", "policy", "arguments", "ready", "delayed", "unsettled", "consumers", "bytes", "state", "blocked"];
+    internal const int MaxPeek = 1000;
+    internal static readonly AdminArgument Queue = new("queue", ArgumentKind.Positional, "string", "Name of the queue", Required: true);
 
     public static IEnumerable<AdminCommand> Commands(NodeServices node)
     {
@@ -30,7 +25,7 @@ internal static class QueuePalette
             (a, _) =>
             {
                 var vhost = VhostArgument.Of(node, a);
-                return BuiltInCommands.Rows(node.Queues.Queues.Where(q => EntityName.VhostOf(q.Name) == vhost).Select(q => q.IsLocal ? Row(node, q) : RemoteRow(node, q)));
+                return BuiltInCommands.Rows(node.Queues.Queues.Where(q => EntityName.VhostOf(q.Name) == vhost).Select(q => QueueRows.Of(node, q)));
             });
         yield return new AdminCommand(
             "queue declare",
@@ -78,16 +73,16 @@ internal static class QueuePalette
             "queue peek",
             "Show the first ready messages of a queue and leave them there",
             [Queue, new AdminArgument("count", ArgumentKind.Option, "int", $"How many, 1 to {MaxPeek}", Default: 10), VhostArgument.Option],
-            ["position", "exchange", "key", "deliveries", "bytes", "body"],
+            ["position", "exchange", "key", "priority", "taken", "deliveries", "bytes", "body"],
             async (a, token) =>
             {
                 var reply = await AskAsync<QueueReply.Peeked>(node, VhostArgument.EntityOf(node, a, "queue"), new QueueMessage.Peek(a.Number("count", 1, MaxPeek)), token);
                 Throw(reply.Fault);
-                return [.. reply.Entries.Select(Row)];
+                return [.. reply.Entries.Select(e => QueueRows.OfMessage(e))];
             });
     }
 
-    private static Task<T> AskAsync<T>(NodeServices node, string name, QueueMessage message, CancellationToken cancellationToken)
+    internal static Task<T> AskAsync<T>(NodeServices node, string name, QueueMessage message, CancellationToken cancellationToken)
     {
         if (!node.Queues.TryGet(name, out var queue))
         {
@@ -104,82 +99,11 @@ internal static class QueuePalette
         return queue.Actor.AskAsync<T>(message, BuiltInCommands.AskTimeout, cancellationToken);
     }
 
-    private static void Throw(FrameFault? fault)
+    internal static void Throw(FrameFault? fault)
     {
         if (fault is { } reason)
         {
             throw new AdminException(reason.Code, reason.Reason);
-        }
-    }
-
-    private static QueueKind KindOf(LocalQueue queue) => queue.Definition.Arguments.Kind ?? QueueKind.Queue;
-
-    private static JsonObject RemoteRow(NodeServices node, LocalQueue queue) => new()
-    {
-        ["name"] = EntityName.LocalOf(queue.Name),
-        ["vhost"] = EntityName.VhostOf(queue.Name),
-        ["durable"] = queue.IsDurable,
-        ["policy"] = node.Policies.Find(queue.Name, KindOf(queue)).Policy?.Name ?? "",
-        ["operatorPolicy"] = node.Policies.Find(queue.Name, KindOf(queue)).OperatorPolicy?.Name ?? "",
-        ["leader"] = node.LeaderOf(queue.Name),
-    };
-
-    private static JsonObject Row(NodeServices node, LocalQueue queue) => new()
-    {
-        ["name"] = EntityName.LocalOf(queue.Name),
-        ["vhost"] = EntityName.VhostOf(queue.Name),
-        ["durable"] = queue.IsDurable,
-        ["policy"] = node.Policies.Find(queue.Name, KindOf(queue)).Policy?.Name ?? "",
-        ["operatorPolicy"] = node.Policies.Find(queue.Name, KindOf(queue)).OperatorPolicy?.Name ?? "",
-        ["ready"] = queue.Status.Ready,
-        ["unsettled"] = queue.Status.Unsettled,
-        ["consumers"] = queue.Status.Consumers,
-        ["bytes"] = queue.Status.SizeBytes,
-        ["bytesInMemory"] = queue.Status.LoadedBytes,
-        ["blocked"] = queue.Status.Parked > 0 ? "publishers wait" : "",
-        ["enqueued"] = queue.Status.Enqueued,
-        ["delivered"] = queue.Status.Delivered,
-        ["redelivered"] = queue.Status.Redelivered,
-        ["acknowledged"] = queue.Status.Acknowledged,
-        ["leader"] = node.LeaderOf(queue.Name),
-    };
-
-    private static JsonObject Row(QueueEntry entry)
-    {
-        var bytes = entry.Message.Bytes.Span;
-        if (!MessageView.TryParse(bytes, out var view, out var fault))
-        {
-            throw new AdminException(ErrorCode.InternalError, $"message {entry.Position} does not parse: {fault.Reason}");
-        }
-
-        var shown = view.Body[..Math.Min(view.Body.Length, MaxPeekBodyBytes)];
-        if (shown.Length < view.Body.Length && Rune.DecodeLastFromUtf8(shown, out _, out var partial) == OperationStatus.NeedMoreData)
-        {
-            shown = shown[..^partial]; // cut between characters, or text would look like something else
-        }
-
-        return new JsonObject
-        {
-            ["position"] = entry.Position,
-            ["exchange"] = Encoding.UTF8.GetString(view.Exchange),
-            ["key"] = Encoding.UTF8.GetString(view.RoutingKey),
-            ["deliveries"] = entry.DeliveryCount,
-            ["bytes"] = view.Body.Length,
-            ["body"] = TextOf(shown) ?? Convert.ToHexString(shown),
-            ["encoding"] = TextOf(shown) is null ? "hex" : "utf-8",
-            ["cut"] = shown.Length < view.Body.Length,
-        };
-    }
-
-    private static string? TextOf(ReadOnlySpan<byte> bytes)
-    {
-        try
-        {
-            return StrictUtf8.GetString(bytes);
-        }
-        catch (DecoderFallbackException)
-        {
-            return null;
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Broker.Machines.Queues;
 
 namespace Broker.Actors.Queues;
@@ -18,6 +19,10 @@ internal sealed class QueueStatus
     private long _delivered;
     private long _redelivered;
     private long _acknowledged;
+    private long _delayed;
+    private long _dead;
+    private bool _paused;
+    private StrongBox<QueueCounters> _counters = new();
 
     public long Ready => Volatile.Read(ref _ready);
 
@@ -41,6 +46,18 @@ internal sealed class QueueStatus
 
     public long Acknowledged => Volatile.Read(ref _acknowledged);
 
+    /// <summary>Messages that wait for their time.</summary>
+    public long Delayed => Volatile.Read(ref _delayed);
+
+    /// <summary>Messages that have died and are not certain at their new place.</summary>
+    public long DeadLettersUnderWay => Volatile.Read(ref _dead);
+
+    /// <summary>Whether it hands out nothing.</summary>
+    public bool IsPaused => Volatile.Read(ref _paused);
+
+    /// <summary>All totals, as of the last batch in which what seldom happens has happened.</summary>
+    public QueueCounters Counters => Volatile.Read(ref _counters).Value;
+
     public void Update(QueueMachine machine)
     {
         var counters = machine.Counters;
@@ -54,7 +71,18 @@ internal sealed class QueueStatus
         Volatile.Write(ref _delivered, counters.Delivered);
         Volatile.Write(ref _redelivered, counters.Redelivered);
         Volatile.Write(ref _acknowledged, counters.Acknowledged);
+        Volatile.Write(ref _delayed, machine.DelayedCount);
+        Volatile.Write(ref _dead, machine.DeadCount);
+        Volatile.Write(ref _paused, machine.IsPaused);
+        if (HasMore(counters, _counters.Value))
+        {
+            Volatile.Write(ref _counters, new StrongBox<QueueCounters>(counters));
+        }
     }
+
+    /// <summary>Whether anything has happened that does not with each message.</summary>
+    private static bool HasMore(in QueueCounters now, in QueueCounters before) =>
+        now with { Enqueued = 0, Delivered = 0, Redelivered = 0, Acknowledged = 0 } != before with { Enqueued = 0, Delivered = 0, Redelivered = 0, Acknowledged = 0 };
 
     public override string ToString() => $"{Ready} ready, {Unsettled} unsettled, {Consumers} consumers";
 }

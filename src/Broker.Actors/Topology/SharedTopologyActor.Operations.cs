@@ -37,8 +37,9 @@ internal sealed partial class SharedTopologyActor
     /// <summary>Decides by what is known now, and commits that.</summary>
     private void Decide(Operation operation)
     {
-        if (operation.Request is TopologyRequest.DeleteQueue { } delete && operation.Ending == 0 && _view.Machine.TryGetQueue(delete.Name, out var queue)
-            && QueueAccess.Check(queue.Name, queue.Owner, delete.Asker) is null)
+        // The one that was asked before may be gone, and another one have its name: of that it is known only now that it is to be asked.
+        if (operation.Request is TopologyRequest.DeleteQueue { } delete && _view.Machine.TryGetQueue(delete.Name, out var queue) && operation.Ending != queue.Id
+            && (delete.OnlyId == 0 || delete.OnlyId == queue.Id) && QueueAccess.Check(queue.Name, queue.Owner, delete.Asker) is null)
         {
             operation.Ending = queue.Id;
             operation.Stage = Stage.Deleting;

@@ -24,7 +24,7 @@ internal sealed class MessageGroup(string key)
     public int PausedCount { get; set; }
 
     /// <summary>Messages that were passed over, in order.</summary>
-    public SortedDictionary<QueuePlace, QueueEntry> Waiting { get; } = [];
+    public SortedSet<QueuePlace> Waiting { get; } = [];
 
     /// <summary>Where it stands in the list of groups that have something for somebody, while it is in one.</summary>
     public (SortedDictionary<QueuePlace, MessageGroup> List, QueuePlace Place)? Listed { get; set; }

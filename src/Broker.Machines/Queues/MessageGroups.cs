@@ -10,13 +10,15 @@ internal sealed class MessageGroups
     private readonly Dictionary<string, MessageGroup> _groups = new(StringComparer.Ordinal);
     private readonly Dictionary<ulong, MessageGroup> _groupOf = []; // of messages that consumers hold, or that pause
     private readonly SortedDictionary<QueuePlace, MessageGroup> _free = []; // groups that wait for any consumer, by their first message
-    private readonly SortedDictionary<QueuePlace, QueueEntry> _waiting = [];
+    private readonly SortedDictionary<QueuePlace, Passed> _waiting = [];
+
+    private readonly record struct Passed(QueueEntry Entry, MessageGroup Group);
 
     /// <summary>Messages that were passed over.</summary>
     public int WaitingCount => _waiting.Count;
 
-    /// <summary>Bytes of those.</summary>
-    public long WaitingBytes { get; private set; }
+    /// <summary>Bytes of those that are in memory.</summary>
+    public long LoadedBytes { get; private set; }
 
     /// <summary>Groups of which something is under way.</summary>
     public int Count => _groups.Count;
@@ -28,7 +30,7 @@ internal sealed class MessageGroups
         {
             if (place.Level <= level)
             {
-                entry = first;
+                entry = first.Entry;
                 return place.Level == level;
             }
         }
@@ -68,31 +70,44 @@ internal sealed class MessageGroups
     {
         var group = Of(key);
         var place = new QueuePlace(level, entry.Position);
-        group.Waiting.Add(place, entry);
-        _waiting.Add(place, entry);
-        WaitingBytes += entry.Message.SizeBytes;
+        group.Waiting.Add(place);
+        _waiting.Add(place, new Passed(entry, group));
+        LoadedBytes += entry.Message.SizeBytes;
         List(group);
     }
 
     /// <summary>Takes a message that was passed over.</summary>
-    public QueueEntry TakeWaiting(MessageGroup group, QueuePlace place)
+    public QueueEntry TakeWaiting(QueuePlace place)
     {
-        group.Waiting.Remove(place, out var entry);
-        _waiting.Remove(place);
-        WaitingBytes -= entry.Message.SizeBytes;
-        List(group);
-        return entry;
+        _waiting.Remove(place, out var passed);
+        passed.Group.Waiting.Remove(place);
+        LoadedBytes -= passed.Entry.Message.Bytes.Length;
+        List(passed.Group);
+        return passed.Entry;
     }
 
-    /// <summary>Takes a message that was passed over, whatever its group.</summary>
-    public QueueEntry TakeWaiting(QueuePlace place, string key) => TakeWaiting(_groups[key], place);
+    /// <summary>Leaves the bytes of all that were passed over to the disk.</summary>
+    public void Unload()
+    {
+        if (LoadedBytes == 0)
+        {
+            return;
+        }
+
+        foreach (var (place, passed) in _waiting.ToList())
+        {
+            _waiting[place] = passed with { Entry = passed.Entry with { Message = passed.Entry.Message.WithoutBytes() } };
+        }
+
+        LoadedBytes = 0;
+    }
 
     /// <summary>Takes all messages that were passed over.</summary>
     public List<QueueEntry> TakeAllWaiting()
     {
-        var all = _waiting.Values.ToList();
+        var all = _waiting.Values.Select(p => p.Entry).ToList();
         _waiting.Clear();
-        WaitingBytes = 0;
+        LoadedBytes = 0;
         foreach (var group in _groups.Values.ToList())
         {
             group.Waiting.Clear();
@@ -178,12 +193,9 @@ internal sealed class MessageGroups
         if (!group.IsBroken && group.PausedCount == 0)
         {
             var list = group.Owner?.Groups ?? _free;
-            foreach (var (place, _) in group.Waiting)
-            {
-                list.Add(place, group);
-                group.Listed = (list, place);
-                break;
-            }
+            var place = group.Waiting.Min;
+            list.Add(place, group);
+            group.Listed = (list, place);
         }
     }
 

@@ -8,14 +8,16 @@ public sealed partial class QueueMachine
     private const int MaxPassedOver = 10_000;
     private readonly List<QueueConsumer> _idle = []; // have credit, and nothing that they may have
     private bool _mayPassOverMore; // once a message leaves that was passed over
+    private ulong _stalledAt; // the next message, which nobody may have, when no more may be passed over
 
     /// <summary>Messages that are ready and were passed over, because another consumer works on their group.</summary>
     public int PassedOverCount => _groups?.WaitingCount ?? 0;
 
-    private bool MayPassOver => PassedOverCount < Math.Min(MaxPassedOver, _limits.MaxLoadedMessages / 2) && (_ledger is null || _groups!.WaitingBytes < LoadedBudget / 4);
+    private bool MayPassOver => PassedOverCount < Math.Min(MaxPassedOver, _limits.MaxLoadedMessages / 2);
 
     private void HandOutByGroup()
     {
+        _stalledAt = 0;
         while (_rotation.First is { } consumer && _unsettledCount < _limits.MaxUnsettledMessages)
         {
             if (TryTakeByGroup(consumer, out var entry, out var group) != TakeResult.Taken)
@@ -63,7 +65,13 @@ public sealed partial class QueueMachine
                 && (result == TakeResult.Empty || place.CompareTo(new QueuePlace(_ready.TopLevel, front.Position)) < 0))
             {
                 group = found.Key;
-                entry = _groups.TakeWaiting(found, place);
+                entry = _groups.TakeWaiting(place);
+                if (!entry.Message.IsLoaded)
+                {
+                    _ready.Return(entry); // it is the next message now, and absent
+                    continue;
+                }
+
                 if (CauseOfDeath(entry) is { } cause)
                 {
                     Die(entry, cause);
@@ -95,6 +103,7 @@ public sealed partial class QueueMachine
             if (!MayPassOver)
             {
                 _mayPassOverMore = true;
+                _stalledAt = front.Position;
                 return TakeResult.Empty;
             }
 

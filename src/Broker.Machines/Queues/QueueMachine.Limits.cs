@@ -56,6 +56,12 @@ public sealed partial class QueueMachine
             {
                 if (_fronts[level].Entry.Position != front.Position)
                 {
+                    if (isPassedOver && !front.Message.IsLoaded)
+                    {
+                        _ready.Return(TakeFront(level, front, isPassedOver)); // it is absent now, and may be read
+                        continue;
+                    }
+
                     if (result == TakeResult.Absent)
                     {
                         _wantedFront = _wantedFront == 0 && (_settings.MessageTtl is not null || front.Position <= _lastExpiring) ? front.Position : _wantedFront;
@@ -78,10 +84,10 @@ public sealed partial class QueueMachine
         }
     }
 
-    /// <summary>Takes out messages at the front for as long as there are too many.</summary>
+    /// <summary>Takes out messages at the front for as long as there are too many; not before it is known whether another one has expired and makes room.</summary>
     private void DropOverflow()
     {
-        if (!HasLengthLimit || _settings.Overflow != OverflowBehavior.DropHead || _deleted)
+        if (!HasLengthLimit || _settings.Overflow != OverflowBehavior.DropHead || _deleted || _wantedFront > 0)
         {
             return;
         }
@@ -92,10 +98,11 @@ public sealed partial class QueueMachine
             switch (FrontAt(level, out var front, out var isPassedOver))
             {
                 case TakeResult.Taken:
-                    Die(TakeFront(level, front, isPassedOver), DeadLetterReason.MaxLength);
+                    var isOver = front.Message.IsLoaded && !IsNew(front.Position) && ExpiryOf(front.Message) <= _now;
+                    Die(TakeFront(level, front, isPassedOver), isOver ? DeadLetterReason.Expired : DeadLetterReason.MaxLength);
                     break;
-                case TakeResult.Absent when _settings.DeadLetters || _settings.MaxLengthBytes is not null:
-                    _wantedFront = front.Position; // its bytes are needed, or how many they are
+                case TakeResult.Absent when _settings.DeadLetters || _settings.MaxLengthBytes is not null || MayHandOut:
+                    _wantedFront = front.Position; // its bytes are needed, or how many they are, or a consumer may have it
                     return;
                 case TakeResult.Absent:
                     var bytes = ReadyBytes / ReadyCount; // nobody reads a message to throw it away: an average has to do
@@ -131,7 +138,7 @@ public sealed partial class QueueMachine
     {
         if (isPassedOver)
         {
-            return _groups!.TakeWaiting(new QueuePlace(level, front.Position), GroupOf(front.Message)!);
+            return _groups!.TakeWaiting(new QueuePlace(level, front.Position));
         }
 
         _ready.At(level)!.TakeFront(out var entry);

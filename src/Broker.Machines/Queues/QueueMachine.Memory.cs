@@ -107,12 +107,15 @@ public sealed partial class QueueMachine
 
         _delayed.Unload();
         _dead.Unload();
+        _groups?.Unload();
         if (IsOverBudget)
         {
-            ReturnWaiting();
             _ready.Unload(KeptBytes, _limits.MaxLoadedMessages / 2);
         }
     }
+
+    /// <summary>Whether there is somebody to hand messages to.</summary>
+    private bool MayHandOut => !IsPaused && _rotation.Count > 0 && _unsettledCount < _limits.MaxUnsettledMessages;
 
     private bool IsOverBudget => LoadedBytes > LoadedBudget || _ready.LoadedCount > _limits.MaxLoadedMessages;
 
@@ -125,10 +128,10 @@ public sealed partial class QueueMachine
         }
 
         var ahead = Math.Min(_limits.ReadAheadBytes, LoadedBudget / 4);
-        var mayHandOut = !IsPaused && _rotation.Count > 0 && _unsettledCount < _limits.MaxUnsettledMessages;
+        var isStalled = _stalledAt > 0 && _stalledAt == _ready.FrontPosition;
         ReadOnlySpan<ulong> wanted =
         [
-            _wanted || (mayHandOut && (_ready.ReadyToGoBytes < ahead || _ready.NextSizeBytes == 0)) ? _ready.FirstAbsent : 0,
+            _wanted || (MayHandOut && !isStalled && (_ready.ReadyToGoBytes < ahead || _ready.NextSizeBytes == 0)) ? _ready.FirstAbsent : 0,
             MaySendDead ? _dead.NextAbsent : 0,
             _wantedFront,
         ];

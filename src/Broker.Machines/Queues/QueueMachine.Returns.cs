@@ -68,7 +68,11 @@ public sealed partial class QueueMachine
     {
         while (_delayed.TryTakeDue(_now, out var entry))
         {
-            _released.Add(entry.Position);
+            if (entry.DeliveryCount == 0)
+            {
+                _released.Add(entry.Position); // it is as good as one that has come just now
+            }
+
             _groups?.Resume(entry.Position);
             BecomeReady(entry);
         }

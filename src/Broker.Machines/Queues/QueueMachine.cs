@@ -86,7 +86,7 @@ public sealed partial class QueueMachine
     public long SizeBytes => _ledger is null ? LoadedBytes + _dead.UnderWayBytes : Math.Max(0, _ledger.LiveBytes + _joinedBytes - _settledBytes);
 
     /// <summary>Bytes of all messages that are in memory, but for those that are on their way to the dead-letter exchange.</summary>
-    public long LoadedBytes => _ready.LoadedBytes + _heldBytes + _delayed.LoadedBytes + _dead.LoadedBytes + (_groups?.WaitingBytes ?? 0);
+    public long LoadedBytes => _ready.LoadedBytes + _heldBytes + _delayed.LoadedBytes + _dead.LoadedBytes + (_groups?.LoadedBytes ?? 0);
 
     /// <summary>Consumers that are subscribed.</summary>
     public int ConsumerCount { get; private set; }

@@ -93,6 +93,9 @@ internal sealed class ReadyLevels(int maxPriority)
     /// <summary>The message that is next; of one that is absent, only the position counts.</summary>
     public ref readonly QueueEntry Front(out TakeResult result) => ref Top.Front(out result);
 
+    /// <summary>The position of the message that is next; 0 if there is none.</summary>
+    public ulong FrontPosition => Front(out _).Position;
+
     public TakeResult TryTake(out QueueEntry entry) => Top.TryTake(out entry);
 
     /// <summary>Takes one out by its position; without a size if it is absent.</summary>

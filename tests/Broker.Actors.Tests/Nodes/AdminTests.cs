@@ -29,15 +29,19 @@ public sealed class AdminTests
         [
             "actor hierarchy", "binding declare", "binding delete", "binding list", "catalog", "cluster down", "cluster join", "cluster leave", "cluster show", "cluster tail",
             "cluster-sharding list", "cluster-sharding move", "cluster-sharding rebalance", "cluster-sharding region-stats", "connection close", "connection list",
-            "exchange declare", "exchange delete", "exchange list", "queue declare", "queue delete", "queue list", "queue peek", "queue purge",
-            "node drain", "node resume", "shard show", "store quarantine export", "store quarantine list", "store show", "store verify", "user disable", "user enable", "user list",
+            "stream list", "address list", "address release",
+            "definitions export", "definitions import", "exchange declare", "exchange delete", "exchange list", "node drain", "node resume", "operator-policy clear",
+            "operator-policy list", "operator-policy set", "permission clear", "permission list", "permission set", "policy clear", "policy list", "policy set",
+            "queue declare", "queue delayed", "queue delete", "queue list", "queue pause", "queue peek", "queue purge", "queue resume", "queue show", "shard show", "store quarantine export", "store quarantine list", "store show",
+            "store verify", "topic-permission clear", "topic-permission list", "topic-permission set", "user disable", "user enable", "user limit", "user list", "vhost add",
+            "vhost delete", "vhost limit", "vhost list", "vhost show",
         ];
         Assert.Empty(expected.Except(names));
         Assert.All(catalog, c => Assert.NotEmpty((string)c["description"]!));
         Assert.Equal(["cluster tail"], catalog.Where(c => (bool)c["follows"]!).Select(c => (string)c["command"]!));
         var peek = catalog.Single(c => (string)c["command"]! == "queue peek")["arguments"]!.AsArray();
-        Assert.Equal(["positional", "option"], peek.Select(a => (string)a!["kind"]!));
-        Assert.Equal([true, false], peek.Select(a => (bool)a!["required"]!));
+        Assert.Equal(["positional", "option", "option"], peek.Select(a => (string)a!["kind"]!));
+        Assert.Equal([true, false, false], peek.Select(a => (bool)a!["required"]!));
         foreach (var declare in new[] { "queue declare", "exchange declare" })
         {
             var arguments = catalog.Single(c => (string)c["command"]! == declare)["arguments"]!.AsArray();
@@ -106,15 +110,17 @@ public sealed class AdminTests
         await admin.RunAsync("exchange declare", """{"exchange":"logs","type":"fanout"}""");
         await admin.RunAsync("exchange declare", """{"exchange":"levels"}""");
         await admin.RunAsync("queue declare", """{"queue":"orders"}""");
-        await admin.RunAsync("binding declare", """{"exchange":"logs","queue":"orders"}""");
-        await admin.RunAsync("binding declare", """{"exchange":"levels","queue":"orders","key":"error"}""");
+        await admin.RunAsync("binding declare", """{"exchange":"logs","destination":"orders"}""");
+        await admin.RunAsync("binding declare", """{"exchange":"levels","destination":"orders","key":"error"}""");
 
         var exchanges = (await admin.RunAsync("exchange list")).Select(e => $"{e["name"]}:{e["type"]}:{e["bindings"]}");
-        Assert.Equal([":direct:0", "amq.direct:direct:0", "amq.fanout:fanout:0", "levels:direct:1", "logs:fanout:1"], exchanges);
-        var bindings = (await admin.RunAsync("binding list")).Select(b => $"{b["exchange"]}:{b["key"]}:{b["queue"]}");
-        Assert.Equal(["levels:error:orders", "logs::orders"], bindings);
+        Assert.Equal([
+            ":direct:0", "amq.direct:direct:0", "amq.fanout:fanout:0", "amq.headers:headers:0", "amq.match:headers:0", "amq.topic:topic:0", "levels:direct:1", "logs:fanout:1",
+        ], exchanges);
+        var bindings = (await admin.RunAsync("binding list")).Select(b => $"{b["exchange"]}:{b["key"]}:{b["kind"]}:{b["destination"]}");
+        Assert.Equal(["levels:error:queue:orders", "logs::queue:orders"], bindings);
 
-        await admin.RunAsync("binding delete", """{"exchange":"levels","queue":"orders","key":"error"}""");
+        await admin.RunAsync("binding delete", """{"exchange":"levels","destination":"orders","key":"error"}""");
         await admin.RefusedAsync(ErrorCode.PreconditionFailed, "exchange delete", """{"exchange":"logs","if-unused":true}""");
         await admin.RunAsync("queue delete", """{"queue":"orders","if-unused":true,"if-empty":true}""");
         Assert.Empty(await admin.RunAsync("binding list"));
@@ -210,8 +216,13 @@ public sealed class AdminTests
     [InlineData("queue peek", """{"queue":"absent","count":1.5}""", ErrorCode.InvalidArgument)]
     [InlineData("queue peek", """{"queue":"absent","count":99999999999}""", ErrorCode.InvalidArgument)]
     [InlineData("queue purge", """{"queue":"absent"}""", ErrorCode.NotFound)]
-    [InlineData("exchange declare", """{"exchange":"x","type":"topic"}""", ErrorCode.InvalidArgument)]
-    [InlineData("binding declare", """{"exchange":"absent","queue":"absent"}""", ErrorCode.NotFound)]
+    [InlineData("exchange declare", """{"exchange":"x","type":"topical"}""", ErrorCode.InvalidArgument)]
+    [InlineData("exchange declare", """{"exchange":"x","arguments":"{\"nonsense\":1}"}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":"x","arguments":"{\"x-max-length\":-1}"}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":"x","arguments":"[1]"}""", ErrorCode.InvalidArgument)]
+    [InlineData("queue declare", """{"queue":"x","arguments":"{"}""", ErrorCode.InvalidArgument)]
+    [InlineData("binding declare", """{"exchange":"amq.fanout","destination":"x","kind":"topic"}""", ErrorCode.InvalidArgument)]
+    [InlineData("binding declare", """{"exchange":"absent","destination":"absent"}""", ErrorCode.NotFound)]
     [InlineData("connection close", """{"id":12345678}""", ErrorCode.NotFound)]
     [InlineData("store verify", """{"queue":"absent"}""", ErrorCode.NotFound)]
     [InlineData("store quarantine export", "", ErrorCode.InvalidArgument)]

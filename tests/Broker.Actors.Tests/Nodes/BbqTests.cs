@@ -249,7 +249,7 @@ public sealed class BbqTests
         await admin.ExpectQueueAsync("orders", ready: left, unsettled: 0);
     }
 
-    private static async Task<byte[]> PublishAsync(WireConnection bbq, string exchange, string key, string body)
+    internal static async Task<byte[]> PublishAsync(WireConnection bbq, string exchange, string key, string body)
     {
         var stream = new WireStream(await bbq.Quic.OpenStreamAsync());
         await stream.SendAsync(w => BbqRequest.WritePublish(w, Encoding.UTF8.GetBytes(exchange), Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(body)));
@@ -257,14 +257,14 @@ public sealed class BbqTests
         return await stream.ReadBytesAsync();
     }
 
-    private static async Task<WireStream> ConsumeAsync(WireConnection bbq, string queue)
+    internal static async Task<WireStream> ConsumeAsync(WireConnection bbq, string queue)
     {
         var stream = new WireStream(await bbq.Quic.OpenStreamAsync());
         await stream.SendAsync(w => BbqRequest.WriteConsume(w, Encoding.UTF8.GetBytes(queue)));
         return stream;
     }
 
-    private static async Task<string> ReadDeliveryAsync(WireStream stream)
+    internal static async Task<string> ReadDeliveryAsync(WireStream stream)
     {
         using var partial = new PartialFrame();
         while (true)

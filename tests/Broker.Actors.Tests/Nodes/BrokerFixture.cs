@@ -44,9 +44,10 @@ internal sealed class BrokerFixture : IAsyncDisposable
         Func<QuicListenerOptions, QuicListenerOptions>? listener = null,
         IDisk? disk = null,
         Func<BrokerStorageOptions, BrokerStorageOptions>? storage = null,
-        Func<StoreOptions, StoreOptions>? store = null)
+        Func<StoreOptions, StoreOptions>? store = null,
+        Func<BrokerServerOptions, BrokerServerOptions>? server = null)
     {
-        var broker = await ListenAsync(limits, time, listener, disk, storage, store);
+        var broker = await ListenAsync(limits, time, listener, disk, storage, store, server);
         await broker.ServerAsync();
         return broker;
     }
@@ -58,7 +59,8 @@ internal sealed class BrokerFixture : IAsyncDisposable
         Func<QuicListenerOptions, QuicListenerOptions>? listener = null,
         IDisk? disk = null,
         Func<BrokerStorageOptions, BrokerStorageOptions>? storage = null,
-        Func<StoreOptions, StoreOptions>? store = null)
+        Func<StoreOptions, StoreOptions>? store = null,
+        Func<BrokerServerOptions, BrokerServerOptions>? server = null)
     {
         var opened = new StoreOptions { NodeName = "node-1", Log = SmallLog };
         var stored = SingleNodeStorage.Open(disk ?? new MemoryDisk(), store?.Invoke(opened) ?? opened, configure: storage);
@@ -71,24 +73,22 @@ internal sealed class BrokerFixture : IAsyncDisposable
             Tls = TestCertificates.Server,
             ApplicationProtocols = BrokerServer.ApplicationProtocols,
         };
-        var starting = BrokerServer.StartAsync(
-            new BrokerServerOptions
+        var served = new BrokerServerOptions
+        {
+            NodeId = "node-1",
+            Storage = stored.Options,
+            Limits = limits ?? new BrokerLimits(),
+            TimeProvider = time ?? TimeProvider.System,
+            OnListening = listening.SetResult,
+            OnFault = fault =>
             {
-                NodeId = "node-1",
-                Storage = stored.Options,
-                Limits = limits ?? new BrokerLimits(),
-                TimeProvider = time ?? TimeProvider.System,
-                OnListening = listening.SetResult,
-                OnFault = fault =>
+                lock (faults)
                 {
-                    lock (faults)
-                    {
-                        faults.Add(fault);
-                    }
-                },
+                    faults.Add(fault);
+                }
             },
-            transport,
-            listener?.Invoke(options) ?? options).AsTask();
+        };
+        var starting = BrokerServer.StartAsync(server?.Invoke(served) ?? served, transport, listener?.Invoke(options) ?? options).AsTask();
         await Task.WhenAny(listening.Task, starting).WaitAsync(WireConnection.Timeout);
         if (!listening.Task.IsCompleted)
         {
@@ -100,11 +100,27 @@ internal sealed class BrokerFixture : IAsyncDisposable
     }
 
     /// <summary>Connects and exchanges HELLO and WELCOME.</summary>
-    public async Task<WireConnection> ConnectAsync(QuicTlsOptions? tls = null, Func<QuicClientOptions, QuicClientOptions>? client = null)
+    public async Task<WireConnection> ConnectAsync(
+        QuicTlsOptions? tls = null, Func<QuicClientOptions, QuicClientOptions>? client = null, string vhost = ProtocolInfo.DefaultVhost)
     {
         var connection = await ConnectRawAsync("broker/1", tls, client);
-        await connection.HelloAsync();
+        await connection.HelloAsync(new HelloFrame { ClientName = "test", Vhost = vhost });
         return connection;
+    }
+
+    /// <summary>Connects to a vhost, and expects that this is refused.</summary>
+    public async Task<string> ConnectRefusedAsync(ErrorCode code, string vhost = ProtocolInfo.DefaultVhost, QuicTlsOptions? tls = null, string alpn = "broker/1")
+    {
+        await using var connection = await ConnectRawAsync(alpn, tls);
+        if (alpn == "broker/1")
+        {
+            var control = await connection.OpenAsync(StreamKind.Control);
+            await control.SendAsync(w => new HelloFrame { ClientName = "test", Vhost = vhost }.Write(w));
+        }
+
+        var closed = await connection.ClosedAsync();
+        Assert.Equal((QuicError.ConnectionAborted, (long?)code), (closed.Error, closed.ErrorCode));
+        return closed.Reason ?? "";
     }
 
     /// <summary>Connects and says nothing.</summary>

@@ -51,14 +51,15 @@ public sealed class TopologyTests
         { "queue with a control character", ErrorCode.InvalidArgument },
         { "durable queue that is transient", ErrorCode.PreconditionFailed },
         { "transient queue that is durable", ErrorCode.PreconditionFailed },
-        { "exclusive queue", ErrorCode.InvalidArgument },
+        { "exclusive queue that is for everybody", ErrorCode.PreconditionFailed },
         { "queue with an argument", ErrorCode.InvalidArgument },
         { "passive queue that is absent", ErrorCode.NotFound },
         { "binding of an absent queue", ErrorCode.NotFound },
         { "binding to an absent exchange", ErrorCode.NotFound },
         { "binding to the default exchange", ErrorCode.AccessRefused },
-        { "binding to an exchange", ErrorCode.InvalidArgument },
-        { "binding with an argument", ErrorCode.InvalidArgument },
+        { "binding of an absent exchange", ErrorCode.NotFound },
+        { "binding of the default exchange", ErrorCode.AccessRefused },
+        { "binding with a wrong argument", ErrorCode.InvalidArgument },
         { "deletion of a built-in exchange", ErrorCode.AccessRefused },
         { "deletion of a bound exchange if unused", ErrorCode.PreconditionFailed },
         { "deletion of a filled queue if empty", ErrorCode.PreconditionFailed },
@@ -71,7 +72,7 @@ public sealed class TopologyTests
     [MemberData(nameof(Refusals))]
     public async Task Refusal_ends_its_request_and_not_the_stream(string what, ErrorCode code)
     {
-        var argument = FieldTable.Of(("x-max-length", 1L));
+        var argument = FieldTable.Of(("x-max-length", -1L));
         Action<IBufferWriter<byte>> request = what switch
         {
             "exchange of another type" => DeclareExchange("logs", "direct"),
@@ -86,14 +87,15 @@ public sealed class TopologyTests
             "queue with a control character" => DeclareQueue("a\nb"),
             "durable queue that is transient" => DeclareQueue("filled", DeclareQueueFlags.Durable),
             "transient queue that is durable" => DeclareQueue("kept"),
-            "exclusive queue" => DeclareQueue("other", DeclareQueueFlags.Exclusive),
+            "exclusive queue that is for everybody" => DeclareQueue("filled", DeclareQueueFlags.Exclusive),
             "queue with an argument" => w => new DeclareQueueFrame { RequestId = 1, Name = "other", Arguments = argument }.Write(w),
             "passive queue that is absent" => DeclareQueue("other", DeclareQueueFlags.Passive),
             "binding of an absent queue" => Bind("logs", "other"),
             "binding to an absent exchange" => Bind("other", "filled"),
             "binding to the default exchange" => Bind("", "filled"),
-            "binding to an exchange" => w => new BindFrame { RequestId = 1, Exchange = "logs", Destination = "amq.fanout", DestinationKind = DestinationKind.Exchange }.Write(w),
-            "binding with an argument" => w => new BindFrame { RequestId = 1, Exchange = "logs", Destination = "filled", Arguments = argument }.Write(w),
+            "binding of an absent exchange" => w => new BindFrame { RequestId = 1, Exchange = "logs", Destination = "filled", DestinationKind = DestinationKind.Exchange }.Write(w),
+            "binding of the default exchange" => w => new BindFrame { RequestId = 1, Exchange = "logs", Destination = "", DestinationKind = DestinationKind.Exchange }.Write(w),
+            "binding with a wrong argument" => w => new BindFrame { RequestId = 1, Exchange = "amq.match", Destination = "filled", Arguments = FieldTable.Of(("x-match", 1L)) }.Write(w),
             "deletion of a built-in exchange" => w => new DeleteExchangeFrame(1, "amq.direct", DeleteExchangeFlags.None).Write(w),
             "deletion of a bound exchange if unused" => w => new DeleteExchangeFrame(1, "logs", DeleteExchangeFlags.IfUnused).Write(w),
             "deletion of a filled queue if empty" => w => new DeleteQueueFrame(1, "filled", DeleteQueueFlags.IfEmpty).Write(w),

@@ -1,6 +1,7 @@
 using Broker.Actors.Topology;
 using Broker.Coordination;
 using Broker.Machines.Topology;
+using Broker.Protocol;
 using static Broker.Actors.Tests.Topology.SharedTopologyTests;
 
 namespace Broker.Actors.Tests.Topology;
@@ -126,20 +127,24 @@ public sealed class SharedTopologyHistoryTests
         var (one, two, key) = (s_names[random.Next(3)], s_names[random.Next(3)], $"{random.Next(2)}");
         return random.Next(16) switch
         {
-            < 3 => Exchange(one, random.Next(5) == 0 ? "fanout" : "direct", passive: random.Next(4) == 0),
+            < 3 => Exchange(one, random.Next(5) == 0 ? "topic" : "direct", passive: random.Next(4) == 0) with { AutoDelete = one == "a" || random.Next(4) == 0 },
             < 4 => new TopologyRequest.DeleteExchange(one, IfUnused: random.Next(3) > 0),
             < 7 => Queue(one, durable: random.Next(5) > 0, passive: random.Next(4) == 0),
             < 8 => new TopologyRequest.DeleteQueue(one, false, false),
-            < 13 => Bind(random.Next(5) == 0 ? "amq.direct" : one, two, key),
-            _ => new TopologyRequest.Unbind(new Binding(random.Next(5) == 0 ? "amq.direct" : one, two, key)),
+            < 12 => Bind(random.Next(5) == 0 ? "amq.direct" : one, two, key),
+            < 13 => new TopologyRequest.Bind(ToExchange(one, two, key)),
+            < 15 => new TopologyRequest.Unbind(new Binding(random.Next(5) == 0 ? "amq.direct" : one, two, key)),
+            _ => new TopologyRequest.Unbind(ToExchange(one, two, key)),
         };
     }
 
+    private static Binding ToExchange(string one, string two, string key) => new(one, two, key, DestinationKind.Exchange) { Arguments = FieldTable.Of(("key", key), ("a", 1L)) };
+
     private static TopologyPlan PlanOf(TopologyMachine model, TopologyRequest request) => request switch
     {
-        TopologyRequest.DeclareExchange r => model.PlanDeclareExchange(r.Name, r.Type, r.Durable, r.Passive),
+        TopologyRequest.DeclareExchange r => model.PlanDeclareExchange(r.Declaration),
         TopologyRequest.DeleteExchange r => model.PlanDeleteExchange(r.Name, r.IfUnused),
-        TopologyRequest.DeclareQueue r => model.PlanDeclareQueue(r.Name, r.Durable, r.Passive),
+        TopologyRequest.DeclareQueue r => model.PlanDeclareQueue(r.Declaration),
         TopologyRequest.DeleteQueue r => model.PlanQueueDeleted(r.Name),
         TopologyRequest.Bind r => model.PlanBind(r.Binding),
         TopologyRequest.Unbind r => model.PlanUnbind(r.Binding),

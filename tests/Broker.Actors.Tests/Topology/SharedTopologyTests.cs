@@ -293,8 +293,8 @@ public sealed class SharedTopologyTests
     {
         await using var cluster = await TopologyCluster.StartAsync(1);
         var key = TopologyKeys.OfExchange("x");
-        var newer = """{"type":"headers","durable":true}"""u8.ToArray();
-        await cluster.Store.CommitAsync(new MetadataTransaction { Operations = [MetadataOperation.Put("vhosts/0/" + "other", newer)] });
+        var newer = """{"type":"telepathic","durable":true}"""u8.ToArray();
+        await cluster.Store.CommitAsync(new MetadataTransaction { Operations = [MetadataOperation.Put(TopologyKeys.Prefix + "other", newer)] });
         await cluster.A.DoAsync(Queue("q"));
         cluster.A.Metadata.HoldWatches();
         await cluster.A.DoAsync(Exchange("y"));
@@ -305,7 +305,7 @@ public sealed class SharedTopologyTests
             await cluster.A.RefusedAsync(ErrorCode.Unavailable, request);
         }
 
-        Assert.Contains(cluster.A.Notices, n => n.Contains("headers", StringComparison.Ordinal));
+        Assert.Contains(cluster.A.Notices, n => n.Contains("telepathic", StringComparison.Ordinal));
         Assert.Equal(newer, (await cluster.Store.ReadAsync(key + "2")).Values.Single().Value.ToArray());
         await cluster.A.DoAsync(Bind("y", "q"));
     }

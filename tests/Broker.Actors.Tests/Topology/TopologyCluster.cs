@@ -3,6 +3,7 @@ using Broker.Actors.Tests.Nodes;
 using Broker.Coordination;
 using Broker.Coordination.Embedded;
 using Broker.Machines.Topology;
+using Broker.Protocol;
 using Broker.Storage.Disks;
 
 namespace Broker.Actors.Tests.Topology;
@@ -15,6 +16,7 @@ internal sealed class TopologyCluster : IAsyncDisposable
     private readonly TopologyMachine _model = new();
     private readonly Dictionary<string, TopologyChange> _added = new(StringComparer.Ordinal);
     private readonly List<string> _violations = [];
+    private readonly HashSet<string> _everBound = new(StringComparer.Ordinal); // exchanges that had a binding since they were declared
     private readonly Lock _lock = new();
     private long _revision;
 
@@ -64,6 +66,7 @@ internal sealed class TopologyCluster : IAsyncDisposable
 
         var keys = (await Store.ReadAsync(TopologyKeys.Prefix)).Values.Select(v => v.Key).ToHashSet(StringComparer.Ordinal);
         Assert.All(keys.Where(k => k.Contains("/uses/", StringComparison.Ordinal)), k => Assert.Contains(k.Replace("/uses/", "/", StringComparison.Ordinal), keys));
+        Assert.All(_model.Exchanges.Where(e => e.AutoDelete && !_model.IsBound(e.Name)), e => Assert.DoesNotContain(e.Name, _everBound)); // it would have gone
         foreach (var node in Nodes)
         {
             await WireAdmin.UntilAsync(node.ShowAsync, shown => shown == expected, $"{node.Services.Options.NodeId} to know {expected}");
@@ -76,17 +79,12 @@ internal sealed class TopologyCluster : IAsyncDisposable
                 () => Task.FromResult(string.Join(' ', node.Services.Queues.Queues.Select(q => $"{q.Name}:{q.Id}"))),
                 shown => shown == string.Join(' ', queues),
                 $"{node.Services.Options.NodeId} to have the queues {string.Join(' ', queues)}");
-            foreach (var exchange in _model.Exchanges.Where(e => e.Name.Length > 0))
+            var model = new ModelRouter(_model);
+            foreach (var exchange in _model.Exchanges.Where(e => !TopologyNames.IsDefault(e.Name)))
             {
                 foreach (var key in _model.Bindings.Select(b => b.RoutingKey).Append("no such key").Distinct())
                 {
-                    var routes = new Machines.Routing.ExchangeMachine(exchange.Kind);
-                    foreach (var binding in _model.BindingsOf(exchange.Name))
-                    {
-                        routes.HandleBind(binding.Queue, binding.RoutingKey);
-                    }
-
-                    var targets = string.Join(' ', routes.Snapshot().Route(key).Order(StringComparer.Ordinal));
+                    var targets = string.Join(' ', model.Route(exchange.Name, key));
                     await WireAdmin.UntilAsync(
                         () => Task.FromResult(node.Route(exchange.Name, key) is { } r ? string.Join(' ', r) : "unknown"),
                         shown => shown == targets,
@@ -140,6 +138,7 @@ internal sealed class TopologyCluster : IAsyncDisposable
             Expect(_added.Remove(key, out var added), change, $"{key} was there");
             changes.Add(added switch
             {
+                TopologyChange.VhostAdded c => new TopologyChange.VhostRemoved(c.Vhost.Name),
                 TopologyChange.ExchangeAdded c => new TopologyChange.ExchangeRemoved(c.Exchange.Name),
                 TopologyChange.QueueAdded c => new TopologyChange.QueueRemoved(c.Queue.Name),
                 TopologyChange.BindingAdded c => new TopologyChange.BindingRemoved(c.Binding),
@@ -147,21 +146,31 @@ internal sealed class TopologyCluster : IAsyncDisposable
             });
         }
 
-        foreach (var added in change.Puts.Select(Read).OfType<TopologyChange>().OrderBy(c => c is TopologyChange.BindingAdded))
+        var puts = change.Puts.Select(Read).OfType<TopologyChange>().OrderBy(c => c switch { TopologyChange.VhostAdded => 0, TopologyChange.BindingAdded => 2, _ => 1 });
+        foreach (var added in puts)
         {
             Expect(_added.TryAdd(TopologyKeys.KeyOf(added), added), change, $"{added} is new");
             changes.Add(added);
         }
 
-        foreach (var one in changes.OrderBy(c => c is not TopologyChange.BindingRemoved))
+        foreach (var one in changes.OrderBy(c => c switch { TopologyChange.BindingRemoved => 0, TopologyChange.VhostRemoved => 2, _ => 1 }))
         {
             var bindings = one switch
             {
-                TopologyChange.ExchangeRemoved c => _model.Bindings.Where(b => b.Exchange == c.Exchange),
-                TopologyChange.QueueRemoved c => _model.Bindings.Where(b => b.Queue == c.Queue),
+                TopologyChange.ExchangeRemoved c => _model.Bindings.Where(b => b.Exchange == c.Exchange || (b.Destination == c.Exchange && b.Kind == DestinationKind.Exchange)),
+                TopologyChange.QueueRemoved c => _model.Bindings.Where(b => b.Destination == c.Queue && b.Kind == DestinationKind.Queue),
                 _ => [],
             };
             Expect(!bindings.Any(), change, $"{one} leaves no binding behind");
+            if (one is TopologyChange.BindingAdded { Binding.Exchange: var bound })
+            {
+                _everBound.Add(bound);
+            }
+            else if (one is TopologyChange.ExchangeRemoved { Exchange: var gone })
+            {
+                _everBound.Remove(gone);
+            }
+
             if (!bindings.Any())
             {
                 Expect(_model.Apply(one), change, $"{one} changes something");

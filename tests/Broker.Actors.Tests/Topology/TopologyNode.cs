@@ -9,6 +9,7 @@ using Broker.Actors.Storage;
 using Broker.Actors.Topology;
 using Broker.Actors.Tests.Nodes;
 using Broker.Coordination;
+using Broker.Machines.Routing;
 using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Transport;
@@ -100,13 +101,21 @@ internal sealed class TopologyNode : IAsyncDisposable
     /// <summary>Waits until this is declared as far as this node knows.</summary>
     public Task UntilShowsAsync(Func<string, bool> condition, string what) => WireAdmin.UntilAsync(ShowAsync, condition, $"{Services.Options.NodeId} to know {what}");
 
-    public IReadOnlyList<string>? Route(string exchange, string key) => Services.Routes.TryRoute(exchange, key, out var targets) ? [.. targets.Order(StringComparer.Ordinal)] : null;
+    public IReadOnlyList<string>? Route(string exchange, string key) => RouteOf(Services, exchange, key);
+
+    /// <summary>Where a node's exchange routes a message with a key, in order of names; <c>null</c> if there is no such exchange.</summary>
+    public static IReadOnlyList<string>? RouteOf(NodeServices node, string exchange, string key)
+    {
+        var walk = new RouteWalk(node.Routes);
+        var message = new RoutedMessage(key, default, draw: 0);
+        return walk.Follow(exchange, ref message) == RouteStatus.Routed ? [.. walk.Result.Queues.Order(StringComparer.Ordinal)] : null;
+    }
 
     public static string Show(IEnumerable<ExchangeDefinition> exchanges, IEnumerable<QueueDefinition> queues, IEnumerable<Binding> bindings) => string.Join(
         ' ',
-        exchanges.Where(e => !TopologyNames.IsBuiltIn(e.Name)).Select(e => $"{e.Name}:{e.Kind}:{e.Durable}")
+        exchanges.Where(e => !TopologyNames.IsBuiltIn(e.Name)).Select(e => $"{e.Name}:{e.Kind}:{e.Durable}{(e.AutoDelete ? "*" : "")}")
             .Concat(queues.Select(q => $"{q.Name}:{q.Durable}:{q.Id}"))
-            .Concat(bindings.Select(b => $"{b.Exchange}-{b.RoutingKey}->{b.Queue}")));
+            .Concat(bindings.Select(b => $"{b.Exchange}-{b.RoutingKey}->{(b.Kind == DestinationKind.Exchange ? "x:" : "")}{b.Destination}")));
 
     public async ValueTask DisposeAsync()
     {

@@ -120,18 +120,18 @@ public class PublishHistoryTests
             var mandatory = y % 3 == 0;
             var properties = y % 4 == 0 ? new MessageProperties { MessageId = y.ToString(CultureInfo.InvariantCulture) } : null;
             var message = TestMessages.Encoded(exchange, key, new string('b', y % 210), properties);
-            _stream.Machine.BeginRead(x % 1000);
+            _stream.Machine.BeginRead(x % 1000, now: 0);
             Assert.Null(_stream.Machine.HandlePublish(_sequence, mandatory, y % 2 == 0, message));
 
             if (message.Length > Limits.MaxMessageBytes)
             {
                 _due.Add(_sequence, (false, ErrorCode.MessageTooLarge));
             }
-            else if (!_stream.Router.TryRoute(exchange, key, out var queues))
+            else if (!_stream.Router.Has(exchange))
             {
                 _due.Add(_sequence, (false, ErrorCode.NotFound));
             }
-            else if (queues.IsEmpty)
+            else if (_stream.Router.QueuesOf(exchange, key) is not { Length: > 0 } queues)
             {
                 _due.Add(_sequence, mandatory ? (true, ErrorCode.Unroutable) : null);
             }

@@ -108,7 +108,7 @@ public class PublishRoutingTests
     {
         _stream.Router.Set("x", "k", "q");
         var message = TestMessages.Encoded("x", "k", "body");
-        _stream.Machine.BeginRead(2 * message.Length);
+        _stream.Machine.BeginRead(2 * message.Length, now: 0);
         Assert.Null(_stream.Machine.HandlePublish(1, false, false, message));
         Assert.Null(_stream.Machine.HandlePublish(2, false, false, message));
         var stored = Assert.Single(_stream.Batches()).Messages.ToArray();

@@ -1,4 +1,5 @@
 using Broker.Machines.Publishing;
+using Broker.Machines.Routing;
 using Broker.Machines.Tests.Messages;
 using Broker.Protocol;
 
@@ -7,9 +8,9 @@ namespace Broker.Machines.Tests.Publishing;
 /// <summary>A publish stream's machine with its router, and what a test asks of it.</summary>
 internal sealed class PublishStream
 {
-    public PublishStream(PublishStreamLimits? limits = null, bool open = true)
+    public PublishStream(PublishStreamLimits? limits = null, bool open = true, IRouter? router = null)
     {
-        Machine = new PublishStreamMachine(Router, limits ?? new PublishStreamLimits());
+        Machine = new PublishStreamMachine(router ?? Router, limits ?? new PublishStreamLimits());
         if (open)
         {
             Assert.Null(Machine.HandleOpen());
@@ -20,10 +21,10 @@ internal sealed class PublishStream
 
     public PublishStreamMachine Machine { get; }
 
-    public FrameFault? Publish(ulong sequence, string key, string body = "", string exchange = "x", bool mandatory = false, bool durable = false, MessageProperties? properties = null)
+    public FrameFault? Publish(ulong sequence, string key, string body = "", string exchange = "x", bool mandatory = false, bool durable = false, MessageProperties? properties = null, long now = 0)
     {
         var message = TestMessages.Encoded(exchange, key, body, properties);
-        Machine.BeginRead(message.Length);
+        Machine.BeginRead(message.Length, now);
         return Machine.HandlePublish(sequence, mandatory, durable, message);
     }
 

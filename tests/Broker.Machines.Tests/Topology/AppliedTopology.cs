@@ -11,13 +11,28 @@ internal sealed class AppliedTopology
     public TopologyMachine Machine { get; } = new();
 
     public FrameFault? DeclareExchange(string name, string kind, bool passive = false, bool durable = true) =>
-        Apply(Machine.PlanDeclareExchange(name, kind, durable, passive));
+        Declare(new ExchangeDeclaration(name, kind, durable, passive));
+
+    public FrameFault? Declare(ExchangeDeclaration exchange) => Apply(Machine.PlanDeclareExchange(exchange));
+
+    public FrameFault? Declare(QueueDeclaration queue) => Apply(Machine.PlanDeclareQueue(queue));
+
+    public FrameFault? Apply(TopologyPlan plan)
+    {
+        foreach (var change in plan.Changes)
+        {
+            Assert.True(Machine.Apply(change), $"{change} was planned and has no effect");
+            _changes.Enqueue(change);
+        }
+
+        return plan.Fault;
+    }
 
     public FrameFault? DeleteExchange(string name, bool ifUnused) => Apply(Machine.PlanDeleteExchange(name, ifUnused));
 
-    public FrameFault? DeclareQueue(string name, bool passive = false, bool durable = true) => Apply(Machine.PlanDeclareQueue(name, durable, passive));
+    public FrameFault? DeclareQueue(string name, bool passive = false, bool durable = true) => Declare(new QueueDeclaration(name, durable, passive));
 
-    public FrameFault? DeclareNamedByServer(string name) => Apply(Machine.PlanDeclareNamedByServer(name, durable: true));
+    public FrameFault? DeclareNamedByServer(string name) => Apply(Machine.PlanDeclareNamedByServer(new QueueDeclaration(name)));
 
     public FrameFault? DeleteQueue(string name) => Apply(Machine.PlanQueueDeleted(name));
 
@@ -31,16 +46,5 @@ internal sealed class AppliedTopology
         var changes = _changes.ToList();
         _changes.Clear();
         return changes;
-    }
-
-    private FrameFault? Apply(TopologyPlan plan)
-    {
-        foreach (var change in plan.Changes)
-        {
-            Assert.True(Machine.Apply(change), $"{change} was planned and has no effect");
-            _changes.Enqueue(change);
-        }
-
-        return plan.Fault;
     }
 }

@@ -1,6 +1,6 @@
-using Broker.Machines.Routing;
 using Broker.Machines.Tests.Histories;
 using Broker.Machines.Topology;
+using Broker.Protocol;
 
 namespace Broker.Machines.Tests.Topology;
 
@@ -27,7 +27,7 @@ public class TopologyHistoryTests
 
     [Fact]
     public void Effects_lead_to_what_is_listed() => RandomHistories.Check(
-        1_500,
+        3_000,
         120,
         random => new Step(Frequencies[random.Next(Frequencies.Length)], random.Next(4), random.Next(4), random.Next(3)),
         steps =>
@@ -50,43 +50,63 @@ public class TopologyHistoryTests
     {
         var machine = topology.Machine;
         var (exchange, queue) = (step.X == 3 ? "amq.fanout" : $"x{step.X}", $"q{step.Y}");
-        var binding = new Binding(exchange, queue, $"k{step.Z}");
+        var isExchange = (step.X + step.Y + step.Z) % 3 == 0;
+        var binding = new Binding(exchange, isExchange ? $"x{step.Y}" : queue, $"k{step.Z}", isExchange ? DestinationKind.Exchange : DestinationKind.Queue);
         var before = machine.Bindings.ToList();
         switch (step.Kind)
         {
             case Kind.DeclareExchange:
-                topology.DeclareExchange(exchange, step.Z == 0 ? "direct" : "fanout", passive: step.Y == 3);
+                topology.Declare(new ExchangeDeclaration(exchange, step.Z == 0 ? "topic" : "fanout", Passive: step.Y == 3) { AutoDelete = step.Y > 0, Internal = step.Y == 2 });
                 break;
             case Kind.DeleteExchange:
                 var refused = topology.DeleteExchange(exchange, ifUnused: step.Z == 0) is not null;
                 Assert.Equal(exchange == "amq.fanout" || (step.Z == 0 && before.Any(b => b.Exchange == exchange)), refused);
-                Assert.Equal(refused ? before : before.Where(b => b.Exchange != exchange), machine.Bindings);
+                Assert.Equal(refused ? before : Left(before, b => b.Exchange == exchange || IsTo(b, exchange, DestinationKind.Exchange), machine, exchange), machine.Bindings);
                 break;
             case Kind.DeclareQueue:
                 Assert.Equal(step.X == 3 && !machine.HasQueue(queue), topology.DeclareQueue(queue, passive: step.X == 3) is not null);
                 break;
             case Kind.DeleteQueue:
                 topology.DeleteQueue(queue);
-                Assert.Equal(before.Where(b => b.Queue != queue), machine.Bindings);
+                Assert.Equal(Left(before, b => IsTo(b, queue, DestinationKind.Queue), machine), machine.Bindings);
                 break;
             case Kind.Bind:
-                var endsExist = machine.HasQueue(queue) && machine.Exchanges.Any(e => e.Name == exchange);
+                var endsExist = (isExchange ? machine.Exchanges.Any(e => e.Name == binding.Destination) : machine.HasQueue(queue)) && machine.Exchanges.Any(e => e.Name == exchange);
                 Assert.Equal(endsExist, topology.Bind(binding) is null);
                 Assert.Equal(endsExist, machine.Bindings.Contains(binding));
                 break;
             default:
                 topology.Unbind(binding);
-                Assert.Equal(before.Where(b => b != binding), machine.Bindings);
+                Assert.Equal(Left(before, b => b == binding, machine), machine.Bindings);
                 break;
         }
+    }
+
+    private static bool IsTo(Binding binding, string name, DestinationKind kind) => binding.Destination == name && binding.Kind == kind;
+
+    /// <summary>
+    /// What is left when some bindings go: while an auto-delete exchange has lost its last one, those to it go as well. Such an exchange is gone afterwards, so it is told by that.
+    /// </summary>
+    private static List<Binding> Left(List<Binding> before, Func<Binding, bool> goes, TopologyMachine after, string? deleted = null)
+    {
+        var left = before.Where(b => !goes(b)).ToList();
+        while (before.FirstOrDefault(b => b.Exchange != deleted && !left.Any(l => l.Exchange == b.Exchange) && left.Any(l => IsTo(l, b.Exchange, DestinationKind.Exchange))
+            && !after.TryGetExchange(b.Exchange, out _)) is { } empty)
+        {
+            left.RemoveAll(l => IsTo(l, empty.Exchange, DestinationKind.Exchange));
+        }
+
+        // An auto-delete exchange that had bindings, and has none now, is gone; any other is there.
+        Assert.All(before.Select(b => b.Exchange).Distinct().Where(e => e != deleted), e => Assert.True(after.TryGetExchange(e, out var x) ? !x.AutoDelete || left.Any(l => l.Exchange == e) : !left.Any(l => l.Exchange == e)));
+        return left;
     }
 
     /// <summary>Carries out effects as the actors do, and insists that each makes sense when it comes.</summary>
     private sealed class Follower
     {
-        private readonly SortedDictionary<string, ExchangeKind> _exchanges = new(TopologyNames.BuiltInExchanges.ToDictionary(e => e.Name, e => e.Kind), StringComparer.Ordinal);
+        private readonly SortedDictionary<string, ExchangeDefinition> _exchanges = new(TopologyNames.BuiltInsOf("/").ToDictionary(e => e.Name), StringComparer.Ordinal);
 
-        public IEnumerable<ExchangeDefinition> Exchanges => _exchanges.Select(e => new ExchangeDefinition(e.Key, e.Value));
+        public IEnumerable<ExchangeDefinition> Exchanges => _exchanges.Values;
 
         public SortedSet<string> Queues { get; } = new(StringComparer.Ordinal);
 
@@ -99,11 +119,12 @@ public class TopologyHistoryTests
                 Assert.True(
                     effect switch
                     {
-                        TopologyChange.ExchangeAdded e => _exchanges.TryAdd(e.Exchange.Name, e.Exchange.Kind),
-                        TopologyChange.ExchangeRemoved e => _exchanges.Remove(e.Exchange) && !Bindings.Any(b => b.Exchange == e.Exchange),
+                        TopologyChange.ExchangeAdded e => _exchanges.TryAdd(e.Exchange.Name, e.Exchange),
+                        TopologyChange.ExchangeRemoved e => _exchanges.Remove(e.Exchange) && !Bindings.Any(b => b.Exchange == e.Exchange || IsTo(b, e.Exchange, DestinationKind.Exchange)),
                         TopologyChange.QueueAdded e => Queues.Add(e.Queue.Name),
-                        TopologyChange.QueueRemoved e => Queues.Remove(e.Queue) && !Bindings.Any(b => b.Queue == e.Queue),
-                        TopologyChange.BindingAdded e => _exchanges.ContainsKey(e.Binding.Exchange) && Queues.Contains(e.Binding.Queue) && Bindings.Add(e.Binding),
+                        TopologyChange.QueueRemoved e => Queues.Remove(e.Queue) && !Bindings.Any(b => IsTo(b, e.Queue, DestinationKind.Queue)),
+                        TopologyChange.BindingAdded e => _exchanges.ContainsKey(e.Binding.Exchange) && (e.Binding.Kind == DestinationKind.Queue ? Queues.Contains(e.Binding.Destination) : _exchanges.ContainsKey(e.Binding.Destination))
+                            && Bindings.Add(e.Binding),
                         TopologyChange.BindingRemoved e => Bindings.Remove(e.Binding),
                         _ => false,
                     },

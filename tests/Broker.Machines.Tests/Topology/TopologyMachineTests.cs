@@ -11,7 +11,11 @@ public class TopologyMachineTests
     [Fact]
     public void Built_in_exchanges_are_there_from_the_start()
     {
-        ExchangeDefinition[] builtIn = [new("", ExchangeKind.Direct), new("amq.direct", ExchangeKind.Direct), new("amq.fanout", ExchangeKind.Fanout)];
+        ExchangeDefinition[] builtIn =
+        [
+            new("", ExchangeKind.Direct), new("amq.direct", ExchangeKind.Direct), new("amq.fanout", ExchangeKind.Fanout), new("amq.headers", ExchangeKind.Headers),
+            new("amq.match", ExchangeKind.Headers), new("amq.topic", ExchangeKind.Topic),
+        ];
         Assert.Equal(builtIn, new TopologyMachine().Exchanges);
     }
 
@@ -19,10 +23,10 @@ public class TopologyMachineTests
     public void What_is_planned_and_not_applied_changes_nothing()
     {
         var machine = _topology.Machine;
-        Assert.Single(machine.PlanDeclareQueue("q", durable: true, passive: false).Changes);
-        Assert.Single(machine.PlanDeclareQueue("q", durable: false, passive: false).Changes);
+        Assert.Single(machine.PlanDeclareQueue(new QueueDeclaration("q")).Changes);
+        Assert.Single(machine.PlanDeclareQueue(new QueueDeclaration("q", Durable: false)).Changes);
         Assert.False(machine.HasQueue("q"));
-        Assert.Single(machine.PlanDeclareExchange("x", "direct", durable: true, passive: false).Changes);
+        Assert.Single(machine.PlanDeclareExchange(new ExchangeDeclaration("x", "direct")).Changes);
         Assert.False(machine.TryGetExchange("x", out _));
     }
 
@@ -89,7 +93,7 @@ public class TopologyMachineTests
     }
 
     [Theory]
-    [InlineData("topic")]
+    [InlineData("x-topic")]
     [InlineData("")]
     [InlineData("Direct")]
     public void Unknown_exchange_type_is_refused(string kind)
@@ -258,7 +262,7 @@ public class TopologyMachineTests
         Bound("b", "q", "l");
         Bound("b", "r", "k");
         Bound("B", "q", "k");
-        Assert.Equal(["", "B", "amq.direct", "amq.fanout", "b", "z"], _topology.Machine.Exchanges.Select(e => e.Name));
+        Assert.Equal(["", "B", "amq.direct", "amq.fanout", "amq.headers", "amq.match", "amq.topic", "b", "z"], _topology.Machine.Exchanges.Select(e => e.Name));
         Assert.Equal(["q", "r"], _topology.Machine.Queues.Select(q => q.Name));
         Assert.Equal([new("B", "q", "k"), new("b", "r", "k"), new("b", "q", "l"), new Binding("z", "r", "k")], _topology.Machine.Bindings);
     }

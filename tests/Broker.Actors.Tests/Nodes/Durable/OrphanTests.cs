@@ -15,7 +15,7 @@ public sealed class OrphanTests
     public async Task Queue_without_a_definition_comes_back_under_a_name_that_tells_its_number()
     {
         await FillAsync("orders", "first", "second");
-        await DeleteKeyAsync("vhosts/0/queues/orders");
+        await DeleteKeyAsync("topology/queues/orders");
         for (var run = 0; run < 2; run++)
         {
             await using var restarted = await BrokerFixture.StartAsync(disk: _disk);
@@ -30,7 +30,7 @@ public sealed class OrphanTests
     public async Task It_is_a_queue_like_any_other()
     {
         await FillAsync("orders", "first", "second");
-        await DeleteKeyAsync("vhosts/0/queues/orders");
+        await DeleteKeyAsync("topology/queues/orders");
         string name;
         await using (var restarted = await BrokerFixture.StartAsync(disk: _disk))
         {
@@ -110,15 +110,15 @@ public sealed class OrphanTests
         await using (var broker = await BrokerFixture.StartAsync(disk: _disk))
         {
             await using var admin = await broker.AdministerAsync();
-            await admin.RunAsync("binding declare", """{"exchange":"amq.fanout","queue":"orders"}""");
+            await admin.RunAsync("binding declare", """{"exchange":"amq.fanout","destination":"orders"}""");
         }
 
-        await DeleteKeyAsync("vhosts/0/queues/orders");
+        await DeleteKeyAsync("topology/queues/orders");
         await using var restarted = await BrokerFixture.StartAsync(disk: _disk);
         await using var after = await restarted.AdministerAsync();
         Assert.Empty(await after.RunAsync("binding list"));
         await after.RunAsync("queue declare", """{"queue":"orders"}""");
-        await after.RunAsync("binding declare", """{"exchange":"amq.fanout","queue":"orders"}""");
+        await after.RunAsync("binding declare", """{"exchange":"amq.fanout","destination":"orders"}""");
         Assert.Single(await after.RunAsync("binding list"));
     }
 

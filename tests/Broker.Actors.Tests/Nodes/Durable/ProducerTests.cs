@@ -237,11 +237,11 @@ public sealed class ProducerTests
         await using var client = await broker.ConnectAsync();
         await client.DeclareQueueAsync("one", DeclareQueueFlags.Durable);
         await client.DeclareQueueAsync("two", DeclareQueueFlags.Durable);
-        await admin.RunAsync("binding declare", """{"exchange":"amq.fanout","queue":"one"}""");
+        await admin.RunAsync("binding declare", """{"exchange":"amq.fanout","destination":"one"}""");
         var (publisher, _) = await client.OpenProducerAsync("p");
         await publisher.PublishAsync(1, "amq.fanout", "", "1");
         await publisher.ExpectConfirmsAsync(1);
-        await admin.RunAsync("binding declare", """{"exchange":"amq.fanout","queue":"two"}""");
+        await admin.RunAsync("binding declare", """{"exchange":"amq.fanout","destination":"two"}""");
         var (again, _) = await client.OpenProducerAsync("p");
         await again.PublishAsync(1, "amq.fanout", "", "1");
         Assert.Equal([1UL], await again.ExpectConfirmsAsync(1));

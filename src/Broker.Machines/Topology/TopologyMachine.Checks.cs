@@ -41,7 +41,7 @@ public sealed partial class TopologyMachine
         }
 
         var wrong = declaration is { Exclusive: true, Asker: null } ? "an exclusive queue belongs to a connection; declare it on one"
-            : arguments.Kind == QueueKind.Log && (!declaration.Durable || declaration.Exclusive || declaration.AutoDelete) ? "a log ('x-queue-type') is durable, and neither exclusive nor auto-delete"
+            : arguments.Kind == QueueKind.Log && (declaration.Exclusive || declaration.AutoDelete) ? "a log ('x-queue-type') is neither exclusive nor auto-delete"
             : null;
         fault = wrong is null ? default : new FrameFault(ErrorCode.InvalidArgument, wrong);
         queue = queue with { Owner = declaration.Exclusive ? declaration.Asker ?? "" : "", Arguments = arguments };

@@ -5,7 +5,6 @@ using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Streams;
-using Broker.Machines.Direct;
 using Broker.Machines.Ledgers;
 using Broker.Machines.Publishing;
 using Broker.Machines.Topology;
@@ -15,7 +14,7 @@ using Broker.Transport;
 namespace Broker.Actors.Publishing;
 
 /// <summary>One publish stream: frames in, batches to the queues' actors, confirms out.</summary>
-internal sealed class PublisherStreamActor : FrameStreamActor
+internal sealed partial class PublisherStreamActor : FrameStreamActor
 {
     private readonly PublishStreamMachine _machine;
     private readonly Dictionary<string, Target> _targets = new(StringComparer.Ordinal);
@@ -94,23 +93,6 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         }
     }
 
-    private FrameFault? HandlePublish(ulong sequence, PublishFlags flags, ReadOnlySpan<byte> message)
-    {
-        if (ReplyToRewrite.MayAsk(message))
-        {
-            if (Status.Connection.ReplyTo is not { } replyTo)
-            {
-                return _machine.HandleRefused(
-                    sequence,
-                    new FrameFault(ErrorCode.PreconditionFailed, $"reply-to is '{DirectNames.ReplyTo}', and no stream of this connection consumes from it; subscribe first"));
-            }
-
-            message = ReplyToRewrite.TryRewrite(message, replyTo) ?? message;
-        }
-
-        return _machine.HandlePublish(sequence, flags.HasFlag(PublishFlags.Mandatory), flags.HasFlag(PublishFlags.Durable), message);
-    }
-
     private FrameFault? HandleOpen(string producerId)
     {
         if (producerId.Length == 0 || _machine.IsOpen)
@@ -154,6 +136,9 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     {
         switch (message)
         {
+            case PublisherSignal.Answered m when _toInboxes.Remove(m.Batch):
+                _machine.HandleAnswered(m.Batch, m.Fault, m.WasParked, m.Refused);
+                break;
             case PublisherSignal.Answered m:
                 if (_targets.TryGetValue(m.Batch.Queue, out var target) && target.Unanswered.Remove(m.Batch))
                 {
@@ -290,6 +275,11 @@ internal sealed class PublisherStreamActor : FrameStreamActor
         _machine.TakeBatches(_batches);
         foreach (var batch in _batches)
         {
+            if (TrySendToInbox(batch))
+            {
+                continue;
+            }
+
             if (TargetFor(batch.Queue) is { } target)
             {
                 target.Unanswered.Add(batch, false);
@@ -331,6 +321,7 @@ internal sealed class PublisherStreamActor : FrameStreamActor
     /// <summary>The queue's actor has ended. What it had not answered it never will.</summary>
     private void HandleQueueGone(ActorRef actor)
     {
+        HandleInboxGone(actor);
         foreach (var (queue, target) in _targets)
         {
             if (target.Actor == actor)

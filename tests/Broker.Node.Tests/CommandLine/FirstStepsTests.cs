@@ -36,7 +36,7 @@ public sealed class FirstStepsTests
         Assert.Contains(actors, line => line.StartsWith("/user/topology\tTopologyActor\t", StringComparison.Ordinal));
         Assert.Contains(actors, line => line.Contains("/orders\tQueueActor\t", StringComparison.Ordinal));
         Assert.Contains(actors, line => line.Contains("\tAdminStreamActor\t", StringComparison.Ordinal));
-        Assert.Equal(["name\tdurable\tready\tunsettled\tconsumers\tbytes\tblocked", "orders\tyes\t0\t0\t0\t0\t"], await TypeAsync(node, List));
+        Assert.Equal(["name\tdurable\tpolicy\targuments\tready\tdelayed\tunsettled\tconsumers\tbytes\tstate\tblocked", "orders\tyes\t\t\t0\t0\t0\t0\t0\trunning\t"], await TypeAsync(node, List));
     }
 
     [Theory]

@@ -32,7 +32,8 @@ public sealed class AdminTests
             "stream list", "address list", "address release",
             "definitions export", "definitions import", "exchange declare", "exchange delete", "exchange list", "node drain", "node resume", "operator-policy clear",
             "operator-policy list", "operator-policy set", "permission clear", "permission list", "permission set", "policy clear", "policy list", "policy set",
-            "queue declare", "queue delayed", "queue delete", "queue list", "queue pause", "queue peek", "queue purge", "queue resume", "queue show", "shard show", "store quarantine export", "store quarantine list", "store show",
+            "queue declare", "queue delayed", "queue delete", "queue list", "queue pause", "queue peek",
+            "queue purge", "queue resume", "queue show", "shard show", "store quarantine export", "store quarantine list", "store show",
             "store verify", "topic-permission clear", "topic-permission list", "topic-permission set", "user disable", "user enable", "user limit", "user list", "vhost add",
             "vhost delete", "vhost limit", "vhost list", "vhost show",
         ];

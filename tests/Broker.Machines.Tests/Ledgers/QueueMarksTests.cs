@@ -97,7 +97,12 @@ public class QueueMarksTests
             messageCount: 5);
         Assert.Equal([new LiveRange(1, 1, 0), new LiveRange(2, 3, 0, 5), new LiveRange(4, 5, 0)], ledger.Live.Ranges());
         ledger.Apply(
-            new QueueRecord { FirstPosition = 6, Delivered = [new PositionRange(1, 1)], Dead = [new DeadMark(2, 1, 10, DeadLetterReason.Expired, "", 7), new DeadMark(4, 2, 10, DeadLetterReason.Expired, "", 7)] },
+            new QueueRecord
+            {
+                FirstPosition = 6,
+                Delivered = [new PositionRange(1, 1)],
+                Dead = [new DeadMark(2, 1, 10, DeadLetterReason.Expired, "", 7), new DeadMark(4, 2, 10, DeadLetterReason.Expired, "", 7)],
+            },
             messageCount: 0);
         Assert.Equal([3UL], ledger.Held.InOrder.Select(h => h.Position));
         Assert.Equal([3UL, 5], ledger.Keyed.InOrder.Select(k => k.Position));

@@ -4,8 +4,8 @@ using Broker.Protocol;
 namespace Broker.Machines.Tests.Queues.Features;
 
 /// <summary>
-/// What is in a queue with features, as simply as can be: one list, looked through from its beginning each time. Which consumer gets a message is up to the machine; that it is the right message, and to
-/// somebody who may have it, is checked here. It knows nothing of disks and memory.
+/// What is in a queue with features, as simply as can be: one list, looked through from its beginning each time. Which consumer gets a message is up to the machine; that it is the right
+/// message, and to somebody who may have it, is checked here. It knows nothing of disks and memory.
 /// </summary>
 internal sealed partial class FeatureModel(QueueSettings settings)
 {

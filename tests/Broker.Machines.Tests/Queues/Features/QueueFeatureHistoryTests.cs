@@ -4,8 +4,8 @@ using Broker.Machines.Tests.Histories;
 namespace Broker.Machines.Tests.Queues.Features;
 
 /// <summary>
-/// Whatever happens to a queue with features, in whatever order, with restarts in between and hardly any memory: it does what a model says that knows nothing of disks and memory, and whoever applies its
-/// records has the same ledger.
+/// Whatever happens to a queue with features, in whatever order, with restarts in between and hardly any memory: it does what a model says that knows nothing of disks and memory, and whoever
+/// applies its records has the same ledger.
 /// </summary>
 public class QueueFeatureHistoryTests
 {

@@ -31,7 +31,10 @@ internal static partial class AccessKeys
     [JsonSerializable(typeof(VhostLimitsValue))]
     [JsonSerializable(typeof(UserLimitsValue))]
     [JsonSourceGenerationOptions(
-        PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+        PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true)]
     private sealed partial class AccessJson : JsonSerializerContext;
 
     /// <summary>The key of a user's permissions in a vhost.</summary>

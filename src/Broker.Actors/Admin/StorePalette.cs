@@ -6,6 +6,7 @@ using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Storage;
 using Broker.Machines.Ledgers;
+using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Storage.Quarantines;
 using Broker.Storage.Records;
@@ -30,10 +31,10 @@ internal static class StorePalette
         yield return new AdminCommand(
             "store verify",
             "Read everything on disk and compare it with its checksums; what is damaged is set aside",
-            [new AdminArgument("queue", ArgumentKind.Option, "string", "Only this queue's segments; default: the log and all queues")],
+            [new AdminArgument("queue", ArgumentKind.Option, "string", "Only this queue's segments; default: the log and all queues"), VhostArgument.Option],
             ["file", "queue", "bytes", "records", "damaged"],
             Run: null,
-            Stream: (a, token) => VerifyAsync(node, StorageOf(node), a.Text("queue"), token));
+            Stream: (a, token) => VerifyAsync(node, StorageOf(node), a.Text("queue").Length > 0 ? VhostArgument.EntityOf(node, a, "queue") : "", token));
         yield return new AdminCommand(
             "store quarantine list",
             "List the damaged pieces that were set aside",
@@ -87,7 +88,7 @@ internal static class StorePalette
         }
         else if (!node.Queues.TryGet(only, out _))
         {
-            throw new AdminException(ErrorCode.NotFound, $"there is no queue '{only}'");
+            throw new AdminException(ErrorCode.NotFound, TopologyMachine.NoQueue(only).Reason);
         }
 
         foreach (var queue in node.Queues.Durable.Where(q => only.Length == 0 || q.Name == only))
@@ -126,7 +127,8 @@ internal static class StorePalette
         return new JsonObject
         {
             ["file"] = file.File,
-            ["queue"] = queue,
+            ["queue"] = EntityName.LocalOf(queue),
+            ["vhost"] = queue.Length > 0 ? EntityName.VhostOf(queue) : "",
             ["bytes"] = file.Bytes,
             ["records"] = file.Records,
             ["damaged"] = file.Damages.Count,
@@ -141,7 +143,8 @@ internal static class StorePalette
     {
         ["id"] = entry.Id,
         ["found"] = entry.Found.ToString("O", CultureInfo.InvariantCulture),
-        ["queue"] = entry.Damage.Entity is not { } id ? "" : node.Queues.TryGet(id, out var queue) ? queue.Name : $"number {id}",
+        ["queue"] = entry.Damage.Entity is not { } id ? "" : node.Queues.TryGet(id, out var queue) ? EntityName.LocalOf(queue.Name) : $"number {id}",
+        ["vhost"] = entry.Damage.Entity is { } number && node.Queues.TryGet(number, out var found) ? EntityName.VhostOf(found.Name) : "",
         ["position"] = entry.Damage.FirstPosition,
         ["messages"] = entry.Damage.MessageCount,
         ["bytes"] = entry.KeptBytes,

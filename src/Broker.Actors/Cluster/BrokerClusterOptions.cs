@@ -39,6 +39,9 @@ public sealed record BrokerClusterOptions
     /// <summary>How long what is meant for a queue waits while no node leads it, before it is answered UNAVAILABLE. Default 5 s.</summary>
     public TimeSpan RoutingPatience { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a node may be away before the exclusive queues of its connections are deleted by others. One that comes back before deletes them itself. Default 30 s; more than 0.</summary>
+    public TimeSpan OwnerGrace { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>How other nodes are dialled: TLS identity and trusted roots. Address and name are set for each.</summary>
     public required QuicClientOptions Dial { get; init; }
 
@@ -55,6 +58,7 @@ public sealed record BrokerClusterOptions
         Check(Addresses.Count <= NodeRegistration.MaxAddresses, $"Addresses has {Addresses.Count} addresses; at most {NodeRegistration.MaxAddresses} are possible");
         Check(LeaseTime >= TimeSpan.FromSeconds(2), $"LeaseTime {LeaseTime} must be at least 2 s");
         Check(DrainTimeout >= TimeSpan.Zero, $"DrainTimeout {DrainTimeout} must not be negative");
+        Check(OwnerGrace > TimeSpan.Zero, $"OwnerGrace {OwnerGrace} must be positive");
         Check(TakeoverTime > TimeSpan.Zero, $"TakeoverTime {TakeoverTime} must be positive");
         Placement.Validate();
         Links.Validate();

@@ -245,6 +245,25 @@ internal sealed partial class ClusterActor
         return (alive.Count, alive.Count(IsReachable));
     }
 
+    /// <summary>
+    /// Says whose routes a change of what is declared is to wait for: nodes that are registered, unless they are suspected. One that has just come is waited for until its link is up or suspicious, so
+    /// that is looked at again when its time is over.
+    /// </summary>
+    private void UpdateBarrier()
+    {
+        _cluster.Barrier.Await([.. _view.Nodes.Keys.Where(n => n != Name && _view.IsAlive(n) && !IsSuspected(n))]);
+        var next = _peers.Values.Where(p => !p.IsUp && p.SuspiciousFrom > Now).Select(p => (TimeSpan?)p.SuspiciousFrom).Min();
+        if (next is { } at)
+        {
+            Context.Timers.StartSingle(LookAtBarrier.Instance, LookAtBarrier.Instance, at - Now);
+        }
+    }
+
+    private sealed record LookAtBarrier
+    {
+        public static readonly LookAtBarrier Instance = new();
+    }
+
     /// <summary>Whether the link says that a node is gone, although its lease stands.</summary>
     private bool IsSuspected(string node) => _peers.TryGetValue(node, out var peer) && !peer.IsUp && Now >= peer.SuspiciousFrom;
 }

@@ -83,6 +83,12 @@ internal sealed partial class ClusterActor : Actor
 
     protected override void Receive(object message)
     {
+        Handle(message);
+        UpdateBarrier();
+    }
+
+    private void Handle(object message)
+    {
         switch (message)
         {
             case ClusterCommand m:
@@ -121,6 +127,8 @@ internal sealed partial class ClusterActor : Actor
                 _isBeginning = false;
                 Publish("node-down", Name, $"no new life yet: {m.Reason.Message}");
                 Context.Timers.StartSingle(BeginLife.Instance, BeginLife.Instance, _retries.Delay(++_beginFailures, _random.NextDouble()));
+                break;
+            case LookAtBarrier:
                 break;
             case Terminated m when _subscribers.Remove(m.Actor):
                 break;

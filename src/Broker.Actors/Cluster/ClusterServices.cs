@@ -3,6 +3,7 @@ using System.Net;
 using Broker.Actors.Links;
 using Broker.Actors.Replication;
 using Broker.Actors.Runtime;
+using Broker.Actors.Topology;
 using Broker.Machines.Links;
 using Broker.Storage.Records;
 using Broker.Transport;
@@ -41,6 +42,9 @@ internal sealed class ClusterServices
     /// <summary>The links to other nodes.</summary>
     public NodeLinks Links { get; } = new();
 
+    /// <summary>How far this node and the others have carried out what is declared.</summary>
+    public RouteBarrier Barrier { get; } = new();
+
     /// <summary>Which actors take what other nodes send for a shard's log.</summary>
     public ShardReceivers Replication { get; } = new();
 
@@ -74,6 +78,7 @@ internal sealed class ClusterServices
 
     /// <summary>A number for somebody who has to do with a queue of another node; never the same twice.</summary>
     public ulong NextPeer() => (ulong)Interlocked.Increment(ref _lastPeer);
+
     /// <summary>By the server, once it listens.</summary>
     public void SetNetwork(IQuicTransport transport, IPEndPoint listening) => (_transport, _listening) = (transport, listening);
 

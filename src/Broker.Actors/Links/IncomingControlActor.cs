@@ -8,7 +8,7 @@ using Broker.Transport;
 
 namespace Broker.Actors.Links;
 
-/// <summary>The control stream of a link on the side that accepted: LINK_HELLO in, LINK_WELCOME out, then answers to pings. What is wrong here is wrong with the whole connection.</summary>
+/// <summary>The control stream of a link on the side that accepted: LINK_HELLO in, LINK_WELCOME out, then answers to pings and how far this node is. What is wrong here is wrong with the whole connection.</summary>
 internal sealed class IncomingControlActor(IQuicStream stream, NodeServices node, StreamStatus status, ActorRef connection)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxHelloBytes)
 {
@@ -17,15 +17,32 @@ internal sealed class IncomingControlActor(IQuicStream stream, NodeServices node
     private LinkWelcomeFrame? _welcome;
     private ulong _pinged;
     private ulong _answered;
+    private IDisposable? _listening;
+    private long _applied; // to be told; 0: nothing is
 
     /// <summary>By the connection's actor: the other node is accepted.</summary>
     public sealed record Accepted(LinkWelcomeFrame Welcome);
+
+    /// <summary>By itself: this node routes by everything up to a revision.</summary>
+    private sealed record Applied(long Revision);
+
+    protected override void PostStop()
+    {
+        _listening?.Dispose();
+        base.PostStop();
+    }
 
     protected override void ReceiveMessage(object message)
     {
         if (message is Accepted accepted)
         {
+            var self = Self;
             _welcome = accepted.Welcome;
+            _listening = Node.Cluster?.Barrier.Listen(revision => self.Tell(new Applied(revision)));
+        }
+        else if (message is Applied applied)
+        {
+            _applied = Math.Max(_applied, applied.Revision);
         }
         else
         {
@@ -73,6 +90,13 @@ internal sealed class IncomingControlActor(IQuicStream stream, NodeServices node
             _welcome = null;
             _welcomed = true;
             welcome.Write(Output);
+            MarkWritten();
+        }
+
+        if (_applied > 0)
+        {
+            new LinkAppliedFrame((ulong)_applied).Write(Output);
+            _applied = 0;
             MarkWritten();
         }
 

@@ -9,7 +9,7 @@ using Broker.Transport;
 
 namespace Broker.Actors.Links;
 
-/// <summary>The control stream of a link on the side that dialled: LINK_HELLO out, LINK_WELCOME in, then pings. What is wrong here is wrong with the whole link, which hears of it and ends.</summary>
+/// <summary>The control stream of a link on the side that dialled: LINK_HELLO out, LINK_WELCOME in, then pings out, and in what answers them and how far the other node is. What is wrong here is wrong with the whole link, which hears of it and ends.</summary>
 internal sealed class OutgoingControlActor(IQuicStream stream, NodeServices node, StreamStatus status, ActorRef link, long attempt, LinkGreeting greeting, NodeLinkOptions options, LinkStatus figures)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxHelloBytes)
 {
@@ -81,6 +81,14 @@ internal sealed class OutgoingControlActor(IQuicStream stream, NodeServices node
                 }
 
                 figures.RecordGap(_heartbeat.LongestGap);
+                return null;
+            case LinkFrameType.Applied when _heartbeat is not null:
+                if (!LinkAppliedFrame.TryRead(payload, out var applied, out fault))
+                {
+                    return fault;
+                }
+
+                Node.Cluster?.Barrier.Note(figures.Node, (long)applied.Revision);
                 return null;
             default:
                 return LinkFaults.Unexpected(type, "control");

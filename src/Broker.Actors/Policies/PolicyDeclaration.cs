@@ -32,7 +32,9 @@ internal sealed record PolicyDeclaration(string Vhost, string Name, bool IsOpera
             problem = $"a policy cannot be for '{ApplyTo}'; it can be for {Targets}";
         }
 
-        if (problem is not null || !NamePattern.TryParse(Pattern, Pattern.Length == 0 ? ".*" : Pattern, out var pattern, out problem) || !FieldTableJson.TryRead(Definition, out var table, out problem))
+        if (problem is not null
+            || !NamePattern.TryParse(Pattern, Pattern.Length == 0 ? ".*" : Pattern, out var pattern, out problem)
+            || !FieldTableJson.TryRead(Definition, out var table, out problem))
         {
             return false;
         }

@@ -13,9 +13,6 @@ namespace Broker.Actors.Queues;
 /// </summary>
 internal sealed class ExclusiveQueues(NodeServices node) : Actor
 {
-    /// <summary>How long a node of a cluster may be away before the exclusive queues of its connections are deleted by others. One that comes back before deletes them itself.</summary>
-    internal static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
-
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
     private readonly Dictionary<string, long> _goneSince = new(StringComparer.Ordinal); // nodes, by name
     private readonly HashSet<ulong> _asked = []; // deletions under way, by the queue's number
@@ -101,7 +98,7 @@ internal sealed class ExclusiveQueues(NodeServices node) : Actor
         foreach (var owner in node.Queues.Owned.Where(q => q.IsLocal).Select(q => OwnerName.TryParse(q.Definition.Owner)?.Node).OfType<string>().Distinct().Where(o => !there.Contains(o)).ToList())
         {
             _goneSince.TryAdd(owner, now);
-            if (node.Options.TimeProvider.GetElapsedTime(_goneSince[owner], now) >= Grace)
+            if (node.Options.TimeProvider.GetElapsedTime(_goneSince[owner], now) >= node.Cluster!.Options.OwnerGrace)
             {
                 Delete(q => q.IsLocal && OwnerName.TryParse(q.Definition.Owner)?.Node == owner);
             }

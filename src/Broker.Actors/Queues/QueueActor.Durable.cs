@@ -228,6 +228,7 @@ internal sealed partial class QueueActor
         QueueReply.Started m => new QueueReply.Refused(m.OperationId, failure),
         QueueReply.Purged => new QueueReply.Purged(0, failure),
         QueueReply.Got => new QueueReply.Got(null, 0, failure),
+        QueueReply.Paused m => m with { Fault = failure },
         ConsumerSignal.Subscribed { Fault: null } => new ConsumerSignal.Subscribed(failure),
         ConsumerSignal.Settled { Fault: null } m => m with { Fault = failure },
         _ => answer, // true all the same: a refusal, or that no delivery follows

@@ -123,8 +123,8 @@ public sealed class BrokerServer : IAsyncDisposable
     private static int WindowOfAllStreams(QuicListenerOptions listener) =>
         (int)Math.Min(int.MaxValue, Math.Max(listener.ConnectionReceiveWindow, (long)listener.MaxInboundStreams * listener.StreamReceiveWindow));
 
-    /// <summary>Another node's connection has a control stream and, for each shard, one for its log and one for its queues; as many again while those of the past end.</summary>
-    private static int StreamsOfLink(BrokerServerOptions options) => options.Cluster is null ? 0 : 1 + (4 * options.ShardCount);
+    /// <summary>Another node's connection has a control stream, one for inboxes and, for each shard, one for its log and one for its queues; as many again while those of the past end.</summary>
+    private static int StreamsOfLink(BrokerServerOptions options) => options.Cluster is null ? 0 : 3 + (4 * options.ShardCount);
 
     /// <summary>Uses another certificate for connections from now on; those that exist stay.</summary>
     /// <exception cref="QuicTransportException">It does not parse; the old one stays in use.</exception>

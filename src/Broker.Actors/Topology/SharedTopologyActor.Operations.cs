@@ -140,6 +140,7 @@ internal sealed partial class SharedTopologyActor
         }
         else
         {
+            operation.Revision = message.Transaction.Operations.Count > 0 ? commit.Revision : RevisionOf(message.Transaction);
             var changes = _view.Commit(message.Transaction, commit.Revision);
             foreach (var change in changes)
             {
@@ -173,6 +174,7 @@ internal sealed partial class SharedTopologyActor
         {
             if (operation.Reply.Fault is null)
             {
+                operation.Revision = RevisionOf(message.Transaction);
                 Settle(operation); // who repeats a declaration need not wait for a store that does not answer
             }
             else
@@ -295,7 +297,7 @@ internal sealed partial class SharedTopologyActor
     {
         if (_operations.TryGetValue(id, out var operation) && operation.Stage == Stage.Settling && --operation.Awaited == 0)
         {
-            Finish(operation);
+            Spread(operation);
         }
     }
 
@@ -311,7 +313,10 @@ internal sealed partial class SharedTopologyActor
         switch (operation.Stage)
         {
             case Stage.Settling:
-                Finish(operation); // it stands
+                Spread(operation); // it stands
+                break;
+            case Stage.Spreading:
+                Refuse(operation, $"it is declared, but {string.Join(" and ", _barrier!.Behind(operation.Revision).Select(n => $"node '{n}'"))} does not route by it yet; ask again");
                 break;
             case Stage.Deleting:
                 operation.HasEnded = true; // or will have, when it comes to it

@@ -35,6 +35,7 @@ internal sealed partial class SharedTopologyActor : Actor
     private readonly Dictionary<long, Operation> _operations = [];
     private readonly BusyNames _busy = new();
     private MetadataFollower? _follower;
+    private readonly RouteBarrier? _barrier;
     private int _unsettledExchanges;
     private long _beganAt;
 
@@ -48,6 +49,7 @@ internal sealed partial class SharedTopologyActor : Actor
         _metadata = metadata;
         _first = first;
         _restored = restored;
+        _barrier = node.Cluster?.Barrier;
         _fence = TopologyKeys.FenceOf(node.Options.NodeId);
         _view = new TopologyView(reason => node.Storage?.Notice(StoreNoticeSeverity.Warning, reason));
     }
@@ -65,6 +67,9 @@ internal sealed partial class SharedTopologyActor : Actor
 
         /// <summary>It stands; entities are asked to say when it is in force.</summary>
         Settling,
+
+        /// <summary>It is in force here; the other nodes are to say so, too.</summary>
+        Spreading,
     }
 
     /// <summary>A request under way.</summary>
@@ -93,6 +98,9 @@ internal sealed partial class SharedTopologyActor : Actor
 
         /// <summary>What the last decision was based on.</summary>
         public IReadOnlyList<MetadataCondition> Basis { get; set; } = [];
+
+        /// <summary>Every node must have carried out what is declared up to this revision before it is answered.</summary>
+        public long Revision { get; set; }
 
         /// <summary>The number of the queue that was asked to end; 0 if none was.</summary>
         public ulong Ending { get; set; }
@@ -138,6 +146,13 @@ internal sealed partial class SharedTopologyActor : Actor
             TellExchange(exchange.Name, new ExchangeMessage.Settle(Restoring));
         }
 
+        if (_barrier is not null)
+        {
+            var self = Self;
+            _barrier.Moved = () => self.Tell(BarrierMoved.Instance);
+        }
+
+        Apply(_first.Revision);
         _follower = new MetadataFollower(Context, _metadata, TopologyKeys.Prefix, HandleRead, HandleChanged);
         _follower.BeginAfter(_first.Revision);
         Self.Tell(Look.Instance);
@@ -165,6 +180,15 @@ internal sealed partial class SharedTopologyActor : Actor
                 break; // of before a restart
             case ExchangeDone { OperationId: Restoring }:
                 _unsettledExchanges--;
+                break;
+            case ExchangeDone m when _unapplied.Remove(m.OperationId):
+                AdvanceApplied();
+                break;
+            case LookApplied:
+                AdvanceApplied();
+                break;
+            case BarrierMoved:
+                FinishSpread();
                 break;
             case ExchangeDone m:
                 Advance(m.OperationId);
@@ -219,12 +243,14 @@ internal sealed partial class SharedTopologyActor : Actor
     private void HandleRead(MetadataSnapshot snapshot)
     {
         CarryOut(_view.Merge(snapshot));
+        Apply(snapshot.Revision);
         WakeThoseBehind(all: true);
     }
 
     private void HandleChanged(MetadataChange change)
     {
         CarryOut(_view.Watch(change));
+        Apply(change.Revision);
         WakeThoseBehind(all: false);
     }
 
@@ -245,6 +271,7 @@ internal sealed partial class SharedTopologyActor : Actor
         foreach (var change in changes)
         {
             CarryOut(change);
+            NoteChanged(change);
         }
     }
 

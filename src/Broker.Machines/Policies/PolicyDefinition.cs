@@ -104,7 +104,8 @@ public sealed class PolicyDefinition : IEquatable<PolicyDefinition>
     /// <inheritdoc/>
     public override int GetHashCode() => Table.Count;
 
-    private static string Known(bool isOperator) => string.Join(", ", isOperator ? s_ofOperators : ["message-ttl", "expires", "max-length", "max-length-bytes", "overflow", "dead-letter-exchange", Alternate]);
+    private static string Known(bool isOperator) =>
+        string.Join(", ", isOperator ? s_ofOperators : ["message-ttl", "expires", "max-length", "max-length-bytes", "overflow", "dead-letter-exchange", Alternate]);
 
     private static FrameFault Invalid(string reason) => new(ErrorCode.InvalidArgument, reason);
 }

@@ -20,6 +20,9 @@ public enum LinkFrameType : ulong
     /// <summary>Control, by who accepts: the answer to LINK_PING.</summary>
     Pong = 0x06,
 
+    /// <summary>Control, by who accepts: how far it has carried out what is declared.</summary>
+    Applied = 0x07,
+
     /// <summary>Shard, by who dials: the first frame of the stream.</summary>
     ShardOpen = 0x10,
 

@@ -109,7 +109,8 @@ public sealed class AccessFollowerTests
         var policies = cluster.A.Services.Policies;
         await policies.SetAsync(MakePolicy("p"), default);
         var stored = Assert.Single((await cluster.Store.ReadAsync(PolicyDirectory.Prefix)).Values);
-        await cluster.Store.CommitAsync(new MetadataTransaction { Operations = [MetadataOperation.Put(stored.Key, """{"pattern":"","applyTo":"all","priority":0,"definition":{"of-tomorrow":1}}"""u8.ToArray())] });
+        var unknown = """{"pattern":"","applyTo":"all","priority":0,"definition":{"of-tomorrow":1}}"""u8.ToArray();
+        await cluster.Store.CommitAsync(new MetadataTransaction { Operations = [MetadataOperation.Put(stored.Key, unknown)] });
         var failure = await Assert.ThrowsAsync<InvalidDataException>(() => policies.LoadAsync(default));
         Assert.Contains("'of-tomorrow' is unknown", failure.Message, StringComparison.Ordinal);
         policies.Merge(await cluster.Store.ReadAsync(PolicyDirectory.Prefix));

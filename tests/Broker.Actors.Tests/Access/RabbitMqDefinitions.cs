@@ -38,7 +38,8 @@ internal static class RabbitMqDefinitions
           "product_name": "RabbitMQ",
           "product_version": "3.13.7",
           "queues": [
-            {"arguments": {"x-queue-type": "quorum", "x-delivery-limit": 5, "x-dead-letter-exchange": "events"}, "auto_delete": false, "durable": true, "name": "orders", "type": "quorum", "vhost": "shop"},
+            {"arguments": {"x-queue-type": "quorum", "x-delivery-limit": 5, "x-dead-letter-exchange": "events"}, "auto_delete": false, "durable": true, "name": "orders", "type": "quorum",
+             "vhost": "shop"},
             {"arguments": {"x-queue-type": "classic", "x-queue-mode": "lazy"}, "auto_delete": false, "durable": true, "name": "eu", "type": "classic", "vhost": "shop"},
             {"arguments": {"x-queue-type": "classic", "x-something": 1}, "auto_delete": false, "durable": true, "name": "strange", "type": "classic", "vhost": "shop"},
             {"arguments": {}, "auto_delete": false, "durable": true, "name": "lost", "type": "classic", "vhost": "nowhere"}
@@ -63,7 +64,8 @@ internal static class RabbitMqDefinitions
     public const string OneVhost = """
         {
           "rabbit_version": "4.1.0", "rabbitmq_version": "4.1.0", "product_name": "RabbitMQ", "product_version": "4.1.0", "rabbitmq_definition_format": "single_virtual_host",
-          "original_vhost_name": "shop", "explanation": "Definitions of virtual host 'shop'", "metadata": {"description": "", "tags": []}, "description": "", "default_queue_type": "quorum", "limits": [],
+          "original_vhost_name": "shop", "explanation": "Definitions of virtual host 'shop'", "metadata": {"description": "", "tags": []}, "description": "",
+          "default_queue_type": "quorum", "limits": [],
           "parameters": [],
           "policies": [{"name": "short", "pattern": "^q", "apply-to": "quorum_queues", "definition": {"max-length": 5}, "priority": 2}],
           "queues": [{"name": "q", "durable": true, "auto_delete": false, "arguments": {"x-queue-type": "quorum"}}],

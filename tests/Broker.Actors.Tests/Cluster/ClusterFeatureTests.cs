@@ -1,6 +1,9 @@
+using Broker.Actors.Cluster;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Tests.Links;
 using Broker.Actors.Tests.Nodes;
+using Broker.Coordination;
+using Broker.Machines.Cluster;
 using Broker.Machines.Direct;
 using Broker.Protocol;
 using Broker.Transport;
@@ -145,6 +148,36 @@ public sealed class ClusterFeatureTests
     }
 
     [Fact]
+    public async Task Exclusive_queues_of_a_node_that_does_not_come_back_are_deleted_by_others()
+    {
+        await using var cluster = await StartAsync((_, options) => options with { OwnerGrace = TimeSpan.FromMilliseconds(500) });
+        var owner = await ConnectAsync(cluster["node-1"]);
+        await owner.DeclareAsync("mine", DeclareQueueFlags.Exclusive | DeclareQueueFlags.Durable);
+        await using var other = await ConnectAsync(cluster["node-2"]);
+        await other.DeclareAsync("yours", DeclareQueueFlags.Exclusive | DeclareQueueFlags.Durable);
+        await cluster.UntilAsync(() => cluster["node-3"].Services.Queues.Owned.Count() == 2, "node-3 knows both queues");
+        await cluster["node-1"].KillAsync();
+        await cluster.Metadata.CommitAsync(new MetadataTransaction { Operations = [MetadataOperation.Delete(ClusterKeys.Nodes + "node-1")] }); // as when its lease ends
+        await cluster.UntilAsync(() => cluster.There.All(n => !n.Services.Queues.TryGet("mine", out _)), "the queue is gone");
+        Assert.All(cluster.There, n => Assert.True(n.Services.Queues.TryGet("yours", out _)));
+    }
+
+    [Fact]
+    public async Task A_queue_goes_with_its_last_consumer_at_whatever_node_that_was()
+    {
+        await using var cluster = await StartAsync();
+        foreach (var node in cluster.There)
+        {
+            await using var client = await ConnectAsync(node);
+            await client.DeclareAsync("temporary", DeclareQueueFlags.AutoDelete | DeclareQueueFlags.Durable);
+            var consumer = await client.SubscribeAsync("temporary");
+            await cluster.UntilAsync(() => cluster.There.All(n => n.Services.Queues.TryGet("temporary", out _)), "all nodes know the queue");
+            consumer.Abandon();
+            await cluster.UntilAsync(() => cluster.There.All(n => !n.Services.Queues.TryGet("temporary", out _)), $"the queue has gone with its consumer at {node.Name}");
+        }
+    }
+
+    [Fact]
     public async Task A_queue_is_paused_by_way_of_another_node()
     {
         await using var cluster = await StartAsync();
@@ -164,9 +197,10 @@ public sealed class ClusterFeatureTests
         }
     }
 
-    private static async Task<TestCluster> StartAsync()
+    private static async Task<TestCluster> StartAsync(Func<string, BrokerClusterOptions, BrokerClusterOptions>? configure = null)
     {
         var cluster = new TestCluster { ShardCount = Shards, HasReplicas = true };
+        cluster.Configure = configure ?? cluster.Configure;
         await cluster.StartAllAsync("node-1", "node-2", "node-3");
         return cluster;
     }

@@ -49,6 +49,24 @@ public class PartialRefusalTests
         Assert.Equal([(1UL, s_full), (3, s_away), (4, s_away)], stream.Outcomes().Others.Select(o => (o.Sequence, o.Fault)));
     }
 
+    [Theory]
+    [InlineData(true, false, "returned")]
+    [InlineData(false, false, "confirmed")]
+    [InlineData(true, true, "confirmed")] // somebody else has it
+    public void A_message_for_a_consumer_who_turns_out_to_be_gone_is_dropped_or_returned(bool mandatory, bool isTakenByAnother, string expected)
+    {
+        var stream = new PublishStream();
+        stream.Router.Set("x", "k", isTakenByAnother ? ["inbox", "q"] : ["inbox"]);
+        Assert.Null(stream.Publish(1, "k", mandatory: mandatory));
+        foreach (var batch in stream.Batches())
+        {
+            stream.Machine.HandleAnswered(batch, batch.Queue == "inbox" ? new FrameFault(ErrorCode.Unroutable, "nobody is there") : null, wasParked: false);
+        }
+
+        var (confirmed, others) = stream.Outcomes();
+        Assert.Equal(expected, confirmed.Count == 1 ? "confirmed" : others is [{ Returned: true, Fault.Code: ErrorCode.Unroutable }] ? "returned" : "rejected");
+    }
+
     private static PublishBatch Publish(PublishStream stream, int count)
     {
         for (var i = 1; i <= count; i++)

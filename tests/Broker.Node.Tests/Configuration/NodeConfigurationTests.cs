@@ -1,4 +1,5 @@
 using Broker.Actors.Server;
+using Broker.Machines.Access;
 using Broker.Machines.Cluster;
 using Broker.Node.Configuration;
 using Microsoft.Extensions.Configuration;
@@ -66,6 +67,14 @@ public sealed class NodeConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void Users_may_do_everything_unless_the_default_is_that_they_may_not()
+    {
+        Assert.Equal(DefaultPermissions.Full, Services(File("{}")).GetRequiredService<IOptions<AccessOptions>>().Value.Default);
+        Set("BROKER_ACCESS__DEFAULTPERMISSIONS", "none");
+        Assert.Equal(DefaultPermissions.None, Services(File("{}")).GetRequiredService<IOptions<AccessOptions>>().Value.Default);
+    }
+
+    [Fact]
     public void A_file_that_was_named_must_exist() =>
         Assert.Throws<FileNotFoundException>(() => Bind(_folder["absent.json"]));
 
@@ -78,6 +87,7 @@ public sealed class NodeConfigurationTests : IDisposable
     [InlineData("health:address", "everywhere", "IP address")]
     [InlineData("health:port", "0", "Port")]
     [InlineData("limits:maxmessagebytes", "1000", "MaxMessageBytes")]
+    [InlineData("access:defaultpermissions", "some", "full or none")]
     [InlineData("cluster:enabled", "true", "Cluster:Etcd")]
     [InlineData("cluster:etcd", "127.0.0.1:2379", "Cluster:Etcd")]
     [InlineData("cluster:etcd", "http://a.example:1,https://b.example:2", "both")]

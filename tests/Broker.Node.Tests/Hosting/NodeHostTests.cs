@@ -81,7 +81,28 @@ public sealed class NodeHostTests : IDisposable
         Assert.Equal(["ngtcp2"], asked);
     }
 
-    private IHost Build(bool developmentCertificates = true, Func<string, IQuicTransport>? createTransport = null, string? welcome = null)
+    [Fact]
+    public async Task File_of_definitions_is_imported_at_each_start()
+    {
+        File.WriteAllText(_folder["definitions.json"], """{"vhosts":[{"name":"shop"}],"queues":[{"name":"orders","vhost":"shop"}]}""");
+        for (var start = 0; start < 2; start++)
+        {
+            using var host = Build(definitions: _folder["definitions.json"]);
+            await host.StartAsync().WaitAsync(s_patience);
+            await host.StopAsync().WaitAsync(s_patience);
+        }
+
+        File.WriteAllText(_folder["definitions.json"], """{"queues":5}""");
+        using var refused = Build(definitions: _folder["definitions.json"]);
+        var failure = await Assert.ThrowsAsync<FormatException>(() => refused.StartAsync().WaitAsync(s_patience));
+        Assert.Contains("Definitions:ImportFile", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("'queues' of the definitions must be a list of objects", failure.Message, StringComparison.Ordinal);
+        using var missing = Build(definitions: _folder["missing.json"]);
+        await Assert.ThrowsAsync<FileNotFoundException>(() => missing.StartAsync().WaitAsync(s_patience));
+    }
+
+    private IHost Build(
+        bool developmentCertificates = true, Func<string, IQuicTransport>? createTransport = null, string? welcome = null, string? definitions = null)
     {
         File.WriteAllText(_folder["broker.json"], """{ "Health": { "Enabled": false }, "Logging": { "LogLevel": { "Default": "None" } } }""");
         var commandLine = new Dictionary<string, string?>
@@ -90,6 +111,7 @@ public sealed class NodeHostTests : IDisposable
             ["port"] = "0",
             ["transport"] = "ngtcp2",
             ["welcome"] = welcome,
+            ["definitions:importfile"] = definitions,
             ["developmentcertificates"] = developmentCertificates.ToString(),
         };
         return NodeHost.Build(commandLine, _folder["broker.json"], createTransport ?? (_ => new InMemoryTransport()), _banner);

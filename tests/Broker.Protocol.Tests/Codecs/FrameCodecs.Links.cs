@@ -24,6 +24,12 @@ internal static partial class FrameCodecs
             LinkPongFrame.TryRead,
             static (frame, writer) => frame.Write(writer),
             static frame => new JsonObject { ["number"] = FieldJson.Number(frame.Number) }),
+        OfLinks<LinkAppliedFrame>(
+            "LINK_APPLIED",
+            LinkFrameType.Applied,
+            LinkAppliedFrame.TryRead,
+            static (frame, writer) => frame.Write(writer),
+            static frame => new JsonObject { ["revision"] = FieldJson.Number(frame.Revision) }),
         OfLinks<ShardOpenFrame>(
             "SHARD_OPEN",
             LinkFrameType.ShardOpen,

@@ -67,6 +67,7 @@ public sealed class LinkFrameTests
     {
         Assert.False(LinkPingFrame.TryRead([0], out _, out _));
         Assert.False(LinkPongFrame.TryRead([0], out _, out _));
+        Assert.False(LinkAppliedFrame.TryRead([0], out _, out _));
     }
 
     [Fact]

@@ -24,6 +24,8 @@ internal static class LinkSamples
         Sample.Of(File, "LINK_PING", "first", new LinkPingFrame(1).Write),
         Sample.Of(File, "LINK_PING", "largest", new LinkPingFrame(Varint.Max).Write),
         Sample.Of(File, "LINK_PONG", "after a day", new LinkPongFrame(864_000).Write),
+        Sample.Of(File, "LINK_APPLIED", "first", new LinkAppliedFrame(1).Write),
+        Sample.Of(File, "LINK_APPLIED", "largest", new LinkAppliedFrame(Varint.Max).Write),
         Sample.Of(File, "SHARD_OPEN", "first", new ShardOpenFrame(0).Write),
         Sample.Of(File, "SHARD_OPEN", "last", new ShardOpenFrame(LinkInfo.MaxShard).Write),
         Sample.Of(File, "SHARD_MESSAGE", "five bytes", w => ShardMessageFrame.Write(w, "hello"u8)),

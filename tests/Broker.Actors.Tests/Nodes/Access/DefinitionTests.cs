@@ -185,8 +185,9 @@ public sealed class DefinitionTests
     {
         await using var broker = await BrokerFixture.StartAsync();
         await using var admin = await broker.AdministerAsync();
-        var queues = Enumerable.Range(0, 2000).Select(i => $$"""{"name":"queue-{{i}} with a name that is rather long, so that the file is larger than other frames may be{{new string('.', 100)}}"}""");
-        var bindings = Enumerable.Range(0, 2000).Select(i => $$"""{"source":"amq.direct","routing_key":"{{i}}","destination":"queue-{{i}} with a name that is rather long, so that the file is larger than other frames may be{{new string('.', 100)}}"}""");
+        var end = "with a name that is rather long, so that the file is larger than any other frame may be" + new string('.', 100);
+        var queues = Enumerable.Range(0, 2000).Select(i => $$"""{"name":"queue-{{i}} {{end}}"}""");
+        var bindings = Enumerable.Range(0, 2000).Select(i => $$"""{"source":"amq.direct","routing_key":"{{i}}","destination":"queue-{{i}} {{end}}"}""");
         var report = await ImportAsync(admin, $$"""{"queues":[{{string.Join(',', queues)}}],"bindings":[{{string.Join(',', bindings)}}]}""");
         Assert.Equal(4000, report.Count(r => (string)r["result"]! == "added"));
     }

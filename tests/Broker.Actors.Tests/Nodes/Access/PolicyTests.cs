@@ -31,6 +31,46 @@ public sealed class PolicyTests
     }
 
     [Fact]
+    public async Task Policies_bound_a_queue_that_has_messages_already_and_let_it_grow_again()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await using var client = await broker.ConnectAsync();
+        await client.FillDurableAsync("orders", "1", "2", "3", "4", "5");
+        await client.FillDurableAsync("other", "1", "2", "3", "4", "5");
+        await SetAsync(admin, "p", "^orders$", """{"max-length":3}""", 0);
+        await admin.ExpectQueueAsync("orders", ready: 3, unsettled: 0);
+        await SetAsync(admin, "o", "^orders$", """{"max-length":2}""", 0, palette: "operator-policy", applyTo: "queues");
+        await admin.ExpectQueueAsync("orders", ready: 2, unsettled: 0);
+        await SetAsync(admin, "p", "^orders$", """{"max-length":100}""", 0); // more than the operator allows
+        await client.FillDurableAsync("orders", "6", "7");
+        await using (var consumer = await client.SubscribeAsync("orders"))
+        {
+            Assert.Equal(["6", "7"], await consumer.ExpectBodiesAsync(2));
+        }
+
+        await admin.RunAsync("operator-policy clear", """{"name":"o"}""");
+        await client.FillDurableAsync("orders", "8", "9");
+        await admin.ExpectQueueAsync("orders", ready: 4, unsettled: 0);
+        await admin.ExpectQueueAsync("other", ready: 5, unsettled: 0);
+    }
+
+    [Fact]
+    public async Task Policy_has_a_queue_dead_letter_while_it_works()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await using var client = await broker.ConnectAsync();
+        await client.BindAsync("dlx", "fanout", "", "dead");
+        await client.FillDurableAsync("orders", "1", "2");
+        await using var consumer = await client.SubscribeAsync("orders", messages: 1);
+        var first = await consumer.ExpectDeliveryAsync();
+        await SetAsync(admin, "p", "^orders$", """{"dead-letter-exchange":"dlx"}""", 0, "queues");
+        await consumer.SettleAsync(SettleOutcome.Reject, new SequenceRange(first.Tag, first.Tag));
+        await admin.ExpectQueueAsync("dead", ready: 1, unsettled: 0);
+    }
+
+    [Fact]
     public async Task Policy_gives_an_exchange_an_alternate_while_it_works_and_takes_it_back()
     {
         await using var broker = await BrokerFixture.StartAsync();

@@ -8,7 +8,7 @@ var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings {
 builder.Services.AddBrokerClient(builder.Configuration.GetSection("Broker"));
 builder.Services.AddBrokerConsumer<OrderHandler>("orders", settings =>
 {
-    settings.Declare = new QueueOptions();
+    settings.Declare = new QueueOptions { RetryBackoff = RetryBackoff.Exponential, RetryDelay = TimeSpan.FromSeconds(1) };
     settings.Options = new HandlerOptions { MaxConcurrency = 4 };
     settings.Prepare = (client, cancelled) => client.DeclareQueueAsync("invoices", cancellationToken: cancelled);
 });

@@ -280,7 +280,11 @@ internal sealed partial class AddressBook(IMetadataStore? metadata, string nodeI
 
     private void Forget(string key, string name) => (key.StartsWith(Claims, StringComparison.Ordinal) ? _users : _nodes).TryRemove(name, out _);
 
-    private static string KeyOf(string prefix, string name) => $"{prefix}{Uri.EscapeDataString(EntityName.VhostOf(name))}/{Uri.EscapeDataString(EntityName.LocalOf(name)[DirectNames.AddressPrefix.Length..])}";
+    private static string KeyOf(string prefix, string name)
+    {
+        var address = EntityName.LocalOf(name)[DirectNames.AddressPrefix.Length..];
+        return $"{prefix}{Uri.EscapeDataString(EntityName.VhostOf(name))}/{Uri.EscapeDataString(address)}";
+    }
 
     private static string NameOf(string key)
     {

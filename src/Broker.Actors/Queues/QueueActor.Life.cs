@@ -82,8 +82,10 @@ internal sealed partial class QueueActor
         }
     }
 
-    private List<QueueConsumerInfo> ConsumersNow() =>
-        [.. Machine.Consumers.Select(c => new QueueConsumerInfo(_peerOfId.TryGetValue(c.Value, out var peer) ? peer.Path.ToString() : "", IsActive: Machine.ActiveConsumer is not { } active || active == c))];
+    private List<QueueConsumerInfo> ConsumersNow() => [.. Machine.Consumers.Select(InfoOf)];
+
+    private QueueConsumerInfo InfoOf(ConsumerId consumer) =>
+        new(_peerOfId.TryGetValue(consumer.Value, out var peer) ? peer.Path.ToString() : "", IsActive: Machine.ActiveConsumer is not { } active || active == consumer);
 
     private void ReceiveLife(object message)
     {

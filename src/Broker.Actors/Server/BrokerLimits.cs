@@ -25,7 +25,9 @@ public sealed record BrokerLimits
     /// <summary>Bytes, likewise. Default 2 MiB; at least 64 KiB.</summary>
     public int ConsumerWindowBytes { get; init; } = 2 << 20;
 
-    /// <summary>Messages that wait for a consumer which gets them without a queue: answers to its requests, or what comes to its address. What comes beyond is dropped. Default 8,192; at least 1.</summary>
+    /// <summary>
+    /// Messages that wait for a consumer which gets them without a queue: answers to its requests, or what comes to its address. What comes beyond is dropped. Default 8,192; at least 1.
+    /// </summary>
     public int InboxMessages { get; init; } = 8192;
 
     /// <summary>Bytes, likewise. Default 8 MiB; at least 1.</summary>

@@ -3,7 +3,7 @@ namespace Broker.Client;
 /// <summary>How a client stands with its cluster.</summary>
 public enum ClientState
 {
-    /// <summary>It has a connection, as far as it knows.</summary>
+    /// <summary>It has a connection, as far as it knows. Without <see cref="BrokerClientOptions.RecoverConnection"/> also while its node goes away.</summary>
     Connected,
 
     /// <summary>Its connection is lost, or its node goes away, and another one is being made; whatever needs one waits.</summary>

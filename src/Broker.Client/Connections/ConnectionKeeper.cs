@@ -45,6 +45,11 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
             }
 
             var latest = Latest;
+            if (!_options.RecoverConnection)
+            {
+                return latest.Closed.IsCompleted ? (ClientState.Closed, latest.Closed.Result) : (ClientState.Connected, null);
+            }
+
             return latest.IsGoingAway ? (ClientState.Recovering, latest.GoingAway.Result)
                 : latest.Closed.IsCompleted ? (ClientState.Recovering, latest.Closed.Result)
                 : (ClientState.Connected, null);

@@ -134,12 +134,12 @@ public sealed class CallbackConsumer : IAsyncDisposable
     {
         var stream = delivery.Sink;
         var settlement = stream is null ? null : new HandledSettlement(stream);
-        var outcome = await CallAsync(settlement is null ? delivery : delivery.SettledBy(settlement)).ConfigureAwait(false);
+        var (outcome, reason) = await CallAsync(settlement is null ? delivery : delivery.SettledBy(settlement)).ConfigureAwait(false);
         try
         {
             if (settlement?.TryTake() == true)
             {
-                await stream!.SettleAsync(delivery.Tag, delivery.Tag, delivery.SizeBytes, outcome).ConfigureAwait(false);
+                await stream!.SettleAsync(delivery.Tag, delivery.Tag, delivery.SizeBytes, outcome, reason).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (e is BrokerException or ObjectDisposedException)
@@ -152,22 +152,22 @@ public sealed class CallbackConsumer : IAsyncDisposable
         }
     }
 
-    private async Task<SettleOutcome> CallAsync(Delivery delivery)
+    private async Task<(SettleOutcome Outcome, string Reason)> CallAsync(Delivery delivery)
     {
         using var processing = Processing.Begin(delivery, Queue);
         try
         {
             await _handler(delivery, _aborting.Token).ConfigureAwait(false);
-            return SettleOutcome.Ack;
+            return (SettleOutcome.Ack, "");
         }
         catch (OperationCanceledException) when (_aborting.IsCancellationRequested)
         {
-            return SettleOutcome.Requeue;
+            return (SettleOutcome.Requeue, "");
         }
         catch (Exception e)
         {
             processing?.Fail(e);
-            return Decide(delivery, e) == FailureOutcome.Reject ? SettleOutcome.Reject : SettleOutcome.Requeue;
+            return Decide(delivery, e) == FailureOutcome.Reject ? (SettleOutcome.Reject, $"{e.GetType().Name}: {e.Message}") : (SettleOutcome.Requeue, "");
         }
     }
 

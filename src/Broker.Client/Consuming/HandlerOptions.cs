@@ -6,7 +6,7 @@ public enum FailureOutcome
     /// <summary>Put back, to be delivered again; the queue's delivery limit and retry back-off say how often and when.</summary>
     Requeue,
 
-    /// <summary>Dead-lettered where the queue has that, else dropped.</summary>
+    /// <summary>Dead-lettered where the queue has that, with the exception's type and message as the reason; else dropped.</summary>
     Reject,
 }
 

@@ -40,6 +40,12 @@ public sealed record ExchangeOptions
     public string? HashHeader { get; init; }
 
     /// <summary>
+    /// Of <see cref="ExchangeType.ConsistentHash"/>: the property by whose value it spreads messages. Not with <see cref="HashHeader"/>. Default <c>null</c>: the
+    /// routing key. Argument <c>hash-property</c>.
+    /// </summary>
+    public HashProperty? HashProperty { get; init; }
+
+    /// <summary>
     /// Further arguments by their names. Default: none. One that an option above says otherwise is an <see cref="ArgumentException"/> of the declaration.
     /// </summary>
     public FieldTable Arguments { get; init; } = FieldTable.Empty;
@@ -51,14 +57,20 @@ public sealed record ExchangeOptions
         | (Passive ? DeclareExchangeFlags.Passive : 0);
 
     /// <summary>All arguments, typed or not.</summary>
-    /// <exception cref="ArgumentException">One is said twice in different ways.</exception>
+    /// <exception cref="ArgumentException">Two contradict each other.</exception>
     internal FieldTable ToTable()
     {
         ArgumentNullException.ThrowIfNull(Arguments);
+        if (HashHeader is not null && HashProperty is not null)
+        {
+            throw new ArgumentException("messages are spread by a header or by a property; leave one of them out", nameof(HashProperty));
+        }
+
         return new TypedArguments(Arguments)
             .Add("alternate-exchange", nameof(AlternateExchange), AlternateExchange)
             .Add("x-delayed-type", nameof(DelayedType), DelayedType)
             .Add("hash-header", nameof(HashHeader), HashHeader)
+            .Add("hash-property", nameof(HashProperty), HashProperty?.ToText())
             .ToTable();
     }
 }

@@ -18,13 +18,16 @@ public static class ExchangeType
     public const string Headers = "headers";
 
     /// <summary>
-    /// To one of what is bound, always the same for the same routing key or header (<see cref="ExchangeOptions.HashHeader"/>). The routing key of a binding is
-    /// its weight, a number.
+    /// To one of what is bound, always the same for the same routing key, or header (<see cref="ExchangeOptions.HashHeader"/>), or property
+    /// (<see cref="ExchangeOptions.HashProperty"/>). The routing key of a binding is its weight, a number.
     /// </summary>
     public const string ConsistentHash = "x-consistent-hash";
 
     /// <summary>To one of what is bound, at random.</summary>
     public const string Random = "x-random";
+
+    /// <summary>To one of what is bound, at random; of queues that the publisher's node leads, if there are any.</summary>
+    public const string LocalRandom = "x-local-random";
 
     /// <summary>
     /// As the type that <see cref="ExchangeOptions.DelayedType"/> names; the header <c>x-delay</c>, milliseconds, holds a message back in its queues like

@@ -36,9 +36,30 @@ public enum RetryBackoff
     Exponential,
 }
 
-/// <summary>How the client writes them on the wire.</summary>
-internal static class QueueArgumentTexts
+/// <summary>What an exchange that hashes takes in place of the routing key.</summary>
+public enum HashProperty
 {
+    /// <summary><see cref="Protocol.MessageProperties.MessageId"/>.</summary>
+    MessageId,
+
+    /// <summary><see cref="Protocol.MessageProperties.CorrelationId"/>.</summary>
+    CorrelationId,
+
+    /// <summary><see cref="Protocol.MessageProperties.Timestamp"/>.</summary>
+    Timestamp,
+}
+
+/// <summary>How the client writes them on the wire.</summary>
+internal static class ArgumentTexts
+{
+    public static string ToText(this HashProperty property) => property switch
+    {
+        HashProperty.MessageId => "message_id",
+        HashProperty.CorrelationId => "correlation_id",
+        HashProperty.Timestamp => "timestamp",
+        _ => throw new ArgumentOutOfRangeException(nameof(property), property, null),
+    };
+
     public static string ToText(this QueueType type) => type switch
     {
         QueueType.Queue => "queue",

@@ -78,6 +78,41 @@ public sealed class ConsumerEndTests
         await Within.TimeAsync(loop, "the loop");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_cancelled_loop_ends_in_order_with_its_settlements(bool whileItWaits)
+    {
+        var (broker, client) = await ScriptedBroker.ConnectAsync();
+        await using var disposal = broker;
+        using var cancel = new CancellationTokenSource();
+        var acknowledged = new TaskCompletionSource();
+        var loop = Task.Run(async () =>
+        {
+            await foreach (var delivery in client.ConsumeAsync("orders", new ConsumerOptions { SettleDelay = Timeout.InfiniteTimeSpan }).WithCancellation(cancel.Token))
+            {
+                await delivery.AckAsync();
+                if (!whileItWaits)
+                {
+                    await cancel.CancelAsync();
+                }
+
+                acknowledged.SetResult();
+            }
+        });
+        var stream = await broker.AcceptConsumerAsync();
+        await stream.DeliverAsync(1, "a");
+        await Within.TimeAsync(acknowledged.Task, "the acknowledgement");
+        Assert.Equal("Ack 1-1", (await stream.ReadAsync()).AsSettle());
+        Assert.Equal(FrameType.Credit, (await stream.ReadAsync()).Type);
+        await cancel.CancelAsync();
+        Assert.Null(await stream.TryReadAsync());
+        Assert.False(loop.IsCompleted);
+        await stream.EndAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Within.TimeAsync(loop, "the loop"));
+        Assert.False(client.Closed.IsCompleted);
+    }
+
     [Fact]
     public async Task A_server_that_never_ends_the_stream_is_given_up()
     {

@@ -1,4 +1,6 @@
 using Broker.Client.Tests.Scripted;
+using Broker.Machines.Routing;
+using Broker.Machines.Topology;
 using Broker.Protocol;
 
 namespace Broker.Client.Tests.Requests;
@@ -62,6 +64,57 @@ public sealed class DeclarationOptionsTests
     [MemberData(nameof(QueueArguments), DisableDiscoveryEnumeration = true)]
     public void An_option_of_a_queue_is_one_argument(QueueOptions options, string name, FieldValue value) =>
         Assert.Equal(FieldTable.Of((name, value)), options.ToTable());
+
+    [Fact]
+    public void The_broker_knows_every_option_and_there_is_one_for_all_that_it_knows()
+    {
+        var names = new HashSet<string>();
+        foreach (var row in QueueArguments)
+        {
+            var table = row.Data.Item1.ToTable();
+            if (table.TryGetValue("x-queue-type", out var type) && type == "log")
+            {
+                continue; // which knows few of them
+            }
+
+            names.Add(row.Data.Item2);
+            var needed = row.Data.Item2 switch
+            {
+                "x-retry-delay" or "x-retry-max-delay" => row.Data.Item1 with { RetryBackoff = RetryBackoff.Linear, RetryDelay = TimeSpan.FromSeconds(1) },
+                "x-deduplication-size" => row.Data.Item1 with { DeduplicationWindow = TimeSpan.FromSeconds(1) },
+                "x-retry-backoff" => row.Data.Item1 with { RetryDelay = row.Data.Item1.RetryBackoff == RetryBackoff.None ? null : TimeSpan.FromSeconds(1) },
+                "x-max-age" => row.Data.Item1 with { Type = QueueType.Log },
+                _ => row.Data.Item1,
+            };
+            Assert.True(Machines.Queues.QueueArguments.TryParse(needed.ToTable(), out _, out var fault), $"{row.Data.Item2}: {fault.Reason}");
+        }
+
+        Assert.Equal(Machines.Queues.QueueArguments.Names.Order(), names.Append("x-dead-letter-routing-key").Order());
+    }
+
+    [Theory]
+    [InlineData(HashProperty.MessageId, "message_id")]
+    [InlineData(HashProperty.CorrelationId, "correlation_id")]
+    [InlineData(HashProperty.Timestamp, "timestamp")]
+    public void A_property_to_hash_has_the_brokers_name(HashProperty property, string name)
+    {
+        var table = new ExchangeOptions { HashProperty = property }.ToTable();
+        Assert.Equal(FieldTable.Of(("hash-property", name)), table);
+        Assert.True(ExchangeArguments.TryParse(table, ExchangeKind.ConsistentHash, out _, out var fault), fault.Reason);
+        Assert.Throws<ArgumentException>(() => new ExchangeOptions { HashProperty = property, HashHeader = "customer" }.ToTable());
+    }
+
+    [Fact]
+    public void The_broker_knows_every_type_of_exchange()
+    {
+        foreach (var constant in typeof(ExchangeType).GetFields())
+        {
+            Assert.True(ExchangeKinds.TryParse((string)constant.GetRawConstantValue()!, out var kind), constant.Name);
+            Assert.Equal(constant.GetRawConstantValue(), kind.NameOf());
+        }
+
+        Assert.Equal(Enum.GetValues<ExchangeKind>().Length, typeof(ExchangeType).GetFields().Length);
+    }
 
     [Theory]
     [MemberData(nameof(WrongQueueOptions), DisableDiscoveryEnumeration = true)]

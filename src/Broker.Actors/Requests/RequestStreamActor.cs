@@ -14,9 +14,13 @@ using Broker.Transport;
 namespace Broker.Actors.Requests;
 
 /// <summary>
-/// One request stream: topology and single messages. Requests are carried out and answered one after the other; a request that fails is answered with
+/// One request stream: topology and single messages. Requests are carried out and answered in the order in which they come; a request that fails is answered with
 /// REQUEST_ERROR and the stream goes on.
 /// </summary>
+/// <remarks>
+/// Requests to the topology are under way together, for it keeps to the order of those that touch the same names, and each would wait for the disk. Everything else, and whatever follows that,
+/// waits until what came before is answered.
+/// </remarks>
 /// <param name="stream">The stream.</param>
 /// <param name="node">The node.</param>
 /// <param name="status">Its figures.</param>
@@ -26,23 +30,39 @@ namespace Broker.Actors.Requests;
 internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, StreamStatus status, VhostScope scope, int maxMessageBytes, string asker)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxControlFrameBytes)
 {
+    private const int MostUnderWay = 256;
     private readonly GetDeliveries _deliveries = new();
-    private Pending? _pending;
-    private Action? _answer;
+    private readonly Queue<Pending> _topology = new(); // in the order of their answers
+    private (FrameType Type, byte[] Payload)? _deferred; // what waits for those
+    private Pending? _pending; // anything else
+    private readonly Queue<Action> _answers = new();
     private long _handled;
 
     /// <summary>An address is nobody's any more, or why it is.</summary>
     private sealed record Released(string Name, FrameFault? Fault);
 
-    /// <summary>The request under way.</summary>
-    private sealed record Pending(ulong RequestId, FrameType Type, LocalQueue? Queue = null, bool NoAck = false);
+    /// <summary>A request under way.</summary>
+    private sealed record Pending(ulong RequestId, FrameType Type, LocalQueue? Queue = null, bool NoAck = false)
+    {
+        /// <summary>Of a request to the topology: the answer, while that of an earlier one is still to come.</summary>
+        public Action? Answer { get; set; }
+    }
 
-    protected override bool MayHandleFrames => !OwesOutput;
+    /// <summary>The topology has answered.</summary>
+    private sealed record TopologyAnswered(Pending Pending, TopologyReply Reply);
 
-    protected override bool OwesOutput => _pending is not null || _answer is not null;
+    protected override bool MayHandleFrames => _pending is null && _deferred is null && _topology.Count + _answers.Count < MostUnderWay;
+
+    protected override bool OwesOutput => _pending is not null || _deferred is not null || _topology.Count > 0 || _answers.Count > 0;
 
     protected override FrameFault? HandleFrame(FrameType type, ReadOnlySpan<byte> payload)
     {
+        if (_topology.Count > 0 && !IsForTopology(type))
+        {
+            _deferred = (type, payload.ToArray());
+            return null;
+        }
+
         Status.SetMessages(++_handled);
         FrameFault fault;
         switch (type)
@@ -85,8 +105,8 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
     {
         switch (message)
         {
-            case TopologyReply m when _pending is { } pending:
-                Answer(pending, m);
+            case TopologyAnswered m:
+                HandleAnswered(m);
                 break;
             case Released m when _pending is { } pending:
                 HandleReleased(pending.RequestId, m);
@@ -121,11 +141,32 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
     protected override void WriteFrames()
     {
-        if (_answer is { } answer)
+        while (_answers.TryDequeue(out var answer))
         {
-            _answer = null;
             answer();
             MarkWritten();
+        }
+    }
+
+    private static bool IsForTopology(FrameType type) =>
+        type is FrameType.DeclareExchange or FrameType.DeleteExchange or FrameType.DeclareQueue or FrameType.DeleteQueue or FrameType.Bind or FrameType.Unbind;
+
+    private void HandleAnswered(TopologyAnswered answered)
+    {
+        answered.Pending.Answer = AnswerTo(answered.Pending, answered.Reply);
+        while (_topology.TryPeek(out var first) && first.Answer is { } answer)
+        {
+            _topology.Dequeue();
+            _answers.Enqueue(answer);
+        }
+
+        if (_topology.Count == 0 && _deferred is var (type, payload))
+        {
+            _deferred = null;
+            if (HandleFrame(type, payload) is { } fault)
+            {
+                Fail(fault);
+            }
         }
     }
 
@@ -222,8 +263,12 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
             return null;
         }
 
-        _pending = new Pending(requestId, type);
-        Node.Topology.Tell(request with { Asker = asker }, Self);
+        var pending = new Pending(requestId, type);
+        _topology.Enqueue(pending);
+        Context.PipeTo(
+            new ValueTask<TopologyReply>(Node.Topology.AskAsync<TopologyReply>(request with { Asker = asker }, Timeout.InfiniteTimeSpan)),
+            reply => new TopologyAnswered(pending, reply),
+            failure => new TopologyAnswered(pending, new TopologyReply(new FrameFault(ErrorCode.Unavailable, $"what is declared cannot be asked now: {failure.Message}"))));
         return null;
     }
 
@@ -260,30 +305,24 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
         return null;
     }
 
-    private void Answer(Pending pending, TopologyReply reply)
+    private Action AnswerTo(Pending pending, TopologyReply reply) => () =>
     {
-        if (reply.Fault is { } fault)
+        switch (pending.Type)
         {
-            Refuse(pending.RequestId, fault);
-            return;
+            case var _ when reply.Fault is { } fault:
+                new RequestErrorFrame(pending.RequestId, fault.Code, fault.Reason).Write(Output);
+                break;
+            case FrameType.DeclareQueue:
+                new QueueOkFrame(pending.RequestId, EntityName.LocalOf(reply.Name), (ulong)reply.Messages, (ulong)reply.Consumers, Node.LeaderAddressOf(reply.Name)).Write(Output);
+                break;
+            case FrameType.DeleteQueue:
+                new CountOkFrame(pending.RequestId, (ulong)reply.Messages).Write(Output);
+                break;
+            default:
+                new OkFrame(pending.RequestId).Write(Output);
+                break;
         }
-
-        Answer(() =>
-        {
-            switch (pending.Type)
-            {
-                case FrameType.DeclareQueue:
-                    new QueueOkFrame(pending.RequestId, EntityName.LocalOf(reply.Name), (ulong)reply.Messages, (ulong)reply.Consumers, Node.LeaderAddressOf(reply.Name)).Write(Output);
-                    break;
-                case FrameType.DeleteQueue:
-                    new CountOkFrame(pending.RequestId, (ulong)reply.Messages).Write(Output);
-                    break;
-                default:
-                    new OkFrame(pending.RequestId).Write(Output);
-                    break;
-            }
-        });
-    }
+    };
 
     private void Answer(Pending pending, QueueReply.Got reply)
     {
@@ -309,7 +348,15 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
 
     private void Answer(Action write)
     {
+        // Written with the next output: a flush may be under way. What is answered at once waits for what came before.
         _pending = null;
-        _answer = write; // written with the next output: a flush may be under way
+        if (_topology.Count > 0)
+        {
+            _topology.Enqueue(new Pending(0, default) { Answer = write });
+        }
+        else
+        {
+            _answers.Enqueue(write);
+        }
     }
 }

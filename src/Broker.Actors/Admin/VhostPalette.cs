@@ -85,9 +85,20 @@ internal static class VhostPalette
         await VhostArgument.StoreAsync(node.Access.ForgetVhostAsync(name, token));
         await VhostArgument.StoreAsync(node.Policies.ForgetVhostAsync(name, token));
         node.DisconnectVhost(name); // so that nobody declares while it is emptied; the topology ends those that have come since
-        return await VhostRemoval.RunAsync(node.Topology, name, BuiltInCommands.AskTimeout, token) is { } fault
-            ? throw new AdminException(fault.Code, fault.Reason)
-            : [new JsonObject { ["name"] = name }];
+        if (await VhostRemoval.RunAsync(node.Topology, name, BuiltInCommands.AskTimeout, token) is { } fault)
+        {
+            throw new AdminException(fault.Code, fault.Reason);
+        }
+
+        foreach (var address in node.Addresses.List().Where(a => EntityName.VhostOf(a.Name) == name).ToList())
+        {
+            if (await node.Addresses.ReleaseAsync(address.Name, user: null) is { Code: not ErrorCode.NotFound } kept)
+            {
+                throw new AdminException(kept.Code, kept.Reason);
+            }
+        }
+
+        return [new JsonObject { ["name"] = name }];
     }
 
     private static JsonObject Row(NodeServices node, VhostDefinition vhost, TopologyListing listing)

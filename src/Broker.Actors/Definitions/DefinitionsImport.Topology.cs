@@ -53,8 +53,7 @@ internal sealed partial class DefinitionsImport
             Internal = entry.Flag("internal"),
             Arguments = Arguments(entry),
         };
-        await ExchangePalette.AskAsync(node, request, token);
-        return before.Contains(name) ? Unchanged(entry) : Added(entry);
+        return await DeclareAsync(entry, request, before.Contains(name), token);
     }
 
     private async Task<DefinitionRow> QueueAsync(DefinitionEntry entry, HashSet<string> before, CancellationToken token)
@@ -67,8 +66,20 @@ internal sealed partial class DefinitionsImport
 
         var name = EntityName.Of(entry.Vhost, local);
         var request = new TopologyRequest.DeclareQueue(name, entry.Flag("durable", missing: true), Passive: false) { AutoDelete = entry.Flag("auto_delete"), Arguments = Arguments(entry) };
-        await ExchangePalette.AskAsync(node, request, token);
-        return before.Contains(name) ? Unchanged(entry) : Added(entry);
+        return await DeclareAsync(entry, request, before.Contains(name), token);
+    }
+
+    private async Task<DefinitionRow> DeclareAsync(DefinitionEntry entry, TopologyRequest request, bool existed, CancellationToken token)
+    {
+        try
+        {
+            await ExchangePalette.AskAsync(node, request, token);
+            return existed ? Unchanged(entry) : Added(entry);
+        }
+        catch (AdminException e) when (!existed)
+        {
+            return Refused(entry, e.Message); // also where that is a failed precondition, such as a limit
+        }
     }
 
     private async Task<DefinitionRow> BindingAsync(DefinitionEntry entry, HashSet<Binding> before, CancellationToken token)

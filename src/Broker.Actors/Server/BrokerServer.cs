@@ -3,7 +3,6 @@ using Broker.Actors.Admin;
 using Broker.Actors.Bbq;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
-using Broker.Actors.Definitions;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Embedded;
 using Broker.Protocol;
@@ -69,7 +68,6 @@ public sealed class BrokerServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(listener);
         options.Limits.Validate();
         options.Cluster?.Validate();
-        var definitions = options.Definitions.IsEmpty ? null : DefinitionsImport.Parse(options.Definitions.Span);
         if (options is { Cluster: not null, Storage: null })
         {
             throw new ArgumentException("a node of a cluster needs Storage, for what it keeps and for what the cluster agrees in");
@@ -101,7 +99,7 @@ public sealed class BrokerServer : IAsyncDisposable
             system.ActorOf(Props.Create(() => new ListenerActor(bound, protocols.ToDictionary(p => p.Alpn), node)), "listener");
             node.Cluster?.SetNetwork(transport, bound.LocalEndPoint);
             options.OnListening?.Invoke(bound.LocalEndPoint);
-            await NodeStart.RunAsync(system, node, definitions, cancellationToken);
+            await NodeStart.RunAsync(system, node, cancellationToken);
             return new BrokerServer(system, bound, node);
         }
         catch

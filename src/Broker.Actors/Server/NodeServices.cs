@@ -1,8 +1,10 @@
+using System.Text.Json.Nodes;
 using System.Diagnostics.CodeAnalysis;
 using Broker.Actors.Access;
 using Broker.Actors.Admin;
 using Broker.Actors.Cluster;
 using Broker.Actors.Connections;
+using Broker.Actors.Definitions;
 using Broker.Actors.Direct;
 using Broker.Actors.Exchanges;
 using Broker.Actors.Policies;
@@ -29,9 +31,11 @@ internal sealed class NodeServices
     private readonly long _life;
     private bool _serving;
 
+    /// <exception cref="FormatException">The definitions to import are none.</exception>
     public NodeServices(BrokerServerOptions options)
     {
         Options = options;
+        Definitions = options.Definitions.IsEmpty ? null : DefinitionsImport.Parse(options.Definitions.Span);
         _life = options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
         Limits = options.Limits;
         Queues = new QueueDirectory();
@@ -142,6 +146,9 @@ internal sealed class NodeServices
 
     /// <summary>What is said of the queues and exchanges whose names match.</summary>
     public PolicyDirectory Policies { get; }
+
+    /// <summary>What is to be imported before clients are served; <c>null</c> if there is nothing.</summary>
+    public JsonObject? Definitions { get; }
 
     /// <summary>The vhosts that exist.</summary>
     public VhostDirectory Vhosts { get; } = new();

@@ -22,7 +22,7 @@ internal static class NodeStart
 {
     /// <summary>Brings the node to serve.</summary>
     /// <exception cref="IOException">What is on disk cannot be used as it is, or the cluster does not take the node.</exception>
-    public static async Task RunAsync(ActorSystem system, NodeServices node, JsonObject? definitions, CancellationToken cancellationToken)
+    public static async Task RunAsync(ActorSystem system, NodeServices node, CancellationToken cancellationToken)
     {
         var membership = node.Cluster is null ? null : await ClusterJoin.CheckAsync(system, node, cancellationToken);
         if (node.Cluster is not null && node.Options.Storage is { Metadata: var metadata })
@@ -63,7 +63,7 @@ internal static class NodeStart
             await ClusterJoin.RunAsync(system, node, membership, cancellationToken);
         }
 
-        if (definitions is not null)
+        if (node.Definitions is { } definitions)
         {
             await ImportAsync(node, definitions, cancellationToken);
         }

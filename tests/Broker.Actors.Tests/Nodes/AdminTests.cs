@@ -27,15 +27,14 @@ public sealed class AdminTests
         Assert.Equal(names.Order(StringComparer.Ordinal), names);
         string[] expected =
         [
-            "actor hierarchy", "binding declare", "binding delete", "binding list", "catalog", "cluster down", "cluster join", "cluster leave", "cluster show", "cluster tail",
-            "cluster-sharding list", "cluster-sharding move", "cluster-sharding rebalance", "cluster-sharding region-stats", "connection close", "connection list",
-            "stream list", "address list", "address release",
-            "definitions export", "definitions import", "exchange declare", "exchange delete", "exchange list", "node drain", "node resume", "operator-policy clear",
-            "operator-policy list", "operator-policy set", "permission clear", "permission list", "permission set", "policy clear", "policy list", "policy set",
-            "queue declare", "queue delayed", "queue delete", "queue list", "queue pause", "queue peek",
-            "queue purge", "queue resume", "queue show", "shard show", "store quarantine export", "store quarantine list", "store show",
-            "store verify", "topic-permission clear", "topic-permission list", "topic-permission set", "user disable", "user enable", "user limit", "user list", "vhost add",
-            "vhost delete", "vhost limit", "vhost list", "vhost show",
+            "actor hierarchy", "address list", "address release", "binding declare", "binding delete", "binding list", "catalog", "cluster down", "cluster join",
+            "cluster leave", "cluster show", "cluster tail", "cluster-sharding list", "cluster-sharding move", "cluster-sharding rebalance", "cluster-sharding region-stats",
+            "connection close", "connection list", "definitions export", "definitions import", "exchange declare", "exchange delete", "exchange list", "node drain",
+            "node resume", "operator-policy clear", "operator-policy list", "operator-policy set", "permission clear", "permission list", "permission set", "policy clear",
+            "policy list", "policy set", "queue declare", "queue delayed", "queue delete", "queue list", "queue pause", "queue peek", "queue purge", "queue resume",
+            "queue show", "shard show", "store quarantine export", "store quarantine list", "store show", "store verify", "stream list", "topic-permission clear",
+            "topic-permission list", "topic-permission set", "user disable", "user enable", "user limit", "user list", "vhost add", "vhost delete", "vhost limit",
+            "vhost list", "vhost show",
         ];
         Assert.Empty(expected.Except(names));
         Assert.All(catalog, c => Assert.NotEmpty((string)c["description"]!));

@@ -99,7 +99,7 @@ internal sealed class SimulatedNode
         var node = new SimulatedNode(disk, thread, time, system, services, new SingleNodeParts(store, metadata), notices) { Faults = faults };
         try
         {
-            node.Await(() => NodeStart.RunAsync(system, services, definitions: null, CancellationToken.None));
+            node.Await(() => NodeStart.RunAsync(system, services, CancellationToken.None));
         }
         catch
         {

@@ -116,6 +116,17 @@ public sealed class DefinitionTests
         Assert.Equal(before, await ExportAsync(admin));
     }
 
+    [Fact]
+    public async Task Queue_beyond_the_limit_is_refused_and_not_there_otherwise()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var admin = await broker.AdministerAsync();
+        await admin.RunAsync("vhost limit", """{"vhost":"/","max-queues":1}""");
+        var report = await ImportAsync(admin, """{"queues":[{"name":"a"},{"name":"b"},{"name":"c"}]}""");
+        Assert.Equal(["added", "refused", "refused"], report.Select(r => (string)r["result"]!).Order(StringComparer.Ordinal));
+        Assert.All(report.Where(r => (string)r["result"]! == "refused"), r => Assert.Contains("has 1 queues and may have 1", (string)r["reason"]!, StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("", "definitions are a JSON object")]
     [InlineData("[]", "definitions are a JSON object with any of the lists vhosts")]

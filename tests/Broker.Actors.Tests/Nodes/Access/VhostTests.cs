@@ -75,6 +75,8 @@ public sealed class VhostTests
             await shop.BindAsync("logs", "topic", "#", "t");
             await admin.RunAsync("policy set", """{"name":"p","pattern":"","definition":"{\"max-length\":5}","vhost":"shop"}""");
             await admin.RunAsync("vhost limit", """{"vhost":"shop","max-queues":5}""");
+            await using var inbox = await shop.SubscribeDirectAsync("amq.address.alice");
+            Assert.Single(await admin.RunAsync("address list"));
             await admin.RunAsync("vhost delete", """{"vhost":"shop"}""");
             var closed = await shop.ClosedAsync();
             Assert.Equal((QuicError.ConnectionAborted, (long?)ErrorCode.NotFound), (closed.Error, closed.ErrorCode));
@@ -227,6 +229,7 @@ public sealed class VhostTests
         Assert.Equal(["/"], (await admin.RunAsync("vhost list")).Select(v => (string)v["name"]!));
         Assert.Equal(["/"], (await admin.RunAsync("permission list")).Select(p => (string)p["vhost"]!));
         Assert.Empty(await admin.RunAsync("policy list"));
+        Assert.Empty(await admin.RunAsync("address list"));
         await admin.RunAsync("vhost add", """{"vhost":"shop"}"""); // begins with nothing
         var vhost = Assert.Single(await admin.RunAsync("vhost show", """{"vhost":"shop"}"""));
         Assert.Equal((0, null, ""), ((int)vhost["queues"]!, (int?)vhost["maxQueues"], (string)vhost["description"]!));

@@ -145,6 +145,28 @@ public sealed class RecoveringTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Vhosts_and_permissions_are_known_before_queues_are()
+    {
+        await using (var before = await BrokerFixture.StartAsync(disk: _disk))
+        {
+            await using var preparing = await before.AdministerAsync();
+            await preparing.RunAsync("vhost add", """{"vhost":"shop"}""");
+            await preparing.RunAsync("permission set", """{"user":"client","configure":".*","write":".*","read":".*","vhost":"/"}""");
+            await preparing.RunAsync("permission set", """{"user":"client","configure":"","write":".*","read":"","vhost":"shop"}""");
+        }
+
+        var broker = await RestartAsync();
+        await using var client = await broker.ConnectAsync(vhost: "shop");
+        await broker.ConnectRefusedAsync(ErrorCode.NotFound, "none");
+        await using var admin = await broker.AdministerAsync();
+        Assert.Equal(2, (await admin.RunAsync("permission list")).Count);
+        _hold!.Release();
+        await using var requests = await client.OpenRequestsAsync();
+        await requests.SendAsync(w => new DeclareQueueFrame { RequestId = 1, Name = "q" }.Write(w));
+        await requests.ExpectRefusalAsync(ErrorCode.AccessRefused);
+    }
+
+    [Fact]
     public async Task Start_on_a_disk_that_cannot_be_read_fails_and_says_why()
     {
         await FillAsync();

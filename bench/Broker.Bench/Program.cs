@@ -50,5 +50,9 @@ cluster.SetAction(async (parsed, _) => await new ClusterBench(
     parsed.GetValue(secondsOption),
     parsed.GetValue(runsOption)).RunAsync());
 
-return await new RootCommand("Measures the broker and what it stands on.") { rawServer, run, cluster }.Parse(args)
+var routesOption = new Option<int>("--routes") { Description = "Messages of one measurement", DefaultValueFactory = _ => 200_000 };
+var routing = new Command("routing", "Measures how a topic exchange finds queues, without a node.") { routesOption, runsOption };
+routing.SetAction(parsed => new RoutingBench(parsed.GetValue(routesOption), parsed.GetValue(runsOption)).Run());
+
+return await new RootCommand("Measures the broker and what it stands on.") { rawServer, run, cluster, routing }.Parse(args)
     .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

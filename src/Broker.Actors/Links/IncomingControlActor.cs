@@ -8,7 +8,9 @@ using Broker.Transport;
 
 namespace Broker.Actors.Links;
 
-/// <summary>The control stream of a link on the side that accepted: LINK_HELLO in, LINK_WELCOME out, then answers to pings and how far this node is. What is wrong here is wrong with the whole connection.</summary>
+/// <summary>
+/// The control stream of a link on the side that accepted: LINK_HELLO in, LINK_WELCOME out, then answers to pings and how far this node is. What is wrong here is wrong with the whole connection.
+/// </summary>
 internal sealed class IncomingControlActor(IQuicStream stream, NodeServices node, StreamStatus status, ActorRef connection)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxHelloBytes)
 {

@@ -9,7 +9,10 @@ using Broker.Transport;
 
 namespace Broker.Actors.Links;
 
-/// <summary>The control stream of a link on the side that dialled: LINK_HELLO out, LINK_WELCOME in, then pings out, and in what answers them and how far the other node is. What is wrong here is wrong with the whole link, which hears of it and ends.</summary>
+/// <summary>
+/// The control stream of a link on the side that dialled: LINK_HELLO out, LINK_WELCOME in, then pings out, and in what answers them and how far the other node is. What is wrong here is wrong with the
+/// whole link, which hears of it and ends.
+/// </summary>
 internal sealed class OutgoingControlActor(IQuicStream stream, NodeServices node, StreamStatus status, ActorRef link, long attempt, LinkGreeting greeting, NodeLinkOptions options, LinkStatus figures)
     : FrameStreamActor(stream, node, status, ProtocolLimits.MaxHelloBytes)
 {

@@ -116,7 +116,9 @@ internal static partial class TopologyKeys
     /// <summary>The key of a queue.</summary>
     public static string OfQueue(string name) => Queues + Escape(name);
 
-    /// <summary>The key that is written with each binding of an exchange or queue, and with each exchange and queue of a vhost, so that whoever removes it sees whether there is one more than it knew of.</summary>
+    /// <summary>
+    /// The key that is written with each binding of an exchange or queue, and with each exchange and queue of a vhost, so that whoever removes it sees whether there is one more than it knew of.
+    /// </summary>
     /// <param name="key">The key of the vhost, exchange or queue.</param>
     public static string UsesOf(string key) => Uses + key[Prefix.Length..];
 

@@ -8,8 +8,9 @@ namespace Broker.Actors.Topology;
 /// What a request becomes in the store that the nodes of a cluster share: a transaction that takes place only if everything which the decision was based on is still so.
 /// </summary>
 /// <remarks>
-/// A vhost's, exchange's or queue's own key is never written a second time. A binding needs that both its ends are as known, and writes the <c>uses</c> key of each; an end that is removed needs that its
-/// <c>uses</c> key is as known. So of a binding and the removal of one of its ends only the first takes place, while bindings do not get into each other's way. With a vhost and what is in it, it is the same.
+/// A vhost's, exchange's or queue's own key is never written a second time. A binding needs that both its ends are as known, and writes the <c>uses</c> key of each; an end that is removed needs that
+/// its <c>uses</c> key is as known. So of a binding and the removal of one of its ends only the first takes place, while bindings do not get into each other's way. With a vhost and what is in it, it
+/// is the same.
 /// The removal of a binding from an auto-delete exchange needs that exchange's <c>uses</c> key to be as known and writes it, so of two that believe not to be the last one only the first takes place.
 /// </remarks>
 internal static class TopologyTransactions

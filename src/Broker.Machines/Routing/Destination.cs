@@ -10,8 +10,8 @@ public readonly record struct Destination(string Name, DestinationKind Kind);
 
 /// <summary>Destinations in the order in which they were bound first, each with the number of bindings that lead to it. Immutable.</summary>
 /// <remarks>
-/// Adding and removing cost O(log n) in their number. Those who route want a plain array; the first of them after a change makes it, which costs what the routing itself does. If two do so at once, both
-/// make the same.
+/// Adding and removing cost O(log n) in their number. Those who route want a plain array; the first of them after a change makes it, which costs what the routing itself does. If two do so at once,
+/// both make the same.
 /// </remarks>
 internal sealed class DestinationSet
 {

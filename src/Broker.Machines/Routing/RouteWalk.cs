@@ -18,8 +18,8 @@ public enum RouteStatus
 }
 
 /// <summary>
-/// Follows a message from the exchange that it is published to, over bindings between exchanges and alternate exchanges, to queues. Each exchange is visited once, so cycles do no harm, and each queue is
-/// found once. For one stream: it keeps scratch space.
+/// Follows a message from the exchange that it is published to, over bindings between exchanges and alternate exchanges, to queues. Each exchange is visited once, so cycles do no harm, and each queue
+/// is found once. For one stream: it keeps scratch space.
 /// </summary>
 /// <remarks>An alternate exchange is for what no binding of the exchange itself matches, be it to a queue or to an exchange, as in RabbitMQ.</remarks>
 public sealed class RouteWalk
@@ -43,7 +43,9 @@ public sealed class RouteWalk
     /// <summary>Where the last message goes.</summary>
     public RouteResult Result { get; private set; } = new([], 0);
 
-    /// <summary>Whether the last result is right for every message with the same exchange and routing key, no further keys and no delay header, as long as <see cref="IRouter.Version"/> stands.</summary>
+    /// <summary>
+    /// Whether the last result is right for every message with the same exchange and routing key, no further keys and no delay header, as long as <see cref="IRouter.Version"/> stands.
+    /// </summary>
     public bool DependsOnKeyAlone { get; private set; }
 
     /// <summary>Finds where a message goes.</summary>

@@ -205,6 +205,7 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
                 Finish(letter.Sequence);
             }
 
+            _targets.Remove(target.Name);
             return;
         }
 

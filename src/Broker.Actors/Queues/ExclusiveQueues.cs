@@ -36,7 +36,7 @@ internal sealed class ExclusiveQueues(NodeServices node) : Actor
     /// <summary>Deletes what connections of an earlier life of the node have left, so that new ones do not find it in their way.</summary>
     public static async Task DeleteLeftAsync(NodeServices node, CancellationToken cancellationToken)
     {
-        foreach (var queue in node.Queues.Owned.Where(q => OwnerName.TryParse(q.Definition.Owner) is { } owner && owner.Node == node.Options.NodeId && !node.IsConnected(owner)).ToList())
+        foreach (var queue in Left(node))
         {
             await node.Topology.AskAsync<TopologyReply>(RequestFor(queue), TimeSpan.FromSeconds(10), cancellationToken);
         }
@@ -44,7 +44,7 @@ internal sealed class ExclusiveQueues(NodeServices node) : Actor
 
     protected override void PreStart()
     {
-        Context.Describe(() => $"{node.Queues.Owned.Count()} exclusive queues");
+        Context.Describe(() => $"{node.Queues.Owned.Count} exclusive queues");
         Context.Timers.StartPeriodic(Look.Instance, Look.Instance, s_interval);
     }
 
@@ -53,10 +53,10 @@ internal sealed class ExclusiveQueues(NodeServices node) : Actor
         switch (message)
         {
             case ConnectionEnded m:
-                Delete(q => q.Definition.Owner == m.Owner);
+                Delete(node.Queues.OwnedBy(m.Owner));
                 break;
             case Look:
-                Delete(q => OwnerName.TryParse(q.Definition.Owner) is { } owner && owner.Node == node.Options.NodeId && !node.IsConnected(owner));
+                Delete(Left(node));
                 LookAtOthers();
                 break;
             case Members m:
@@ -100,14 +100,18 @@ internal sealed class ExclusiveQueues(NodeServices node) : Actor
             _goneSince.TryAdd(owner, now);
             if (node.Options.TimeProvider.GetElapsedTime(_goneSince[owner], now) >= node.Cluster!.Options.OwnerGrace)
             {
-                Delete(q => q.IsLocal && OwnerName.TryParse(q.Definition.Owner)?.Node == owner);
+                Delete([.. node.Queues.Owned.Where(q => q.IsLocal && OwnerName.TryParse(q.Definition.Owner)?.Node == owner)]);
             }
         }
     }
 
-    private void Delete(Func<LocalQueue, bool> which)
+    /// <summary>Queues of connections that this node had and has no more.</summary>
+    private static List<LocalQueue> Left(NodeServices node) =>
+        [.. node.Queues.Owned.Where(q => OwnerName.TryParse(q.Definition.Owner) is { } owner && owner.Node == node.Options.NodeId && !node.IsConnected(owner))];
+
+    private void Delete(IReadOnlyList<LocalQueue> queues)
     {
-        foreach (var queue in node.Queues.Owned.Where(which).ToList())
+        foreach (var queue in queues)
         {
             if (_asked.Add(queue.Id))
             {

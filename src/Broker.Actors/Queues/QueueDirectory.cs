@@ -30,7 +30,8 @@ internal sealed class QueueDirectory
 {
     private readonly ConcurrentDictionary<string, LocalQueue> _queues = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<ulong, LocalQueue> _durable = new();
-    private readonly ConcurrentDictionary<string, string> _owned = new(StringComparer.Ordinal); // names of exclusive queues, with their owners
+    private readonly Lock _ownedLock = new();
+    private readonly Dictionary<string, HashSet<string>> _owned = new(StringComparer.Ordinal); // names of exclusive queues, by owner
     private long _version;
 
     /// <summary>Grows with every queue that comes or goes.</summary>
@@ -43,7 +44,25 @@ internal sealed class QueueDirectory
     public IEnumerable<LocalQueue> Durable => _durable.Values.OrderBy(q => q.Id);
 
     /// <summary>The exclusive ones.</summary>
-    public IEnumerable<LocalQueue> Owned => _owned.Keys.Select(name => _queues.GetValueOrDefault(name)).OfType<LocalQueue>().Where(q => q.Definition.Owner.Length > 0);
+    public IReadOnlyList<LocalQueue> Owned
+    {
+        get
+        {
+            lock (_ownedLock)
+            {
+                return Find(_owned.Values.SelectMany(names => names));
+            }
+        }
+    }
+
+    /// <summary>The exclusive ones of one connection.</summary>
+    public IReadOnlyList<LocalQueue> OwnedBy(string owner)
+    {
+        lock (_ownedLock)
+        {
+            return [.. Find(_owned.TryGetValue(owner, out var names) ? names : []).Where(q => q.Definition.Owner == owner)]; // another owner may have the name by now
+        }
+    }
 
     public bool TryGet(string name, [MaybeNullWhen(false)] out LocalQueue queue) => _queues.TryGetValue(name, out queue);
 
@@ -54,11 +73,7 @@ internal sealed class QueueDirectory
     public void Add(LocalQueue queue)
     {
         _queues[queue.Name] = queue;
-        if (queue.Definition.Owner.Length > 0)
-        {
-            _owned[queue.Name] = queue.Definition.Owner;
-        }
-
+        Own(queue);
         if (queue is { IsDurable: true, IsLocal: true })
         {
             _durable[queue.Id] = queue;
@@ -96,5 +111,36 @@ internal sealed class QueueDirectory
         }
     }
 
-    private void Disown(LocalQueue queue) => _owned.TryRemove(new KeyValuePair<string, string>(queue.Name, queue.Definition.Owner));
+    private List<LocalQueue> Find(IEnumerable<string> names) =>
+        [.. names.Select(name => _queues.GetValueOrDefault(name)).OfType<LocalQueue>().Where(q => q.Definition.Owner.Length > 0)];
+
+    private void Own(LocalQueue queue)
+    {
+        if (queue.Definition.Owner is { Length: > 0 } owner)
+        {
+            lock (_ownedLock)
+            {
+                if (!_owned.TryGetValue(owner, out var names))
+                {
+                    _owned.Add(owner, names = new HashSet<string>(StringComparer.Ordinal));
+                }
+
+                names.Add(queue.Name);
+            }
+        }
+    }
+
+    private void Disown(LocalQueue queue)
+    {
+        if (queue.Definition.Owner is { Length: > 0 } owner)
+        {
+            lock (_ownedLock)
+            {
+                if (_owned.TryGetValue(owner, out var names) && names.Remove(queue.Name) && names.Count == 0)
+                {
+                    _owned.Remove(owner);
+                }
+            }
+        }
+    }
 }

@@ -143,6 +143,12 @@ internal sealed class RequestStreamActor(IQuicStream stream, NodeServices node, 
     private FrameFault? Handle(DeclareQueueFrame frame)
     {
         var (durable, passive) = (frame.Flags.HasFlag(DeclareQueueFlags.Durable), frame.Flags.HasFlag(DeclareQueueFlags.Passive));
+        if (passive && Node.Inboxes.TryGet(IdOf(frame.Name), out _))
+        {
+            Answer(() => new QueueOkFrame(frame.RequestId, frame.Name, 0, 1, "").Write(Output)); // whether who has asked waits still
+            return null;
+        }
+
         return AskTopology(FrameType.DeclareQueue, frame.RequestId, new TopologyRequest.DeclareQueue(IdOf(frame.Name), durable, passive)
         {
             AutoDelete = frame.Flags.HasFlag(DeclareQueueFlags.AutoDelete),

@@ -6,23 +6,23 @@ namespace Broker.Machines.Ledgers;
 /// </summary>
 public sealed class MessageIdTable
 {
-    private readonly Dictionary<string, long> _expiryOf = new(StringComparer.Ordinal);
-    private readonly Queue<(string Id, long Expiry)> _byAge = new(); // an id that came again after its time is in it twice; the later one counts
+    private readonly Dictionary<string, LinkedListNode<(string Id, long Expiry)>> _nodes = new(StringComparer.Ordinal);
+    private readonly LinkedList<(string Id, long Expiry)> _byAge = new(); // the one that came last is last
 
     /// <summary>Number of ids.</summary>
-    public int Count => _expiryOf.Count;
+    public int Count => _nodes.Count;
 
     /// <summary>All ids with the time up to which each counts, the oldest first.</summary>
-    public IEnumerable<(string Id, long Expiry)> All => _byAge.Where(i => _expiryOf.TryGetValue(i.Id, out var expiry) && expiry == i.Expiry);
+    public IEnumerable<(string Id, long Expiry)> All => _byAge;
 
     /// <summary>Whether an id was taken, and its time is not over.</summary>
-    public bool Has(string id, long now) => _expiryOf.TryGetValue(id, out var expiry) && expiry > now;
+    public bool Has(string id, long now) => _nodes.TryGetValue(id, out var node) && node.Value.Expiry > now;
 
-    /// <summary>Takes ids in, and forgets those whose time is over, and the oldest if there are too many.</summary>
+    /// <summary>Takes ids in, and forgets the oldest for as long as their time is over, or there are too many.</summary>
     public void Add(MessageIds ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        while (_byAge.TryPeek(out var oldest) && oldest.Expiry <= ids.At)
+        while (_byAge.First is { Value.Expiry: var expiry } && expiry <= ids.At)
         {
             RemoveOldest();
         }
@@ -32,7 +32,7 @@ public sealed class MessageIdTable
             Restore(id, ids.At + ids.Window);
         }
 
-        while (_expiryOf.Count > ids.MaxCount)
+        while (_nodes.Count > ids.MaxCount)
         {
             RemoveOldest();
         }
@@ -40,21 +40,17 @@ public sealed class MessageIdTable
 
     internal void Restore(string id, long expiry)
     {
-        if (_expiryOf.TryGetValue(id, out var known) && known == expiry)
+        if (_nodes.Remove(id, out var known))
         {
-            return;
+            _byAge.Remove(known);
         }
 
-        _expiryOf[id] = expiry;
-        _byAge.Enqueue((id, expiry));
+        _nodes.Add(id, _byAge.AddLast((id, expiry)));
     }
 
     private void RemoveOldest()
     {
-        var (id, expiry) = _byAge.Dequeue();
-        if (_expiryOf.TryGetValue(id, out var last) && last == expiry)
-        {
-            _expiryOf.Remove(id);
-        }
+        _nodes.Remove(_byAge.First!.Value.Id);
+        _byAge.RemoveFirst();
     }
 }

@@ -3,13 +3,13 @@ namespace Broker.Machines.Queues;
 /// <summary>Why a message is dead-lettered. The names are those of RabbitMQ's <c>x-death</c>.</summary>
 public enum DeadLetterReason : byte
 {
-    /// <summary><c>rejected</c>: a consumer has rejected it, or the queue was full and its overflow is reject-publish-dlx.</summary>
+    /// <summary><c>rejected</c>: a consumer has rejected it.</summary>
     Rejected = 0,
 
     /// <summary><c>expired</c>: it has waited longer than it may.</summary>
     Expired = 1,
 
-    /// <summary><c>maxlen</c>: the queue was full, and it was the oldest.</summary>
+    /// <summary><c>maxlen</c>: the queue was full, and it was the next one, or came to a full queue whose overflow is reject-publish-dlx.</summary>
     MaxLength = 2,
 
     /// <summary><c>delivery_limit</c>: it came back too often.</summary>

@@ -173,7 +173,7 @@ public sealed partial class QueueMachine
     {
         _lastPosition = _seenPosition = ledger.NextPosition - 1;
         _lastDead = ledger.LastDead;
-        _lastExpiring = ledger.LastExpiring;
+        _lastExpiring = _loggedExpiring = ledger.LastExpiring;
         IsPaused = ledger.IsPaused;
         foreach (var range in ledger.Live.Ranges())
         {

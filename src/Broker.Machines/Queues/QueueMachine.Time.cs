@@ -147,7 +147,7 @@ public sealed partial class QueueMachine
             HandleCancel(consumer.Id);
             _effects.Enqueue(new QueueEffect.ConsumerRefused(consumer.Id, new FrameFault(
                 ErrorCode.PreconditionFailed,
-                $"a message was held for {heldFor} ms without being settled; the queue allows {timeout} ms. Settle sooner, ask for fewer messages at a time, or have x-consumer-timeout raised")));
+                $"a message was held unsettled for {heldFor} ms, and the queue allows {timeout} ms; settle sooner, ask for less at a time, or raise x-consumer-timeout")));
         }
 
         consumer.IsOverdue = true;

@@ -2,6 +2,8 @@ using Broker.Actors.Cluster;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Tests.Links;
 using Broker.Actors.Tests.Nodes;
+using Broker.Coordination;
+using Broker.Machines.Cluster;
 using Broker.Machines.Direct;
 using Broker.Protocol;
 using Broker.Transport;
@@ -153,8 +155,9 @@ public sealed class ClusterFeatureTests
         await owner.DeclareAsync("mine", DeclareQueueFlags.Exclusive | DeclareQueueFlags.Durable);
         await using var other = await ConnectAsync(cluster["node-2"]);
         await other.DeclareAsync("yours", DeclareQueueFlags.Exclusive | DeclareQueueFlags.Durable);
-        await cluster.UntilAsync(() => cluster["node-3"].Services.Queues.Owned.Count() == 2, "node-3 knows both queues");
+        await cluster.UntilAsync(() => cluster["node-3"].Services.Queues.Owned.Count == 2, "node-3 knows both queues");
         await cluster["node-1"].KillAsync();
+        await cluster.Metadata.CommitAsync(new MetadataTransaction { Operations = [MetadataOperation.Delete(ClusterKeys.Nodes + "node-1")] }); // as when its lease ends
         await cluster.UntilAsync(() => cluster.There.All(n => !n.Services.Queues.TryGet("mine", out _)), "the queue is gone");
         Assert.All(cluster.There, n => Assert.True(n.Services.Queues.TryGet("yours", out _)));
     }

@@ -135,6 +135,60 @@ public sealed class DeadLetterTests
     }
 
     [Fact]
+    public async Task A_rejected_message_may_come_back_to_its_own_queue()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        await client.DeclareAsync("work", Features.DeadLettersTo("work"));
+        await client.SendAsync("work", "1", "2");
+        var worker = await client.SubscribeAsync("work");
+        await worker.ExpectBodiesAsync(2);
+        await worker.RejectAsync(1, "not now");
+        var again = await worker.ExpectDeliveryAsync();
+        Assert.Equal(("1", "work:rejected:1:not now", 0UL), (again.Text, again.DeathsOf().Single(), again.Count));
+        await worker.SettleAsync(SettleOutcome.Ack, new SequenceRange(2, 3));
+        await using var admin = await broker.AdministerAsync();
+        await admin.ExpectQueueAsync("work", ready: 0, unsettled: 0);
+        await admin.RunAsync("queue delete", """{"queue":"work"}""");
+        await admin.ExpectGoneAsync("work");
+    }
+
+    [Fact]
+    public async Task What_a_full_queue_refuses_may_come_there_too()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        await client.DeclareAsync("dead");
+        await client.DeclareAsync("short", [("x-max-length", 1), ("x-overflow", "reject-publish-dlx"), .. Features.DeadLettersTo("dead")]);
+        await using var publisher = await client.OpenPublisherAsync();
+        await publisher.PublishAsync(1, "", "short", "1");
+        await publisher.ExpectConfirmsAsync(1);
+        await publisher.PublishAsync(2, "", "short", "2");
+        Assert.Equal((2UL, ErrorCode.ResourceExhausted), (await publisher.ExpectRejectAsync()) is var reject ? (reject.Sequence, reject.Code) : default);
+        var letter = await (await client.SubscribeAsync("dead")).ExpectDeliveryAsync();
+        Assert.Equal(("2", "short:maxlen:1:"), (letter.Text, letter.DeathsOf().Single()));
+    }
+
+    [Fact]
+    public async Task A_policy_that_comes_later_gives_a_queue_a_place_for_its_dead_letters()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var client = await broker.ConnectAsync();
+        await using var admin = await broker.AdministerAsync();
+        await client.DeclareAsync("dead");
+        await client.DeclareAsync("work");
+        await client.SendAsync("work", "1", "2");
+        var worker = await client.SubscribeAsync("work");
+        await worker.ExpectBodiesAsync(2);
+        await worker.RejectAsync(1, "lost");
+        await admin.RunAsync("policy set", """{"name":"letters","pattern":"^work$","definition":"{\"dead-letter-exchange\":\"\",\"dead-letter-routing-key\":\"dead\"}"}""");
+        await WireAdmin.UntilAsync(() => admin.QueueAsync("work"), q => (string)q!["policy"]! == "letters", "the policy to be in force");
+        await worker.RejectAsync(2, "kept");
+        var letter = await (await client.SubscribeAsync("dead")).ExpectDeliveryAsync();
+        Assert.Equal(("2", "work:rejected:1:kept"), (letter.Text, letter.DeathsOf().Single()));
+    }
+
+    [Fact]
     public async Task A_message_that_would_go_round_by_itself_is_dropped()
     {
         var time = new ManualTimeProvider();

@@ -195,6 +195,25 @@ public sealed class QueueFeatureTests
     }
 
     [Fact]
+    public async Task A_consumer_that_holds_a_message_too_long_loses_it_and_its_subscription()
+    {
+        var time = new ManualTimeProvider();
+        time.Advance(TimeSpan.FromDays(10_000));
+        await using var broker = await BrokerFixture.StartAsync(time: time);
+        await using var client = await broker.ConnectAsync();
+        await client.DeclareAsync("work", ("x-consumer-timeout", 60_000));
+        await client.SendAsync("work", "1");
+        var slow = await client.SubscribeAsync("work");
+        await slow.ExpectDeliveryAsync();
+        time.Advance(TimeSpan.FromSeconds(59));
+        var other = await client.SubscribeAsync("work");
+        time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(ErrorCode.PreconditionFailed, (await slow.ExpectCancelledAsync()).Code);
+        Assert.Equal("1:Redelivered, Durable:1", (await other.ExpectDeliveryAsync()).ToString());
+        await other.SettleAsync(SettleOutcome.Ack, new SequenceRange(1, 1));
+    }
+
+    [Fact]
     public async Task A_listing_says_what_a_queue_is()
     {
         await using var broker = await BrokerFixture.StartAsync();

@@ -126,6 +126,28 @@ public sealed class ReplyToTests
         Assert.Equal(["12"], await stream.ExpectBodiesAsync(1));
     }
 
+    [Fact]
+    public async Task A_responder_may_ask_whether_somebody_still_waits()
+    {
+        await using var broker = await BrokerFixture.StartAsync();
+        await using var server = await broker.ConnectAsync();
+        await server.DeclareQueueAsync("work");
+        await using var client = await broker.ConnectAsync();
+        var answers = await client.SubscribeDirectAsync(DirectNames.ReplyTo);
+        await using var publisher = await client.OpenPublisherAsync();
+        await publisher.PublishAsync(1, "", "work", "question", s_asking);
+        var replyTo = (await (await server.SubscribeAsync("work")).ExpectDeliveryAsync()).PropertiesOf().ReplyTo!;
+        await using var requests = await server.OpenRequestsAsync();
+        await requests.SendAsync(w => new DeclareQueueFrame { RequestId = 1, Name = replyTo, Flags = DeclareQueueFlags.Passive }.Write(w));
+        Assert.Equal(new QueueOkFrame(1, replyTo, 0, 1, ""), await requests.ExpectQueueOkAsync());
+        await answers.SendAsync(w => default(CancelFrame).Write(w));
+        await answers.ExpectCancelledAsync();
+        await requests.SendAsync(w => new DeclareQueueFrame { RequestId = 2, Name = replyTo, Flags = DeclareQueueFlags.Passive }.Write(w));
+        await requests.ExpectRefusalAsync(ErrorCode.NotFound);
+        await requests.SendAsync(w => new DeclareQueueFrame { RequestId = 3, Name = replyTo }.Write(w));
+        await requests.ExpectRefusalAsync(ErrorCode.AccessRefused);
+    }
+
     [Theory]
     [InlineData("amq.rabbitmq.reply-to.")]
     [InlineData("amq.rabbitmq.reply-to.0123456789abcdef.guess")]

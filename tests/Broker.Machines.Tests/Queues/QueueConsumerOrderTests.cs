@@ -88,7 +88,7 @@ public class QueueConsumerOrderTests
         grant other 9
         at 6499
         at 6500
-          > slow ends: PreconditionFailed, a message was held for 1000 ms without being settled; the queue allows 1000 ms. Settle sooner, ask for fewer messages at a time, or have x-consumer-timeout raised
+          > slow ends: PreconditionFailed, a message was held unsettled for 1000 ms, and the queue allows 1000 ms; settle sooner, ask for less at a time, or raise x-consumer-timeout
           > other gets 1:C*1
         ack slow 3
         counts
@@ -131,7 +131,7 @@ public class QueueConsumerOrderTests
         deadline
           > 1000
         settings timeout=600
-          > slow ends: PreconditionFailed, a message was held for 700 ms without being settled; the queue allows 600 ms. Settle sooner, ask for fewer messages at a time, or have x-consumer-timeout raised
+          > slow ends: PreconditionFailed, a message was held unsettled for 700 ms, and the queue allows 600 ms; settle sooner, ask for less at a time, or raise x-consumer-timeout
         """);
 
     [Fact]

@@ -65,7 +65,8 @@ public class QueueSettingsTests
         var settings = QueueSettings.Of(new QueueDefinition("q") { AutoDelete = true, Arguments = declared }, policy);
         Assert.Equal(
             (OverflowBehavior.RejectPublish, RetryBackoff.Linear, 5L, 50L, 9L, 7, true, true),
-            (settings.Overflow, settings.RetryBackoff, settings.RetryDelay, settings.RetryMaxDelay, settings.DeduplicationWindow, settings.DeduplicationSize, settings.DeadLetters, settings.AutoDelete));
+            (settings.Overflow, settings.RetryBackoff, settings.RetryDelay, settings.RetryMaxDelay, settings.DeduplicationWindow, settings.DeduplicationSize, settings.DeadLetters,
+                settings.AutoDelete));
     }
 
     [Fact]

@@ -114,7 +114,7 @@ public class QueueSettlementTests
         machine.HandleConsumerGone(worker);
 
         Assert.Equal(
-            new QueueCounters { Enqueued = 6, Delivered = 5, Redelivered = 1, Acknowledged = 2, Requeued = 2, Rejected = 1 },
+            new QueueCounters { Enqueued = 6, Delivered = 5, Redelivered = 1, Acknowledged = 2, Requeued = 2, Rejected = 1, Dropped = 1 },
             machine.Counters);
         Assert.Equal(3, machine.ReadyCount);
     }

@@ -4,13 +4,14 @@ using Broker.Protocol;
 namespace Broker.Machines.Tests.Queues.Features;
 
 /// <summary>
-/// What is in a queue with features, as simply as can be: one list, looked through from its beginning each time. Which consumer gets a message is up to the machine; that it is the right message, and to
-/// somebody who may have it, is checked here. It knows nothing of disks and memory.
+/// What is in a queue with features, as simply as can be: one list, looked through from its beginning each time. Which consumer gets a message is up to the machine; that it is the right
+/// message, and to somebody who may have it, is checked here. It knows nothing of disks and memory.
 /// </summary>
 internal sealed partial class FeatureModel(QueueSettings settings)
 {
     private readonly List<Message> _messages = []; // in order of position
     private readonly SortedDictionary<long, Consumer> _consumers = [];
+    private readonly Dictionary<string, long> _ids = []; // and until when each counts
     private ulong _lastPosition;
 
     internal enum State
@@ -133,6 +134,11 @@ internal sealed partial class FeatureModel(QueueSettings settings)
         for (var i = 0; i < messages.Count; i++)
         {
             var message = messages[i];
+            if (Settings.DeduplicationWindow is not null && message.Id is { } known && _ids.GetValueOrDefault(known) > Now)
+            {
+                continue;
+            }
+
             if (Settings.Overflow != OverflowBehavior.DropHead && !HasRoom(message, taken))
             {
                 taken = (int)Math.Min(credit, Ready.Count()); // they take what is there now
@@ -143,8 +149,20 @@ internal sealed partial class FeatureModel(QueueSettings settings)
                 }
             }
 
+            if (Settings.DeduplicationWindow is { } window && message.Id is { } id)
+            {
+                _ids[id] = Now + window;
+            }
+
             var joined = Add(message);
-            (joined.State, joined.Due) = message.Delay > 0 ? (State.Held, Now + message.Delay) : (State.Ready, 0);
+            if (message.Delay > 0)
+            {
+                (joined.State, joined.Due) = (State.Held, Now + message.Delay);
+            }
+            else
+            {
+                BecomeReady(joined);
+            }
         }
 
         return messages.Count;
@@ -187,7 +205,8 @@ internal sealed partial class FeatureModel(QueueSettings settings)
     {
         foreach (var message in Of(State.Held).Where(m => m.Due <= Now).ToList())
         {
-            (message.State, message.Pauses) = (State.Ready, false);
+            message.Pauses = false;
+            BecomeReady(message);
         }
     }
 
@@ -215,8 +234,8 @@ internal sealed partial class FeatureModel(QueueSettings settings)
         _broken.Clear();
         foreach (var message in Of(State.Unsettled).ToList())
         {
-            message.State = State.Ready;
             message.DeliveryCount++;
+            BecomeReady(message);
         }
     }
 
@@ -249,8 +268,11 @@ internal sealed partial class FeatureModel(QueueSettings settings)
             return;
         }
 
-        message.State = State.Ready;
-        if (Settings.RetryBackoff != RetryBackoff.None)
+        if (Settings.RetryBackoff == RetryBackoff.None)
+        {
+            BecomeReady(message);
+        }
+        else
         {
             var pause = Settings.RetryBackoff == RetryBackoff.Linear ? Settings.RetryDelay * message.DeliveryCount : Settings.RetryDelay << (message.DeliveryCount - 1);
             (message.State, message.Due, message.Pauses) = (State.Held, Now + Math.Min(pause, Settings.RetryMaxDelay), true);
@@ -259,6 +281,17 @@ internal sealed partial class FeatureModel(QueueSettings settings)
         if (message.Content.Group is { } group)
         {
             _broken.Add(group);
+        }
+    }
+
+    /// <summary>Where only the newest of a key stays, an older one leaves, whichever of the two becomes ready later.</summary>
+    private void BecomeReady(Message message)
+    {
+        message.State = State.Ready;
+        if (Settings.Conflate && message.Content.Group is { } key)
+        {
+            var rivals = Of(State.Ready).Where(m => m.Content.Group == key).ToList();
+            rivals.SkipLast(1).ToList().ForEach(m => _messages.Remove(m));
         }
     }
 

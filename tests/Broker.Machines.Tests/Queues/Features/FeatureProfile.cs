@@ -6,13 +6,13 @@ using Broker.Protocol;
 namespace Broker.Machines.Tests.Queues.Features;
 
 /// <summary>What a message of a history is like.</summary>
-internal sealed record FeatureMessage(StoredMessage Stored, long? Expiration, long Delay, string? Group);
+internal sealed record FeatureMessage(StoredMessage Stored, long? Expiration, long Delay, string? Group, string? Id);
 
 /// <summary>Which features a set of histories is about.</summary>
 /// <param name="Settings">The first is what the queue is declared with; policies make others of it.</param>
 internal sealed record FeatureProfile(params QueueSettings[] Settings)
 {
-    private static readonly Dictionary<(int Name, byte Priority, long? Expiration, long Delay, string? Group), byte[]> Encoded = [];
+    private static readonly Dictionary<(int Name, byte Priority, long? Expiration, long Delay, string? Group, string? Id), byte[]> Encoded = [];
 
     public byte[] Priorities { get; init; } = [0];
 
@@ -21,6 +21,8 @@ internal sealed record FeatureProfile(params QueueSettings[] Settings)
     public long[] Delays { get; init; } = [0];
 
     public string?[] Groups { get; init; } = [null];
+
+    public string?[] Ids { get; init; } = [null];
 
     public QueueLimits Limits { get; init; } = new() { MaxLoadedBytes = 160, MinLoadedBytes = 80, MaxLoadedMessages = 64, ReadAheadBytes = 40 };
 
@@ -31,7 +33,8 @@ internal sealed record FeatureProfile(params QueueSettings[] Settings)
         var (priority, expiration) = (Priorities[x % Priorities.Length], Expirations[x / 8 % Expirations.Length]);
         var (delay, group) = (Delays[y % Delays.Length], Groups[y / 8 % Groups.Length]);
         var size = 1 + ((x ^ y) % 12);
-        var key = (size, priority, expiration, delay, group);
+        var id = Ids[(x / 64) % Ids.Length];
+        var key = (size, priority, expiration, delay, group, id);
         if (!Encoded.TryGetValue(key, out var bytes))
         {
             bytes = TestMessages.Encoded("", "", new string('m', size), new MessageProperties
@@ -39,11 +42,12 @@ internal sealed record FeatureProfile(params QueueSettings[] Settings)
                 Expiration = expiration is { } e ? TimeSpan.FromMilliseconds(e) : null,
                 Delay = delay > 0 ? TimeSpan.FromMilliseconds(delay) : null,
                 GroupKey = group,
+                MessageId = id,
             });
             Encoded.Add(key, bytes);
         }
 
-        var traits = expiration is null && delay == 0 && group is null ? MessageTraits.None : MessageTraits.Special;
-        return new FeatureMessage(new StoredMessage(bytes, new MessageMeta(traits, priority, now)), expiration, delay, group);
+        var traits = expiration is null && delay == 0 && group is null && id is null ? MessageTraits.None : MessageTraits.Special;
+        return new FeatureMessage(new StoredMessage(bytes, new MessageMeta(traits, priority, now)), expiration, delay, group, id);
     }
 }

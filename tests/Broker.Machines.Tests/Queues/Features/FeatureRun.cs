@@ -6,8 +6,8 @@ using Broker.Protocol;
 namespace Broker.Machines.Tests.Queues.Features;
 
 /// <summary>
-/// A machine with features on a disk that is fast, a follower that has its records, and a model. After each step everything comes to rest: what is wanted from the disk is read, and what can be handed out
-/// is. So nothing may depend on what was in memory.
+/// A machine with features on a disk that is fast, a follower that has its records, and a model. After each step everything comes to rest: what is wanted from the disk is read, and what can
+/// be handed out is. So nothing may depend on what was in memory.
 /// </summary>
 internal sealed class FeatureRun
 {

@@ -4,8 +4,8 @@ using Broker.Machines.Tests.Histories;
 namespace Broker.Machines.Tests.Queues.Features;
 
 /// <summary>
-/// Whatever happens to a queue with features, in whatever order, with restarts in between and hardly any memory: it does what a model says that knows nothing of disks and memory, and whoever applies its
-/// records has the same ledger.
+/// Whatever happens to a queue with features, in whatever order, with restarts in between and hardly any memory: it does what a model says that knows nothing of disks and memory, and whoever
+/// applies its records has the same ledger.
 /// </summary>
 public class QueueFeatureHistoryTests
 {
@@ -51,8 +51,8 @@ public class QueueFeatureHistoryTests
 
     [Fact]
     public void Groups_stay_in_order_and_with_one_consumer() => Check(new FeatureProfile(
-        new QueueSettings { MessageGroups = true },
-        new QueueSettings { MessageGroups = true, RetryBackoff = RetryBackoff.Linear, RetryDelay = 10 })
+        new QueueSettings { MessageGroups = true, RetryBackoff = RetryBackoff.Linear, RetryDelay = 20 },
+        new QueueSettings { MessageGroups = true })
     {
         Groups = [null, "a", "a", "b", "c"], Limits = new QueueLimits { MaxLoadedBytes = 16_000, MinLoadedBytes = 8_000, ReadAheadBytes = 40 },
     });
@@ -64,6 +64,15 @@ public class QueueFeatureHistoryTests
         new QueueSettings { MessageGroups = true, MaxPriority = 5, MaxLength = 9, DeadLetters = true })
     {
         Groups = [null, "a", "a", "b"], Priorities = [0, 0, 3],
+    });
+
+    [Fact]
+    public void Of_each_key_the_newest_stays_and_of_each_id_the_first() => Check(new FeatureProfile(
+        new QueueSettings { Conflate = true, DeduplicationWindow = 60 },
+        new QueueSettings { Conflate = true, DeduplicationWindow = 30, MaxLength = 5, DeadLetters = true },
+        new QueueSettings { Conflate = true, RetryBackoff = RetryBackoff.Linear, RetryDelay = 10 })
+    {
+        Groups = [null, "a", "b", "c", "d"], Ids = [null, null, "1", "2", "3", "4"], Delays = [0, 0, 0, 20],
     });
 
     [Fact]

@@ -1,3 +1,4 @@
+using Broker.Actors.Runtime;
 using Broker.Actors.Tests.Nodes;
 using Broker.Actors.Tests.Runtime;
 using Broker.Actors.Topology;
@@ -84,13 +85,20 @@ public sealed class RouteBarrierTests
         await using var cluster = await StartAsync(2, time);
         var request = new TopologyRequest.Bind(new Binding("amq.direct", "amq.topic", "k", DestinationKind.Exchange));
         cluster.B.Metadata.HoldWatches();
-        var bind = cluster.A.AskAsync(request);
+        var bind = cluster.A.Services.Topology.AskAsync<TopologyReply>(request, TimeSpan.FromHours(1));
         await cluster.A.UntilShowsAsync(shown => shown.Contains("amq.topic", StringComparison.Ordinal), "the binding");
-        await WireAdmin.UntilAsync(() => Task.FromResult(time.ActiveTimers), timers => timers > 0, "the request to wait");
         time.Advance(TimeSpan.FromSeconds(9));
         await cluster.A.ListAsync();
         Assert.False(bind.IsCompleted);
-        time.Advance(TimeSpan.FromSeconds(2));
+        await WireAdmin.UntilAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(1)); // the wait begins when the exchanges have answered, which may be now
+                await cluster.A.ListAsync();
+                return bind.IsCompleted;
+            },
+            done => done,
+            "the request to be given up");
         var fault = (await bind).Fault;
         Assert.Equal(ErrorCode.Unavailable, fault?.Code);
         Assert.Contains("'b'", fault?.Reason, StringComparison.Ordinal);

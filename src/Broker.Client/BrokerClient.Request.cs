@@ -137,8 +137,17 @@ public sealed partial class BrokerClient
                 ObjectDisposedException.ThrowIf(_disposed != 0, this);
                 if (_replies is null or { IsOver: true } || _replies.Connection != connection)
                 {
-                    _replies?.Leave();
-                    _replies = new RequestChannel(_keeper, _options, connection);
+                    Task? former = null;
+                    if (_replies?.Connection == connection)
+                    {
+                        former = _replies.DisposeAsync().AsTask();
+                    }
+                    else
+                    {
+                        _replies?.Leave();
+                    }
+
+                    _replies = new RequestChannel(_keeper, _options, connection, former);
                     _replies.Start();
                 }
 

@@ -26,15 +26,22 @@ internal sealed class RequestChannel : IAsyncDisposable
     private readonly SemaphoreSlim _places = new(MaxPending);
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly PublishChannel _publisher;
+    private readonly Lazy<Task> _disposal;
+    private readonly Task? _former;
     private Subscription? _subscription;
     private long _lastId;
     private volatile BrokerException? _end;
     private volatile bool _left;
-    private int _disposed;
 
-    public RequestChannel(ConnectionKeeper keeper, BrokerClientOptions options, BrokerConnection connection)
+    /// <param name="keeper">Makes connections.</param>
+    /// <param name="options">The client's options.</param>
+    /// <param name="connection">Where requests go and replies come.</param>
+    /// <param name="former">The end of the one before on this connection, which has replies one stream at a time; <c>null</c>: there was none.</param>
+    public RequestChannel(ConnectionKeeper keeper, BrokerClientOptions options, BrokerConnection connection, Task? former)
     {
         _options = options;
+        _former = former;
+        _disposal = new Lazy<Task>(EndAsync);
         Connection = connection;
         _publisher = new PublishChannel(keeper, options, s_publisher, connection);
     }
@@ -96,14 +103,13 @@ internal sealed class RequestChannel : IAsyncDisposable
         EndIfIdle();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
-        {
-            return;
-        }
+    /// <summary>Fails what has no reply, and ends the streams.</summary>
+    public ValueTask DisposeAsync() => new(_disposal.Value);
 
-        End(new BrokerStreamException(What, Protocol.ErrorCode.Cancelled, "the client was disposed"));
+    private async Task EndAsync()
+    {
+        await Task.Yield();
+        End(_publisher.End ?? new BrokerStreamException(What, Protocol.ErrorCode.Cancelled, "the client was disposed"));
         using var timeout = new CancellationTokenSource(_options.CloseTimeout, _options.TimeProvider);
         try
         {
@@ -145,7 +151,7 @@ internal sealed class RequestChannel : IAsyncDisposable
     {
         try
         {
-            _subscription = await Subscription.SubscribeAsync(Connection, _options, ReplyAddress.Queue, s_replies, CancellationToken.None).ConfigureAwait(false);
+            _subscription = await SubscribeAsync().ConfigureAwait(false);
             await _publisher.Ready.ConfigureAwait(false);
             _ready.TrySetResult();
             while (await _subscription.ReadBatchAsync(pooled: false, CancellationToken.None).ConfigureAwait(false) is { } batch)
@@ -168,6 +174,31 @@ internal sealed class RequestChannel : IAsyncDisposable
         }
 
         await DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<Subscription> SubscribeAsync()
+    {
+        if (_former is not null)
+        {
+            await _former.ConfigureAwait(false);
+        }
+
+        var pacer = new RecoveryPacer(_options);
+        while (true)
+        {
+            try
+            {
+                return await Subscription.SubscribeAsync(Connection, _options, ReplyAddress.Queue, s_replies, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (BrokerStreamException e) when (_former is not null && e.ErrorCode == Protocol.ErrorCode.ResourceLocked)
+            {
+                // The node has ended the former stream, and has not let go of it yet.
+                if (_disposal.IsValueCreated || !await pacer.WaitAsync(CancellationToken.None).ConfigureAwait(false))
+                {
+                    throw;
+                }
+            }
+        }
     }
 
     private void End(BrokerException reason)

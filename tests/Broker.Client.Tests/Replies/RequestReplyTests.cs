@@ -169,6 +169,28 @@ public sealed class RequestReplyTests
     }
 
     [Fact]
+    public async Task A_fault_of_the_requests_stream_fails_what_is_under_way_and_the_next_request_takes_its_place()
+    {
+        var (broker, client, requests, replies) = await OpenAsync();
+        await using var disposal = broker;
+        var underWay = client.RequestAsync("", "double", Body("1"));
+        await requests.ReadAsync();
+        await requests.FailAsync(ErrorCode.InternalError, "sorry");
+        var fault = await Assert.ThrowsAsync<BrokerStreamException>(() => Within.TimeAsync(underWay, "the fault"));
+        Assert.Equal((ErrorCode.InternalError, "sorry"), (fault.ErrorCode, fault.Reason));
+
+        var next = client.RequestAsync("", "double", Body("2"));
+        Assert.Null(await replies.TryReadAsync()); // a connection has one stream of replies at a time
+        Assert.True(broker.HasNoStream(StreamKind.Consume));
+        await replies.EndAsync();
+        await (await broker.AcceptAsync(StreamKind.Consume)).FailAsync(ErrorCode.ResourceLocked, "another stream of this connection has it");
+        replies = await broker.AcceptConsumerAsync();
+        requests = await broker.AcceptPublisherAsync();
+        await ReplyAsync(requests, replies, 1, "four");
+        Assert.Equal("four", Text(await Within.TimeAsync(next, "the reply")));
+    }
+
+    [Fact]
     public async Task Disposing_the_client_fails_what_is_under_way()
     {
         var (_, client, requests, replies) = await OpenAsync();

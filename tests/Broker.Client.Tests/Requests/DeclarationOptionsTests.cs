@@ -78,14 +78,7 @@ public sealed class DeclarationOptionsTests
             }
 
             names.Add(row.Data.Item2);
-            var needed = row.Data.Item2 switch
-            {
-                "x-retry-delay" or "x-retry-max-delay" => row.Data.Item1 with { RetryBackoff = RetryBackoff.Linear, RetryDelay = TimeSpan.FromSeconds(1) },
-                "x-deduplication-size" => row.Data.Item1 with { DeduplicationWindow = TimeSpan.FromSeconds(1) },
-                "x-retry-backoff" => row.Data.Item1 with { RetryDelay = row.Data.Item1.RetryBackoff == RetryBackoff.None ? null : TimeSpan.FromSeconds(1) },
-                "x-max-age" => row.Data.Item1 with { Type = QueueType.Log },
-                _ => row.Data.Item1,
-            };
+            var needed = WithWhatItNeeds(row.Data.Item1, row.Data.Item2);
             Assert.True(Machines.Queues.QueueArguments.TryParse(needed.ToTable(), out _, out var fault), $"{row.Data.Item2}: {fault.Reason}");
         }
 
@@ -230,4 +223,14 @@ public sealed class DeclarationOptionsTests
         Assert.Null(await again.TryReadAsync());
         await again.EndAsync();
     }
+
+    /// <summary>The options with whatever else a broker asks for beside one argument.</summary>
+    internal static QueueOptions WithWhatItNeeds(QueueOptions options, string argument) => argument switch
+    {
+        "x-retry-delay" or "x-retry-max-delay" => options with { RetryBackoff = RetryBackoff.Linear, RetryDelay = TimeSpan.FromSeconds(1) },
+        "x-retry-backoff" => options with { RetryDelay = options.RetryBackoff == RetryBackoff.None ? null : TimeSpan.FromSeconds(1) },
+        "x-deduplication-size" => options with { DeduplicationWindow = TimeSpan.FromSeconds(1) },
+        "x-max-age" => options with { Type = QueueType.Log },
+        _ => options,
+    };
 }

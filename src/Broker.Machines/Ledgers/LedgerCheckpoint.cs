@@ -82,14 +82,14 @@ internal static class LedgerCheckpoint
                 numbers.Text(id);
             }
 
-            writer.Section(LedgerSection.KnownIds, content);
+            writer.Section(LedgerSection.Remembered, content);
         }
 
         if (ledger.LastDead > 0)
         {
             content.ResetWrittenCount();
             numbers.Number(ledger.LastDead);
-            writer.Section(LedgerSection.LastDead, content);
+            writer.Section(LedgerSection.Deaths, content);
         }
     }
 
@@ -120,7 +120,7 @@ internal static class LedgerCheckpoint
                     }
 
                     break;
-                case LedgerSection.KnownIds:
+                case LedgerSection.Remembered:
                     while (!content.AtEnd)
                     {
                         var expiry = (long)content.Number();
@@ -128,7 +128,7 @@ internal static class LedgerCheckpoint
                     }
 
                     break;
-                case LedgerSection.LastDead:
+                case LedgerSection.Deaths:
                     lastDead = content.Number();
                     break;
                 default:

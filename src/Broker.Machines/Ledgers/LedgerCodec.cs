@@ -118,7 +118,7 @@ internal enum LedgerSection
     Paused = 9,
 
     /// <summary>The highest position with an expiration of its own.</summary>
-    LastExpiring = 10,
+    Expiring = 10,
 
     /// <summary>Checkpoint: next position, bytes.</summary>
     State = 16,
@@ -130,10 +130,10 @@ internal enum LedgerSection
     Segments = 18,
 
     /// <summary>Checkpoint: ids that are remembered, and until when.</summary>
-    KnownIds = 19,
+    Remembered = 19,
 
     /// <summary>Checkpoint: the number of the last message that died.</summary>
-    LastDead = 20,
+    Deaths = 20,
 
     /// <summary>State of a shard's log: epoch, what is committed, whether a snapshot is being installed, first and last record.</summary>
     Shard = 32,

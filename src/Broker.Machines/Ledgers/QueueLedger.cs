@@ -1,8 +1,8 @@
 namespace Broker.Machines.Ledgers;
 
 /// <summary>
-/// What is certain about a durable queue: which messages are in it, how often each was handed out, where each lies on disk, and how far producers are. It is the sum of
-/// the queue's records, so whoever applies the same records has the same ledger: the queue itself, a recovery, a replica.
+/// What is certain about a durable queue: which messages are in it, how often each was handed out, which are held back or dead, where each lies on disk, and how far producers are. It is the
+/// sum of the queue's records, so whoever applies the same records has the same ledger: the queue itself, a recovery, a replica.
 /// </summary>
 /// <remarks>Who holds which message now, credit and order of dispatch are not here: they end with the process that knew them.</remarks>
 public sealed partial class QueueLedger

@@ -68,7 +68,7 @@ internal static class QueueMarksCodec
         if (marks.LastExpiring > 0)
         {
             numbers.Number(marks.LastExpiring);
-            End(writer, LedgerSection.LastExpiring, content);
+            End(writer, LedgerSection.Expiring, content);
         }
     }
 
@@ -90,7 +90,7 @@ internal static class QueueMarksCodec
                 return record with { Keyed = ReadKeyed(ref content) };
             case LedgerSection.Paused:
                 return record with { Paused = content.Number() != 0 };
-            case LedgerSection.LastExpiring:
+            case LedgerSection.Expiring:
                 return record with { LastExpiring = content.Number() };
             default:
                 return null;

@@ -175,4 +175,49 @@ public class QueueGroupTests
         ack one 1
           > two gets 2:E 3:A 4:B
         """);
+
+    [Fact]
+    public void Large_messages_that_are_passed_over_are_not_read_again_and_again() => QueueScript.PlayDurable(
+        Groups,
+        """
+        subscribe one
+        subscribe two
+        grant one 1
+        publish shop A~x B~x C~x D~y
+          > shop #1 accepted
+          > one gets 1:A
+        commit
+        grant two 9
+          > to read from 2
+        read
+          > two gets 1:D
+        counts
+          > ready 2, unsettled 2, delayed 0, dead 0
+        grant one 1
+          > to read from 2
+        read
+          > one gets 2:B
+        ack one 1..2
+          > to read from 3
+        read
+          > two gets 2:C
+        """,
+        new QueueLimits { MaxLoadedBytes = 12, MinLoadedBytes = 12, ReadAheadBytes = 4 });
+
+    [Fact]
+    public void No_more_are_passed_over_than_may_be() => QueueScript.PlayDurable(
+        Groups,
+        """
+        subscribe one
+        subscribe two
+        grant one 1
+        publish shop A~x B~x C~x D~x E~y
+          > shop #1 accepted
+          > one gets 1:A
+        grant two 9
+        grant one 1
+          > one gets 2:B
+          > two gets 1:E
+        """,
+        new QueueLimits { MaxLoadedMessages = 5 });
 }

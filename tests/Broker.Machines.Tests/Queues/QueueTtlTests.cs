@@ -84,4 +84,73 @@ public class QueueTtlTests
         counters
           > enqueued 2, expired 2, dropped 2
         """);
+
+    [Fact]
+    public void After_a_restart_the_head_is_read_to_know_its_time() => QueueScript.PlayDurable(new QueueSettings { MessageTtl = 100 }, """
+        at 1000
+        publish shop A
+          > shop #1 accepted
+        at 1040
+        publish shop B
+          > shop #2 accepted
+        commit
+        restart
+          > to read from 1
+        deadline
+          > none
+        read
+        deadline
+          > 1100
+        at 1100
+        deadline
+          > 1140
+        at 1140
+        counters
+          > expired 2, dropped 2
+        """);
+
+    [Fact]
+    public void After_a_restart_a_head_that_may_have_a_time_of_its_own_is_read() => QueueScript.PlayDurable(new QueueSettings { DeadLetters = true }, """
+        at 1000
+        publish shop A B!50 C
+          > shop #1 accepted
+        subscribe worker
+        grant worker 1
+          > worker gets 1:A
+        ack worker 1
+        commit
+        restart
+          > to read from 2
+        read
+        deadline
+          > 1050
+        at 1050
+          > dead 1: B expired at 1050
+        dead-lettered 1
+        commit
+        restart
+        counts
+          > ready 1, unsettled 0, delayed 0, dead 0
+        """);
+
+    [Fact]
+    public void A_head_that_was_unloaded_is_not_read_again_before_its_time() => QueueScript.PlayDurable(
+        new QueueSettings { MessageTtl = 100 },
+        """
+        at 1000
+        publish shop A:90 B:90 C:90 D:90
+          > shop #1 accepted
+        commit
+        state
+          > ready 4, unsettled 0, bytes 360, consumers 0, parked 0, in memory 0
+        at 1099
+        at 1100
+          > to read from 2
+        counters
+          > enqueued 4, expired 1, dropped 1
+        read
+        counters
+          > enqueued 4, expired 4, dropped 4
+        """,
+        new QueueLimits { MaxLoadedBytes = 160, MinLoadedBytes = 80, ReadAheadBytes = 40 });
 }

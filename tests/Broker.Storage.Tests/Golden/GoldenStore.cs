@@ -22,6 +22,8 @@ internal static class GoldenStore
     private static readonly byte[] s_delivered = Convert.FromHexString("02040101010003030f0100");
     private static readonly byte[] s_checkpoint = Convert.FromHexString("1006030f070740b8110302000112080740b8020001010f011210636c69656e740a62696c6c696e672d312a");
 
+    private static readonly byte[] s_features = Convert.FromHexString("0403070105" + "05080880030d400a0167" + "060703020a02410000" + "090101");
+
     private static readonly byte[] s_state = Convert.FromHexString("20050204000105210401010204");
 
     // Messages as they are on the wire: exchange, routing key, properties, body.
@@ -30,10 +32,11 @@ internal static class GoldenStore
 
     public static Guid Store { get; } = new("0190a1b2-c3d4-7e5f-8081-828384858687");
 
-    public static IReadOnlyList<string> Names { get; } = ["identity", "log", "mark", "quarantine", "segment", "shard"];
+    public static IReadOnlyList<string> Names { get; } = ["features", "identity", "log", "mark", "quarantine", "segment", "shard"];
 
     public static IReadOnlyList<GoldenPiece> Make(string name) => name switch
     {
+        "features" => [.. FeaturesFile()],
         "identity" => [new("a store of a node", "JSON", Identity())],
         "log" => [.. LogFile()],
         "mark" => [.. Marks()],
@@ -56,6 +59,16 @@ internal static class GoldenStore
         Commit(log, Record(RecordKind.Operations, Queue, 4, 3, new byte[TestLog.FileBytes])); // goes into the next file
         string[] names = ["two messages", "deliveries and settlements", "a queue that is gone", "the whole state of a queue", "the log at rest", "the end of the file"];
         return PiecesOf(LogImage.Of(disk), names);
+    }
+
+    /// <summary>The first file of a log with what only queues with features have.</summary>
+    private static IEnumerable<GoldenPiece> FeaturesFile()
+    {
+        var disk = new MemoryDisk();
+        var log = WriteAheadLog.Open(disk, TestLog.Folder, Store, TestLog.Small, new Findings(), time: new Clock());
+        Commit(log, Record(RecordKind.Operations, Queue, 1, 7, s_features, s_message, s_other));
+        log.CommitMark();
+        return PiecesOf(LogImage.Of(disk), ["priorities, a delay, a dead message and a pause", "the log at rest"]);
     }
 
     /// <summary>The first file of the log of a node of a cluster: what there is in a replicated shard.</summary>

@@ -8,6 +8,7 @@ namespace Broker.Actors.Topology;
 internal static class VhostRemoval
 {
     private const int MostRounds = 20; // others may declare meanwhile
+    private const int AtOnce = 64; // requests that share the syncs of the disk
 
     /// <summary>What the last step comes to: only a vhost in which there is nothing can go.</summary>
     public static TopologyPlan PlanOf(TopologyMachine machine, string name)
@@ -41,9 +42,9 @@ internal static class VhostRemoval
                 .. listing.Exchanges.Where(e => EntityName.VhostOf(e.Name) == name && !TopologyNames.IsBuiltIn(e.Name)).Select(e => new TopologyRequest.DeleteExchange(e.Name, IfUnused: false)),
                 .. listing.Bindings.Where(b => EntityName.VhostOf(b.Exchange) == name && TopologyNames.IsBuiltIn(b.Exchange)).Select(b => new TopologyRequest.Unbind(b)),
             ];
-            foreach (var request in requests)
+            foreach (var part in requests.GroupBy(r => r.GetType()).SelectMany(kind => kind.Chunk(AtOnce)))
             {
-                if (await AskAsync(request) is { } fault)
+                if ((await Task.WhenAll(part.Select(AskAsync))).FirstOrDefault(f => f is not null) is { } fault)
                 {
                     return fault;
                 }

@@ -23,6 +23,8 @@ public sealed partial record QueueArguments
         "x-deduplication-size", "x-conflate", "x-max-age",
     ];
 
+    private static IEnumerable<string> KnownByPolicy => Names.Except(s_notByPolicy, StringComparer.Ordinal).Select(n => n[Prefix.Length..]).Append("alternate-exchange");
+
     /// <summary>Reads the arguments of a declaration.</summary>
     /// <param name="table">The arguments with their names as RabbitMQ has them.</param>
     /// <param name="arguments">What they say.</param>
@@ -183,7 +185,7 @@ public sealed partial record QueueArguments
         };
         fault = set is not null ? default
             : Names.Contains(name, StringComparer.Ordinal) ? Invalid($"{what} '{shown}' is {value}; it must be {Wanted(name)}")
-            : Invalid($"{what} '{shown}' is unknown; known are {string.Join(", ", Names.Select(n => what == "policy key" ? n[Prefix.Length..] : n))}");
+            : Invalid($"{what} '{shown}' is unknown; known are {string.Join(", ", what == "policy key" ? KnownByPolicy : Names)}");
         to = set ?? to;
         return set is not null;
     }

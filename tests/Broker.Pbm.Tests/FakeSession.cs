@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Broker.Pbm.Session;
+using Broker.Protocol;
 
 namespace Broker.Pbm.Tests;
 
@@ -25,6 +26,8 @@ internal sealed class FakeSession : IBrokerSession
         """;
 
     public List<(string Command, string Arguments)> Requests { get; } = [];
+
+    public List<FieldTable> Subscribed { get; } = [];
 
     public List<OutgoingMessage> Published { get; } = [];
 
@@ -88,8 +91,9 @@ internal sealed class FakeSession : IBrokerSession
         Task.FromResult(Ready.TryDequeue(out var message) ? WithAck(message) : null);
 
     public async IAsyncEnumerable<IncomingMessage> ConsumeAsync(
-        string queue, bool noAck, int prefetch, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string queue, bool noAck, int prefetch, FieldTable arguments, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        Subscribed.Add(arguments);
         while (Ready.TryDequeue(out var message))
         {
             yield return WithAck(message);

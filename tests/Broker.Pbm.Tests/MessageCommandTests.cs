@@ -127,6 +127,21 @@ public sealed class MessageCommandTests
         Assert.Equal("a\nb\n", pbm.Output);
     }
 
+    [Theory]
+    [InlineData("first", FieldKind.Text)]
+    [InlineData("2h", FieldKind.Text)]
+    [InlineData("120", FieldKind.Integer)]
+    public async Task A_log_is_read_from_an_offset_and_filtered(string offset, FieldKind kind)
+    {
+        await using var pbm = Filled(new FakeSession(), "a");
+        Assert.Equal(ExitCode.Ok, await pbm.RunAsync("message", "consume", "events", "--offset", offset, "--filter", "red", "--filter", "blue", "--count", "1"));
+        Assert.Equal("a\n", pbm.Output);
+        var arguments = Assert.Single(pbm.Session.Subscribed);
+        Assert.True(arguments.TryGetValue("x-stream-offset", out var begin) && begin.Kind == kind && begin.ToString().Trim('"') == offset);
+        Assert.True(arguments.TryGetValue("x-stream-filter", out var filter));
+        Assert.Equal(["red", "blue"], filter.AsList()!.Select(v => v.AsText()));
+    }
+
     [Fact]
     public async Task Following_is_interrupted_by_a_signal()
     {

@@ -131,26 +131,6 @@ internal sealed partial class QueueActor
         }
     }
 
-    /// <summary>Questions that waited for messages are asked again, whatever has happened: the messages may have been read, or have left. Some may have to wait again.</summary>
-    private void AskLater()
-    {
-        for (var i = _later.Count; i > 0; i--)
-        {
-            var (asker, question) = _later.Dequeue();
-            switch (question)
-            {
-                case QueueMessage.Get m:
-                    HandleGet(asker, m);
-                    break;
-                case QueueMessage.Peek m:
-                    HandlePeek(asker, m);
-                    break;
-                default:
-                    break;
-            }
-        }
-    }
-
     /// <summary>What the keeper of the store has told all queues, one that has just come has missed. Once it is in the directory, it is told like the others.</summary>
     private void CatchUp()
     {

@@ -4,7 +4,6 @@ using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Server;
 using Broker.Actors.Storage;
 using Broker.Machines.Consuming;
-using Broker.Machines.Ledgers;
 using Broker.Machines.Logs;
 using Broker.Machines.Publishing;
 using Broker.Machines.Queues;
@@ -182,10 +181,6 @@ internal sealed partial class QueueActor : Actor
         }
     }
 
-    private IQueueMachine Make(QueueDefinition definition, QueueLedger? ledger) => definition.Arguments.Kind == QueueKind.Log
-        ? new LogMachine(_node.Limits.Queue, ledger, SettingsNow(), Now)
-        : new QueueMachine(_node.Limits.Queue, ledger, SettingsNow(), Now);
-
     private void HandleSubscribe(QueueMessage.Subscribe message)
     {
         FrameFault? fault = SubscribeArguments.TryParse(message.Arguments, Now, out var arguments, out var invalid)
@@ -208,42 +203,6 @@ internal sealed partial class QueueActor : Actor
         else
         {
             Sender.Tell(answer, Self);
-        }
-    }
-
-    private void HandleGet(ActorRef asker, QueueMessage.Get message)
-    {
-        _isUnwanted = false;
-        var id = new ConsumerId(IdOf(asker));
-        if (Machine.CheckNext(message.MaxMessageBytes, id) is { } tooLarge)
-        {
-            _outbox.Add(asker, new QueueReply.Got(null, Machine.ReadyCount, tooLarge));
-            return;
-        }
-
-        switch (Machine.HandleGet(id, message.NoAck, out var delivery))
-        {
-            case GetResult.Message:
-                _outbox.Add(asker, new QueueReply.Got(delivery, Machine.ReadyCount));
-                break;
-            case GetResult.Empty:
-                _outbox.Add(asker, new QueueReply.Got(null, Machine.ReadyCount));
-                break;
-            default:
-                _later.Enqueue((asker, message));
-                break;
-        }
-    }
-
-    private void HandlePeek(ActorRef asker, QueueMessage.Peek message)
-    {
-        if (Machine.TryPeek(message.Count, out var entries))
-        {
-            asker.Tell(new QueueReply.Peeked(entries), Self);
-        }
-        else
-        {
-            _later.Enqueue((asker, message));
         }
     }
 

@@ -1,13 +1,15 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Broker.Pbm.Commands;
 using Broker.Pbm.Session;
+using Broker.Protocol;
 
 namespace Broker.Pbm.Messages;
 
 /// <summary>
 /// <c>message consume</c>: prints bodies. Without <c>--follow</c> it takes what is ready, one by one so that nothing else is touched, and ends
-/// when the queue is empty; with it, it waits for more. A message is settled after it was written.
+/// when the queue is empty; with it, it waits for more. A message is settled after it was written. A log is always subscribed to, from an offset.
 /// </summary>
 internal static class ConsumeCommand
 {
@@ -19,6 +21,11 @@ internal static class ConsumeCommand
         var count = new Option<long?>("--count") { Description = "End after so many messages" };
         var follow = new Option<bool>("--follow") { Description = "Wait for more when the queue is empty" };
         var noAck = new Option<bool>("--no-ack") { Description = "Have messages settled when they are sent: faster, and lost if pbm fails" };
+        var offset = new Option<string?>("--offset")
+        {
+            Description = "Of a log: where to begin, and wait for more: first, last, next, an offset, a time such as 2026-01-31T12:00:00Z, or how long ago, such as 2h",
+        };
+        var filter = new Option<string[]>("--filter") { Description = "Of a log: only messages whose header x-stream-filter-value is this; may be repeated" };
         count.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<long?>() < 1)
@@ -26,18 +33,36 @@ internal static class ConsumeCommand
                 result.AddError("--count must be at least 1.");
             }
         });
-        var command = new Command("consume", "Take messages from a queue and print their bodies, one a line.") { queue, count, follow, noAck };
+        var command = new Command("consume", "Take messages from a queue and print their bodies, one a line.") { queue, count, follow, noAck, offset, filter };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var run = context(parsed);
             var session = await run.ConnectAsync(cancellationToken);
             var (name, settled) = (parsed.GetValue(queue)!, parsed.GetValue(noAck));
-            var messages = parsed.GetValue(follow)
-                ? session.ConsumeAsync(name, settled, (int)Math.Min(MaxPrefetch, parsed.GetValue(count) ?? MaxPrefetch), cancellationToken)
+            var arguments = ArgumentsOf(parsed.GetValue(offset), parsed.GetValue(filter) ?? []);
+            var messages = parsed.GetValue(follow) || arguments.Count > 0
+                ? session.ConsumeAsync(name, settled, (int)Math.Min(MaxPrefetch, parsed.GetValue(count) ?? MaxPrefetch), arguments, cancellationToken)
                 : ReadyAsync(run, session, name, settled, cancellationToken);
             return (int)await PrintAsync(run, messages, parsed.GetValue(count), cancellationToken);
         });
         return command;
+    }
+
+    private static FieldTable ArgumentsOf(string? offset, string[] filter)
+    {
+        var arguments = new List<KeyValuePair<string, FieldValue>>();
+        if (offset is not null)
+        {
+            var value = long.TryParse(offset, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? FieldValue.From(number) : FieldValue.From(offset);
+            arguments.Add(new("x-stream-offset", value));
+        }
+
+        if (filter.Length > 0)
+        {
+            arguments.Add(new("x-stream-filter", FieldValue.List([.. filter.Select(FieldValue.From)])));
+        }
+
+        return FieldTable.Of((IEnumerable<KeyValuePair<string, FieldValue>>)arguments);
     }
 
     private static async Task<ExitCode> PrintAsync(

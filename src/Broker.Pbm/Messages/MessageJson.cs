@@ -18,6 +18,11 @@ internal static class MessageJson
         writer.WriteString("routingKey", message.RoutingKey);
         writer.WriteBoolean("redelivered", message.Redelivered);
         writer.WriteNumber("deliveryCount", message.DeliveryCount);
+        if (message.Offset is { } offset)
+        {
+            writer.WriteNumber("offset", offset);
+        }
+
         writer.WriteStartObject("properties");
         WriteProperties(writer, message.Properties);
         writer.WriteEndObject();

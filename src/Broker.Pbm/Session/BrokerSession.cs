@@ -65,9 +65,9 @@ internal sealed class BrokerSession : IBrokerSession
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<IncomingMessage> ConsumeAsync(
-        string queue, bool noAck, int prefetch, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string queue, bool noAck, int prefetch, FieldTable arguments, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var options = new ConsumerOptions { NoAck = noAck, PrefetchMessages = prefetch };
+        var options = new ConsumerOptions { NoAck = noAck, PrefetchMessages = prefetch, Arguments = arguments };
         await using var deliveries = _client.ConsumeAsync(queue, options, cancellationToken).GetAsyncEnumerator(cancellationToken);
         while (await TranslateAsync(deliveries.MoveNextAsync().AsTask()))
         {
@@ -95,7 +95,10 @@ internal sealed class BrokerSession : IBrokerSession
     private static IncomingMessage Incoming(Delivery delivery, bool noAck)
     {
         var message = new IncomingMessage(
-            delivery.Exchange, delivery.RoutingKey, delivery.Properties, delivery.Body, delivery.Redelivered, delivery.DeliveryCount);
+            delivery.Exchange, delivery.RoutingKey, delivery.Properties, delivery.Body, delivery.Redelivered, delivery.DeliveryCount)
+        {
+            Offset = delivery.Offset,
+        };
         return noAck ? message : message with { AckAsync = () => TranslateAsync(delivery.AckAsync().AsTask()) };
     }
 

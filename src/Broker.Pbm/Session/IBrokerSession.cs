@@ -17,7 +17,12 @@ internal interface IBrokerSession : IAsyncDisposable
     Task<IncomingMessage?> GetAsync(string queue, bool noAck, CancellationToken cancellationToken);
 
     /// <summary>Takes messages as they come until it is cancelled, with so many on their way at most.</summary>
-    IAsyncEnumerable<IncomingMessage> ConsumeAsync(string queue, bool noAck, int prefetch, CancellationToken cancellationToken);
+    /// <param name="queue">The queue or log.</param>
+    /// <param name="noAck">Have them settled when they are sent.</param>
+    /// <param name="prefetch">So many on their way.</param>
+    /// <param name="arguments">Of the subscription.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    IAsyncEnumerable<IncomingMessage> ConsumeAsync(string queue, bool noAck, int prefetch, FieldTable arguments, CancellationToken cancellationToken);
 
     /// <summary>Sends a few bytes and waits until they are back.</summary>
     Task<TimeSpan> PingAsync(CancellationToken cancellationToken);
@@ -43,6 +48,9 @@ internal readonly record struct PublishResult(PublishOutcome Outcome, string Rea
 internal sealed record IncomingMessage(
     string Exchange, string RoutingKey, MessageProperties Properties, ReadOnlyMemory<byte> Body, bool Redelivered, long DeliveryCount)
 {
+    /// <summary>Its offset, if it comes from a log.</summary>
+    public long? Offset { get; init; }
+
     /// <summary>Settles it, unless it was taken settled.</summary>
     public Func<Task> AckAsync { get; init; } = static () => Task.CompletedTask;
 }

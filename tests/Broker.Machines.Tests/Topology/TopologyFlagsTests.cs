@@ -95,14 +95,14 @@ public class TopologyFlagsTests
     }
 
     [Fact]
-    public void Log_is_durable_and_for_everybody()
+    public void Log_is_for_everybody_and_for_good()
     {
         var log = new QueueDeclaration("q") { Arguments = FieldTable.Of(("x-queue-type", "log")), Asker = "n/1" };
-        Assert.Equal(ErrorCode.InvalidArgument, _topology.Declare(log with { Durable = false })?.Code);
         Assert.Equal(ErrorCode.InvalidArgument, _topology.Declare(log with { Exclusive = true })?.Code);
         Assert.Equal(ErrorCode.InvalidArgument, _topology.Declare(log with { AutoDelete = true })?.Code);
         Assert.Null(_topology.Declare(log));
         Assert.Null(_topology.Declare(log with { Arguments = FieldTable.Of(("x-queue-type", "stream")) }));
+        Assert.Null(_topology.Declare(log with { Name = "in memory", Durable = false }));
     }
 
     [Fact]

@@ -44,25 +44,31 @@ public sealed class RealNodeReplyTests
     {
         await using var transport = new InMemoryTransport(_network);
         await using var node = await RealNode.StartAsync(_network, _disk, 7400);
-        await using var server = await BrokerClient.ConnectAsync(RealNode.Options(transport, 7400));
-        await using var client = await BrokerClient.ConnectAsync(RealNode.Options(transport, 7400));
+        using var recovered = new SemaphoreSlim(0);
+        var options = RealNode.Options(transport, 7400) with { OnConnectionRecovered = _ => recovered.Release() };
+        await using var server = await BrokerClient.ConnectAsync(options);
+        await using var client = await BrokerClient.ConnectAsync(options);
         await server.DeclareQueueAsync("double");
         await using var responder = await server.RespondAsync("double", static (request, _) => Task.FromResult<ReplyMessage>(Body(2 * Number(request))), s_many);
         var answered = 0;
         for (var round = 1; round <= 10; round++)
         {
-            var asked = Enumerable.Range(1, 50).Select(i => (Number: i, Reply: client.RequestAsync("", "double", Body(i), TimeSpan.FromSeconds(2)))).ToList();
+            var asked = Enumerable.Range(1, 50).Select(i => (Number: i, Reply: client.RequestAsync("", "double", Body(i), TimeSpan.FromSeconds(round % 2 == 0 ? 2 : 30)))).ToList();
             if (round % 2 == 0)
             {
                 await Within.TimeAsync(asked[0].Reply.ContinueWith(static _ => { }, TaskScheduler.Default), "the first reply");
-                await node.Transport.CutAsync();
+                Assert.Equal(2, await node.Transport.CutAsync());
+                for (var i = 0; i < 2; i++) // before a side has noticed, what it sends in the next round is lost as well
+                {
+                    Assert.True(await recovered.WaitAsync(TimeSpan.FromSeconds(30)), "both sides were to be connected again");
+                }
             }
 
             foreach (var (number, reply) in asked)
             {
                 try
                 {
-                    Assert.Equal(2 * number, Number(await reply.WaitAsync(TimeSpan.FromSeconds(10))));
+                    Assert.Equal(2 * number, Number(await reply.WaitAsync(TimeSpan.FromSeconds(40))));
                     answered++;
                 }
                 catch (Exception e) when (round % 2 == 0 && e is BrokerException or TimeoutException)

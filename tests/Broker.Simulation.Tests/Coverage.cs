@@ -22,12 +22,26 @@ internal sealed class Coverage
         Count("compactions of segments", storage.Counters.Compactions);
         Count("deleted segments", storage.Counters.DeletedSegments);
         Count("reads back into memory", storage.Counters.Loads);
+        foreach (var queue in node.Services.Queues.Queues)
+        {
+            var counters = queue.Status.Counters;
+            Count("dead-lettered", counters.DeadLettered);
+            Count("expired", counters.Expired);
+            Count("overflowed", counters.Overflowed);
+            Count("returned too often", counters.ReturnedTooOften);
+            Count("refused", counters.Refused);
+            Count("duplicates", counters.Duplicates);
+        }
+
         if (storage.IsRecovered)
         {
             Count("torn tails", storage.Recovery.TornTails.Count);
             Count("log files retired", storage.Log.StartPosition > 0 ? 1 : 0);
         }
     }
+
+    /// <summary>Takes in something that a history has done.</summary>
+    public void Add(string what) => Count(what, 1);
 
     /// <summary>Takes in what another history has come across.</summary>
     public void Add(Coverage other)

@@ -25,16 +25,16 @@ public sealed class CrashTests
     {
         // Most histories are short, so that there are many; some are long enough for segments to be emptied and copied together.
         var actions = (seed % 10) switch { 0 => 400, < 4 => 120, _ => 50 };
-        return new WorldOptions { Seed = seed, Crashes = 1 + (seed % 3), Actions = actions };
+        return new WorldOptions { Seed = seed, Crashes = 1 + (seed % 3), Actions = actions, Features = seed % 4 == 1 };
     }
 
     [Fact]
     public void A_crash_at_any_disk_operation_is_survived() => Seeds.Run(Math.Max(4, Seeds.Count / 200), seed =>
     {
-        var whole = World.Run(new WorldOptions { Seed = seed, Crashes = 1, CrashAt = long.MaxValue, Actions = OperationsOfShortHistories });
+        var whole = World.Run(new WorldOptions { Seed = seed, Crashes = 1, CrashAt = long.MaxValue, Actions = OperationsOfShortHistories, Features = seed % 4 == 1 });
         for (var at = 1L; at <= whole.OperationsOfFirstLife; at++)
         {
-            World.Run(new WorldOptions { Seed = seed, Crashes = 1, CrashAt = at, Actions = OperationsOfShortHistories });
+            World.Run(new WorldOptions { Seed = seed, Crashes = 1, CrashAt = at, Actions = OperationsOfShortHistories, Features = seed % 4 == 1 });
         }
     });
 
@@ -43,6 +43,7 @@ public sealed class CrashTests
     {
         Seed = seed,
         Crashes = 3,
+        Features = seed % 4 == 1,
         Fault = (random, operation) => operation.Kind is DiskOperationKind.Write or DiskOperationKind.Sync or DiskOperationKind.Read && random.Next(60) == 0 ? DiskError.Io : null,
     }));
 
@@ -77,6 +78,6 @@ public sealed class CrashTests
     [Fact]
     public void A_full_disk_makes_publishers_wait_and_loses_nothing() => Seeds.Run(Seeds.Count / 4, seed => World.Run(new WorldOptions
     {
-        Seed = seed, Crashes = 2, Actions = 200, CapacityBytes = (700 << 10) + ((seed % 16) * 32 << 10),
+        Seed = seed, Crashes = 2, Actions = 200, Features = seed % 4 == 1, CapacityBytes = (700 << 10) + ((seed % 16) * 32 << 10),
     }));
 }

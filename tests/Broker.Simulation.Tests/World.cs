@@ -28,12 +28,15 @@ internal sealed record WorldOptions
     /// <summary>Bytes of the disk.</summary>
     public long CapacityBytes { get; init; } = long.MaxValue;
 
+    /// <summary>Queues have arguments, and messages properties.</summary>
+    public bool Features { get; init; }
+
     /// <summary>Done to the disk while the node is down.</summary>
     public Action<Random, MemoryDisk>? Damage { get; init; }
 }
 
 /// <summary>A node that crashes and starts again, with clients that see all of it, and a checker that knows every confirm.</summary>
-internal sealed class World
+internal sealed partial class World
 {
     private readonly WorldOptions _options;
     private readonly Random _random;
@@ -47,6 +50,7 @@ internal sealed class World
     private int _lastQueue;
     private int _life;
     private int _action;
+    private TimeSpan _startedAt; // the simulated clock goes on while the node is down
 
     private World(WorldOptions options)
     {
@@ -153,16 +157,26 @@ internal sealed class World
     private void LiveToTheEnd()
     {
         Start();
+        ResumeAll();
         Node.RunUntilIdle();
         foreach (var publisher in _publishers.Skip(1))
         {
-            Assert.True(_options.Damage is not null || publisher.Unconfirmed == 0 || _deleted.Count + _mayBeDeleted.Count > 0, $"{publisher.Unconfirmed} messages of a named publisher get no confirm");
+            Assert.True(
+                _options.Damage is not null || publisher.UnconfirmedCount == 0 || _deleted.Count + _mayBeDeleted.Count > 0,
+                $"{publisher.UnconfirmedCount} messages of a named publisher get no confirm");
         }
 
         Collect();
         CheckTopology();
         _consumers.ForEach(c => c.Vanish());
+        _readers.ForEach(r => r.Vanish());
         Node.RunUntilIdle();
+        if (_options.Features)
+        {
+            EndFeatures();
+            return;
+        }
+
         foreach (var history in _queues.Where(q => !_deleted.Contains(q.Name)))
         {
             if (Node.Find(history.Name) is { } queue)
@@ -187,8 +201,12 @@ internal sealed class World
             {
                 var status = queue.Status;
                 Assert.True(status.Ready == 0, $"'{history.Name}': a consumer with credit has got {before} messages and waits, with {status}, {status.LoadedBytes} bytes loaded");
-                consumer.Vanish();
-                Node.RunUntilIdle();
+                if (!history.HasFeatures) // a message that comes back may leave
+                {
+                    consumer.Vanish();
+                    Node.RunUntilIdle();
+                }
+
                 return consumer.Received;
             }
         }
@@ -197,9 +215,18 @@ internal sealed class World
     private void Start()
     {
         _consumers.Clear();
+        _readers.Clear();
         _life++;
+        _startedAt = Time;
         _node?.Abandon();
-        _node = SimulatedNode.Start(_disk, _random);
+        _node = null;
+        _node = SimulatedNode.Start(_disk, _random, _startedAt);
+        foreach (var history in _queues)
+        {
+            history.HiddenDeliveries++;
+            history.Pause.OnStart();
+        }
+
         foreach (var publisher in _publishers)
         {
             publisher.Connect(Node.System, history => Node.Find(history.Name)?.Actor);
@@ -242,6 +269,11 @@ internal sealed class World
 
         var history = Pick(_queues.Where(IsThere).ToList());
         var queue = Node.Find(history.Name)!;
+        if (_options.Features && ActOnFeatures(history, queue))
+        {
+            return;
+        }
+
         switch (kind)
         {
             case < 45:
@@ -267,7 +299,7 @@ internal sealed class World
                 getter.Get();
                 _consumers.Add(getter);
                 break;
-            case < 92:
+            case < 92 when history.Sources.Count == 0: // what would be purged that nobody has seen there yet, nobody could tell
                 history.OnPurging();
                 queue.Actor.Tell(new QueueMessage.Purge());
                 break;
@@ -285,11 +317,17 @@ internal sealed class World
 
     private void Declare()
     {
+        if (_options.Features)
+        {
+            DeclareWithArguments();
+            return;
+        }
+
         var name = $"q{++_lastQueue}";
-        var reply = Node.Ask(new TopologyRequest.DeclareQueue(name, Durable: true, Passive: false));
+        var reply = Node.Ask(new TopologyRequest.DeclareQueue(name, Durable: true, Passive: false) { Arguments = FeatureQueues.Lasting.ToTable() });
         if (reply.Fault is null)
         {
-            _queues.Add(new QueueHistory(name, () => $"[{_life}/{_action}]") { MayBeLostOnTheWay = _lastQueue % 4 == 3, MayComeBack = _options.Damage is not null });
+            _queues.Add(new QueueHistory(name, Moment) { MayBeLostOnTheWay = _lastQueue % 4 == 3, MayComeBack = _options.Damage is not null });
         }
     }
 
@@ -303,6 +341,8 @@ internal sealed class World
             _deleted.Add(history.Name);
         }
     }
+
+    private SimulatedMoment Moment() => new(_life, _action, (long)Time.TotalMilliseconds);
 
     private bool IsThere(QueueHistory history) => Node.Find(history.Name) is not null;
 

@@ -93,7 +93,8 @@ public sealed partial class QueueMachine
         }
 
         _enqueued += taken.Count;
-        MarkProducer(producer, before + accepted);
+        var areDeadLettered = accepted < messages.Length && _settings is { Overflow: OverflowBehavior.RejectPublishDeadLetter, DeadLetters: true };
+        MarkProducer(producer, before + (areDeadLettered ? messages.Length : accepted)); // who did not hear of the refusal sends again, and must not have it dead-lettered twice
         if (accepted == messages.Length)
         {
             _effects.Enqueue(new QueueEffect.Accepted(publisher, batchId));
@@ -102,7 +103,7 @@ public sealed partial class QueueMachine
         {
             var refused = messages[accepted..];
             _refused += refused.Length;
-            if (_settings is { Overflow: OverflowBehavior.RejectPublishDeadLetter, DeadLetters: true })
+            if (areDeadLettered)
             {
                 JoinDead(refused, taken);
             }

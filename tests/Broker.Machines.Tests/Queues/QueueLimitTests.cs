@@ -88,6 +88,19 @@ public class QueueLimitTests
           > A B
         """);
 
+    /// <summary>A producer that does not hear of the refusal, for the node has gone down, sends again.</summary>
+    [Fact]
+    public void What_was_refused_and_dead_lettered_of_a_producer_with_a_name_is_not_dead_lettered_again() => QueueScript.PlayDurable(
+        new QueueSettings { MaxLength = 1, Overflow = OverflowBehavior.RejectPublishDeadLetter, DeadLetters = true }, """
+        publish shop A B @1
+          > shop #1 accepted 1, others refused: ResourceExhausted, the queue is full and refuses what it has no room for: it has 1 of at most 1 ready message(s)
+          > dead 1: B maxlen at 0
+        publish shop A B @1
+          > shop #2 accepted
+        counts
+          > ready 1, unsettled 0, delayed 0, dead 1
+        """);
+
     [Fact]
     public void What_was_refused_of_a_producer_with_a_name_is_not_known_as_taken() => QueueScript.PlayDurable(
         new QueueSettings { MaxLength = 2, Overflow = OverflowBehavior.RejectPublish }, """

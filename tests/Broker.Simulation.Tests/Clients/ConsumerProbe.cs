@@ -15,8 +15,10 @@ internal sealed class SimulatedConsumer
     private readonly ActorRef _actor;
     private readonly bool _noAck;
     private ulong _lastNew;
-    private readonly SortedDictionary<ulong, MessageId> _held = [];
-    private readonly Dictionary<object, List<MessageId>> _settling = new(ReferenceEqualityComparer.Instance); // those that are to be certain, by the ranges that were sent
+    private readonly SortedDictionary<ulong, (MessageId Id, int Deliveries)> _held = [];
+    private readonly Dictionary<object, Settling> _settling = new(ReferenceEqualityComparer.Instance); // those that are to be certain, by the ranges that were sent
+
+    private sealed record Settling(List<(MessageId Id, int Deliveries)> Ids, SettleOutcome Outcome);
 
     public SimulatedConsumer(ActorSystem system, ActorRef queue, QueueHistory history, bool noAck, bool subscribe)
     {
@@ -50,6 +52,12 @@ internal sealed class SimulatedConsumer
     public void Vanish()
     {
         IsGone = true;
+        _history.HiddenDeliveries++;
+        foreach (var (id, deliveries) in _held.Values)
+        {
+            _history.OnReturned(id, deliveries, isCertain: false);
+        }
+
         _system.Stop(_actor);
     }
 
@@ -64,7 +72,7 @@ internal sealed class SimulatedConsumer
         var outcome = (SettleOutcome)(random.Next(4) == 0 ? random.Next(3) : 0);
         var certain = random.Next(2) == 0;
         var ranges = new List<SequenceRange>();
-        var ids = new List<MessageId>();
+        var ids = new List<(MessageId Id, int Deliveries)>();
         foreach (var tag in _held.Keys.Where(_ => all || random.Next(3) > 0).ToList())
         {
             RangeList.Append(ranges, tag);
@@ -77,15 +85,21 @@ internal sealed class SimulatedConsumer
             return;
         }
 
-        var leaves = outcome != SettleOutcome.Requeue;
-        if (leaves)
+        foreach (var (id, deliveries) in ids)
         {
-            ids.ForEach(_history.OnSettling);
+            if (outcome == SettleOutcome.Requeue)
+            {
+                _history.OnReturned(id, deliveries, isCertain: false);
+            }
+            else
+            {
+                _history.OnSettling(id, outcome == SettleOutcome.Reject);
+            }
         }
 
-        if (leaves && certain)
+        if (certain)
         {
-            _settling.Add(ranges, ids);
+            _settling.Add(ranges, new Settling(ids, outcome));
         }
 
         _queue.Tell(new QueueMessage.Settle(ranges, outcome, certain), _actor);
@@ -94,7 +108,7 @@ internal sealed class SimulatedConsumer
     private void OnDelivered(in Delivery delivery, bool noAck)
     {
         var id = ClientMessages.IdOf(delivery.Entry.Message);
-        Assert.True(delivery.Redelivered || delivery.Entry.Position > _lastNew, $"'{_history.Name}': new messages come as {_lastNew}, {delivery.Entry.Position}");
+        Assert.True(delivery.Redelivered || delivery.Entry.Position > _lastNew || !_history.IsInOrder, $"'{_history.Name}': new messages come as {_lastNew}, {delivery.Entry.Position}");
         _lastNew = delivery.Redelivered ? _lastNew : delivery.Entry.Position;
         _history.OnDelivered(id, delivery);
         Received.Add(id);
@@ -105,15 +119,27 @@ internal sealed class SimulatedConsumer
         }
         else
         {
-            _held.Add(delivery.Tag, id);
+            _held.Add(delivery.Tag, (id, delivery.Entry.DeliveryCount + 1));
         }
     }
 
     private void OnSettled(ConsumerSignal.Settled settled)
     {
-        if (_settling.Remove(settled.Ranges, out var ids) && settled.Fault is null)
+        if (!_settling.Remove(settled.Ranges, out var done) || settled.Fault is not null)
         {
-            ids.ForEach(_history.OnSettled);
+            return;
+        }
+
+        foreach (var (id, deliveries) in done.Ids)
+        {
+            if (done.Outcome == SettleOutcome.Requeue)
+            {
+                _history.OnReturned(id, deliveries, isCertain: true);
+            }
+            else
+            {
+                _history.OnSettled(id, done.Outcome == SettleOutcome.Reject);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Machines.Publishing;
+using Broker.Protocol;
 using Broker.Simulation.Tests.Checkers;
 
 namespace Broker.Simulation.Tests.Clients;
@@ -10,12 +11,14 @@ namespace Broker.Simulation.Tests.Clients;
 /// </summary>
 internal sealed class SimulatedPublisher(int index, bool named, Random random)
 {
-    private readonly List<(QueueHistory Queue, MessageId Id, int Size)> _unconfirmed = [];
+    private readonly List<Unconfirmed> _unconfirmed = [];
     private readonly Dictionary<PublishBatch, QueueHistory> _underWay = [];
     private ActorRef _actor = ActorRef.NoSender;
     private ulong _sequence;
 
-    public int Unconfirmed => _unconfirmed.Count;
+    private readonly record struct Unconfirmed(QueueHistory Queue, MessageId Id, int Size, MessageProperties? Properties);
+
+    public int UnconfirmedCount => _unconfirmed.Count;
 
     /// <summary>Connects to a node that has just started.</summary>
     /// <param name="system">The node's actors.</param>
@@ -37,6 +40,7 @@ internal sealed class SimulatedPublisher(int index, bool named, Random random)
             {
                 var messages = group.OrderBy(m => m.Id.Sequence).ToList();
                 _unconfirmed.AddRange(messages);
+                messages.ForEach(m => group.Key.OnPublished(m.Id));
                 foreach (var part in messages.Chunk(random.Next(1, 8)))
                 {
                     Send(queue, group.Key, part);
@@ -47,10 +51,12 @@ internal sealed class SimulatedPublisher(int index, bool named, Random random)
 
     public void Publish(ActorRef queue, QueueHistory history)
     {
-        var messages = Enumerable.Range(0, random.Next(1, 6)).Select(_ => (history, new MessageId(index, ++_sequence), SizeOf())).ToArray();
-        foreach (var (_, id, _) in messages)
+        var messages = new Unconfirmed[random.Next(1, 6)];
+        for (var i = 0; i < messages.Length; i++)
         {
-            history.OnPublished(id);
+            var size = history.IsLog ? random.Next(500, 8000) : SizeOf();
+            messages[i] = new Unconfirmed(history, new MessageId(index, ++_sequence), size, history.HasFeatures ? FeatureQueues.PropertiesFor(history, random) : null);
+            history.OnPublished(messages[i].Id, messages[i].Properties);
         }
 
         _unconfirmed.AddRange(messages);
@@ -59,15 +65,17 @@ internal sealed class SimulatedPublisher(int index, bool named, Random random)
 
     private int SizeOf() => random.Next(12) == 0 ? random.Next(2000, 12_000) : random.Next(12, 600);
 
-    private void Send(ActorRef queue, QueueHistory history, IReadOnlyList<(QueueHistory Queue, MessageId Id, int Size)> messages)
+    private void Send(ActorRef queue, QueueHistory history, IReadOnlyList<Unconfirmed> messages)
     {
         var batch = new PublishBatch(history.Name, named ? $"simulated\npublisher-{index}" : null);
-        foreach (var (_, id, size) in messages)
+        foreach (var (_, id, size, properties) in messages)
         {
-            batch.Add(ClientMessages.Make(id, size), slot: 0, id.Sequence);
+            var message = properties is null ? ClientMessages.Make(id, size) : ClientMessages.Make(id, size, history.Name, properties, history.Now.Milliseconds);
+            history.SentBytes += message.SizeBytes;
+            batch.Add(message, slot: 0, id.Sequence);
         }
 
-        foreach (var (_, id, _) in messages)
+        foreach (var (_, id, _, _) in messages)
         {
             history.Tell(id, $"goes to the queue with {batch.Count}");
         }
@@ -78,14 +86,25 @@ internal sealed class SimulatedPublisher(int index, bool named, Random random)
 
     private void OnAnswered(PublisherSignal.Answered answer)
     {
-        if (_underWay.Remove(answer.Batch, out var history) && answer.Fault is null)
+        if (!_underWay.Remove(answer.Batch, out var history) || answer.Fault is { Code: not ErrorCode.ResourceExhausted })
         {
-            foreach (var message in answer.Batch.Messages.Span)
+            return;
+        }
+
+        IReadOnlyList<BatchRefusal> refusals = answer.Fault is { } fault ? answer.Refused ?? [new BatchRefusal(0, answer.Batch.Count, fault)] : [];
+        for (var i = 0; i < answer.Batch.Count; i++)
+        {
+            var id = ClientMessages.IdOf(answer.Batch.Messages.Span[i]);
+            if (refusals.Any(r => r.First <= i && i < r.First + r.Count))
             {
-                var id = ClientMessages.IdOf(message);
-                history.OnConfirmed(id);
-                _unconfirmed.RemoveAll(u => u.Id == id && u.Queue == history);
+                history.OnRefused(id); // and given up
             }
+            else
+            {
+                history.OnConfirmed(id);
+            }
+
+            _unconfirmed.RemoveAll(u => u.Id == id && u.Queue == history);
         }
     }
 

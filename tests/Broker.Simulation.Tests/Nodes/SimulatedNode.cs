@@ -62,12 +62,17 @@ internal sealed class SimulatedNode
     public WriteAheadLog? Log => Thread.Log;
 
     /// <summary>Starts a node on a disk and runs until it serves.</summary>
+    /// <param name="disk">What it finds.</param>
+    /// <param name="random">Decides about the order in which things happen.</param>
+    /// <param name="now">The time since the beginning of the simulated clock.</param>
+    /// <param name="minFreeBytes">So many bytes stay free.</param>
     /// <exception cref="DiskCrashedException">The disk has crashed on the way.</exception>
     /// <exception cref="IOException">The node refuses to start.</exception>
-    public static SimulatedNode Start(MemoryDisk disk, Random random, long minFreeBytes = 0)
+    public static SimulatedNode Start(MemoryDisk disk, Random random, TimeSpan now = default, long minFreeBytes = 0)
     {
         var thread = new SimulatedThread(random);
         var time = new ManualTimeProvider();
+        time.Advance(now);
         var faults = new List<ActorFault>();
         var notices = new List<StoreNotice>();
         var store = NodeStore.Open(disk, new StoreOptions { NodeName = "simulated", Log = LogOptions, Segments = SegmentOptions }, time);

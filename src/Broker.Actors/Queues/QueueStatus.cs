@@ -22,7 +22,8 @@ internal sealed class QueueStatus
     private long _delayed;
     private long _dead;
     private bool _paused;
-    private StrongBox<QueueCounters> _counters = new();
+    private static readonly StrongBox<QueueCounters> s_nothing = new(); // is never written to
+    private StrongBox<QueueCounters> _counters = s_nothing;
 
     public long Ready => Volatile.Read(ref _ready);
 

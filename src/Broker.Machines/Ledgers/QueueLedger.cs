@@ -53,9 +53,9 @@ public sealed partial class QueueLedger
     public (uint Number, long Length) OpenSegment { get; private set; }
 
     /// <summary>Segments that left the queue and are to be deleted once no checkpoint has them any more.</summary>
-    public IReadOnlyList<uint> DroppedSegments => _dropped;
+    public IReadOnlyList<uint> DroppedSegments => _dropped ?? [];
 
-    private readonly List<uint> _dropped = [];
+    private List<uint>? _dropped;
 
     /// <summary>The next record, carried out. Its messages lie in the log, at a place that <see cref="MessageIndex.Locate"/> tells.</summary>
     public void Apply(QueueRecord record, int messageCount)
@@ -115,7 +115,7 @@ public sealed partial class QueueLedger
     {
         ArgumentNullException.ThrowIfNull(segments);
         Index.MoveRuns(lastIndex, [.. segments.Select(WithLive)]);
-        _dropped.RemoveAll(number => segments.Any(s => s.Number == number)); // was empty, and has been written to since
+        _dropped?.RemoveAll(number => segments.Any(s => s.Number == number)); // was empty, and has been written to since
         OpenSegment = open;
         LastSegment = Math.Max(LastSegment, open.Number);
         DropEmptySegments();
@@ -127,7 +127,7 @@ public sealed partial class QueueLedger
         ArgumentNullException.ThrowIfNull(old);
         ArgumentNullException.ThrowIfNull(segments);
         Index.Replace(old, [.. segments.Select(WithLive)]);
-        _dropped.AddRange(old.Where(number => !_dropped.Contains(number)));
+        Drop(old);
         LastSegment = segments.Aggregate(LastSegment, (last, s) => Math.Max(last, s.Number));
         if (old.Contains(OpenSegment.Number))
         {
@@ -142,7 +142,7 @@ public sealed partial class QueueLedger
     {
         ArgumentNullException.ThrowIfNull(onDisk);
         var listed = Index.Segments.Select(s => s.Number).ToHashSet();
-        _dropped.AddRange(onDisk.Where(number => number <= LastSegment && !listed.Contains(number) && !_dropped.Contains(number)).ToList());
+        Drop([.. onDisk.Where(number => number <= LastSegment && !listed.Contains(number))]);
     }
 
     /// <summary>The ledger comes from another node: where its messages lie there says nothing here. They lie nowhere, until <see cref="Moved"/> says where.</summary>
@@ -151,7 +151,7 @@ public sealed partial class QueueLedger
         Index.Clear();
         OpenSegment = default;
         LastSegment = 0;
-        _dropped.Clear();
+        _dropped = null;
     }
 
     /// <summary>Messages lie where a ledger of the same queue says that has fewer records: they were copied there since, and others deleted.</summary>
@@ -160,13 +160,18 @@ public sealed partial class QueueLedger
         Index.Relocate([.. earlier.Index.Segments.Select(s => s with { Live = CountLive(s.First, s.Last) })]);
         OpenSegment = earlier.OpenSegment;
         LastSegment = Math.Max(LastSegment, earlier.LastSegment);
-        _dropped.Clear();
+        _dropped = null;
         DropEmptySegments();
     }
 
     /// <summary>Takes over the list of segments to delete, when a checkpoint without them is on the disk.</summary>
     public IReadOnlyList<uint> TakeDropped(int count)
     {
+        if (_dropped is null || count == 0)
+        {
+            return [];
+        }
+
         var taken = _dropped[..count];
         _dropped.RemoveRange(0, count);
         return taken;
@@ -261,6 +266,12 @@ public sealed partial class QueueLedger
         return segment with { Live = CountLive(first, segment.Last) };
     }
 
+    private void Drop(IEnumerable<uint> segments)
+    {
+        _dropped ??= [];
+        _dropped.AddRange(segments.Where(number => !_dropped.Contains(number)).ToList());
+    }
+
     private ulong CountLive(ulong first, ulong last)
     {
         ulong live = 0;
@@ -275,7 +286,11 @@ public sealed partial class QueueLedger
     private void DropEmptySegments()
     {
         var empty = Index.TakeEmpty();
-        _dropped.AddRange(empty);
+        if (empty.Count > 0)
+        {
+            (_dropped ??= []).AddRange(empty);
+        }
+
         if (empty.Contains(OpenSegment.Number))
         {
             OpenSegment = default;

@@ -11,7 +11,7 @@ namespace Broker.Actors.Storage;
 internal abstract class QueueJournal(NodeStorage storage, ulong queue, ushort shard, QueueLedger ledger, ActorRef self) : CheckpointLog
 {
     private Queue<LogRecord>? _inFlight; // made with the first record
-    private readonly QueueLogClient _client = new(self, ledger.LastIndex);
+    private QueueLogClient? _client; // likewise
     private long _certainPosition = storage.Log.SyncedPosition;
 
     public override QueueLedger Ledger => ledger;
@@ -44,8 +44,7 @@ internal abstract class QueueJournal(NodeStorage storage, ulong queue, ushort sh
     /// <returns>Whether anything has.</returns>
     public bool Advance(IQueueMachine machine)
     {
-        var certain = _client.Certain;
-        if (certain == CertainIndex)
+        if (_client?.Certain is not { } certain || certain == CertainIndex)
         {
             return false;
         }
@@ -70,6 +69,7 @@ internal abstract class QueueJournal(NodeStorage storage, ulong queue, ushort sh
     /// <summary>Appends a record under the ledger's last number.</summary>
     protected void Append(RecordKind kind, ReadOnlyMemory<StoredMessage> messages, ulong firstPosition, ReadOnlyMemory<byte> operations, long neededFrom)
     {
+        _client ??= new QueueLogClient(self, CertainIndex);
         var record = new QueueLogRecord(messages)
         {
             Owner = _client,

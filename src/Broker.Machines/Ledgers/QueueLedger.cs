@@ -7,6 +7,13 @@ namespace Broker.Machines.Ledgers;
 /// <remarks>Who holds which message now, credit and order of dispatch are not here: they end with the process that knew them.</remarks>
 public sealed partial class QueueLedger
 {
+    // Made when they are first looked at: most queues never have any of it.
+    private ProducerTable? _producers;
+    private PositionTable<HeldMessage>? _held;
+    private PositionTable<DeadMark>? _dead;
+    private PositionTable<KeyedMessage>? _keyed;
+    private MessageIdTable? _ids;
+
     /// <summary>Number of the last record; the next one is one more.</summary>
     public ulong LastIndex { get; private set; }
 
@@ -20,22 +27,22 @@ public sealed partial class QueueLedger
     public long LiveBytes { get; private set; }
 
     /// <summary>Producers and how far they are.</summary>
-    public ProducerTable Producers { get; } = new();
+    public ProducerTable Producers => _producers ??= new ProducerTable();
 
     /// <summary>Messages that are held back, those whose time has come and that were not handed out since as well.</summary>
-    public PositionTable<HeldMessage> Held { get; } = new();
+    public PositionTable<HeldMessage> Held => _held ??= new PositionTable<HeldMessage>();
 
     /// <summary>Messages that wait to be dead-lettered.</summary>
-    public PositionTable<DeadMark> Dead { get; } = new();
+    public PositionTable<DeadMark> Dead => _dead ??= new PositionTable<DeadMark>();
 
     /// <summary>The number of the last message that died; 0 if none has.</summary>
     public ulong LastDead { get; private set; }
 
     /// <summary>Ids of messages that were taken.</summary>
-    public MessageIdTable Ids { get; } = new();
+    public MessageIdTable Ids => _ids ??= new MessageIdTable();
 
     /// <summary>Messages with a key of which only the newest stays.</summary>
-    public PositionTable<KeyedMessage> Keyed { get; } = new();
+    public PositionTable<KeyedMessage> Keyed => _keyed ??= new PositionTable<KeyedMessage>();
 
     /// <summary>Whether the queue hands out nothing, by an operator's wish.</summary>
     public bool IsPaused { get; private set; }
@@ -86,7 +93,7 @@ public sealed partial class QueueLedger
         foreach (var range in record.Delivered)
         {
             Live.Deliver(range.First, range.Last);
-            Held.Remove(range);
+            _held?.Remove(range);
         }
 
         ApplyMarks(record);
@@ -204,9 +211,9 @@ public sealed partial class QueueLedger
 
     private void Settle(PositionRange range)
     {
-        Held.Remove(range);
-        Dead.Remove(range);
-        Keyed.Remove(range);
+        _held?.Remove(range);
+        _dead?.Remove(range);
+        _keyed?.Remove(range);
         var emptied = false;
         if (Index.Segments.Count > 0)
         {

@@ -173,6 +173,11 @@ public sealed partial class QueueMachine
         _lastDead = ledger.LastDead;
         _lastExpiring = _loggedExpiring = ledger.LastExpiring;
         IsPaused = ledger.IsPaused;
+        if (ledger.Live.Count == 0)
+        {
+            return; // and so there is nothing to know of any message
+        }
+
         foreach (var range in ledger.Live.Ranges())
         {
             _ready.AddAbsent(range);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Diagnostics.CodeAnalysis;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Server;
@@ -27,13 +26,10 @@ internal sealed partial class QueueActor : Actor, IQueueEffects
     private readonly NodeServices _node;
     private readonly string _name;
     private readonly QueueOutbox _outbox;
-    private Dictionary<ActorRef, long>? _idOfPeer; // made with the first, as is all that an idle queue does not need
-    private Dictionary<long, ActorRef>? _peerOfId;
-    private Dictionary<long, PendingBatch>? _batches;
+    private Dictionary<long, PendingBatch>? _batches; // made with the first, as is all that an idle queue does not need
     private Queue<(ActorRef Asker, QueueMessage Question)>? _later; // questions that wait for messages to be read
     private IQueueMachine? _machine; // from the first start on, which comes before everything else
     private LocalQueue? _registration;
-    private long _lastId;
     private long _accountedBytes;
 
     public QueueActor(string name, NodeServices node)
@@ -363,14 +359,6 @@ internal sealed partial class QueueActor : Actor, IQueueEffects
         }
     }
 
-    private void Tell(long peer, object message)
-    {
-        if (TryFindPeer(peer, out var actor))
-        {
-            actor.Tell(message, Self);
-        }
-    }
-
     private void AccountForMemory()
     {
         var delta = Machine.LoadedBytes - _accountedBytes;
@@ -378,38 +366,6 @@ internal sealed partial class QueueActor : Actor, IQueueEffects
         {
             _accountedBytes += delta;
             _node.Memory.Add(delta);
-        }
-    }
-
-    private long IdOfSender() => IdOf(Sender);
-
-    private bool TryFindPeer(long id, [MaybeNullWhen(false)] out ActorRef peer)
-    {
-        peer = null;
-        return _peerOfId is not null && _peerOfId.TryGetValue(id, out peer);
-    }
-
-    private long IdOf(ActorRef peer)
-    {
-        _idOfPeer ??= [];
-        if (!_idOfPeer.TryGetValue(peer, out var id))
-        {
-            id = ++_lastId;
-            _idOfPeer.Add(peer, id);
-            (_peerOfId ??= []).Add(id, peer);
-            Context.Watch(peer);
-        }
-
-        return id;
-    }
-
-    private void HandleGone(ActorRef peer)
-    {
-        if (_idOfPeer is not null && _idOfPeer.Remove(peer, out var id))
-        {
-            _peerOfId!.Remove(id);
-            Machine.HandleConsumerGone(new ConsumerId(id));
-            Machine.HandlePublisherGone(new PublisherId(id));
         }
     }
 }

@@ -16,12 +16,14 @@ internal sealed partial class QueueActor
 {
     private QueueJournal? _journal; // null: the queue is not durable
     private QueueCheckpoints? _checkpoints;
-    private QueueLoads? _loads;
+    private QueueLoads? _loads; // made with the first read
     private FrameFault? _failure; // the log has failed; nothing is taken or given any more
     private bool _hasFailedBefore; // another actor of this queue, that is, and what it knew is lost
     private bool _deleting;
     private (ActorRef Asker, long OperationId)? _deletion; // under way
     private bool _deleted;
+
+    private QueueLoads Loads => _loads ??= new QueueLoads(_node.Storage!, new QueueDefinitionName(_definition!.Id, _definition.Name), _journal!);
 
     private IQueueMachine StartDurable(QueueDefinition definition)
     {
@@ -29,7 +31,6 @@ internal sealed partial class QueueActor
         var shard = (ushort)StableHash.ShardOf(_name, _node.Options.ShardCount);
         _journal = _node.Cluster is { } cluster ? Replicated(cluster, storage, definition.Id, shard) : Local(storage, definition.Id, shard);
         _checkpoints = new QueueCheckpoints(storage, definition.Id, _journal);
-        _loads = new QueueLoads(storage, new QueueDefinitionName(definition.Id, definition.Name), _journal);
         var machine = Make(definition, _journal.Ledger);
         machine.HandleBlocked(storage.BlockedBy);
         return machine;
@@ -90,7 +91,7 @@ internal sealed partial class QueueActor
         {
             case LogSignal.Committed:
                 _journal!.Advance(Machine); // if a turn has not done so before this came
-                _loads!.HandleCommitted(Context);
+                _loads?.HandleCommitted(Context);
                 break;
             case LogSignal.Failed m:
                 HandleFailed(m.Reason);
@@ -115,12 +116,12 @@ internal sealed partial class QueueActor
                 _checkpoints!.HandleCopied(m, Context);
                 if (m.Result is { Unreadable.Count: > 0 } result)
                 {
-                    _loads!.HandleUnreadable(result.Unreadable, Machine);
+                    Loads.HandleUnreadable(result.Unreadable, Machine);
                 }
 
                 break;
             case QueueMessage.Loaded m:
-                _loads!.HandleLoaded(m.Result, Machine);
+                Loads.HandleLoaded(m.Result, Machine);
                 break;
             case QueueMessage.LoadFailed m:
                 _node.Storage!.Log.Fail($"messages of queue '{_name}' cannot be read: {m.Failure.Message}");
@@ -155,14 +156,14 @@ internal sealed partial class QueueActor
     private void GiveUpAll(FrameFault failure)
     {
         _failure = failure;
-        foreach (var id in _batches.Keys.Order().ToList())
+        foreach (var id in _batches?.Keys.Order().ToList() ?? [])
         {
             Answer(id, failure);
         }
 
         var given = _outbox.GiveUp();
         var opening = given.Where(i => i.Message is ConsumerSignal.Subscribed { Fault: null }).Select(i => i.Receiver).ToHashSet();
-        foreach (var consumer in Machine.Consumers.Where(c => _peerOfId.TryGetValue(c.Value, out var peer) && !opening.Contains(peer)))
+        foreach (var consumer in Machine.Consumers.Where(c => TryFindPeer(c.Value, out var peer) && !opening.Contains(peer)))
         {
             Tell(consumer.Value, new ConsumerSignal.Refused(failure)); // before a settlement that fails ends its stream
         }
@@ -173,12 +174,12 @@ internal sealed partial class QueueActor
             deletion.Asker.Tell(new QueueReply.Refused(deletion.OperationId, failure), Self);
         }
 
-        foreach (var (asker, _) in _later)
+        foreach (var (asker, _) in _later ?? [])
         {
             asker.Tell(new QueueReply.Got(null, 0, failure), Self);
         }
 
-        _later.Clear();
+        _later = null;
     }
 
     /// <summary>Whoever waits for something that follows from records which will never be on the disk hears that instead.</summary>

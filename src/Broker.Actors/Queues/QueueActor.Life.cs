@@ -11,7 +11,7 @@ internal sealed partial class QueueActor
     private static readonly TimeSpan s_longestTimer = TimeSpan.FromDays(1); // a longer one is started again
     private static readonly TimeSpan s_deletionRetry = TimeSpan.FromSeconds(5);
     private QueueDefinition? _definition; // from the first start on
-    private DeadLetters? _deadLetters;
+    private DeadLetters? _deadLetters; // made when there is an exchange for them, or a first one
     private long _armed = long.MaxValue; // when the timer comes
     private bool _knowsTime; // in this batch
     private bool _isUnwanted; // the machine has said so, and nobody has used the queue since
@@ -45,10 +45,16 @@ internal sealed partial class QueueActor
     {
         var definition = _definition!;
         var (policy, operatorPolicy, _) = _node.Policies.For(definition.Name, definition.Arguments.Kind ?? QueueKind.Queue);
-        _deadLetters ??= new DeadLetters(_node, definition, Self);
-        _deadLetters.AimAt(definition.Arguments, policy);
-        return QueueSettings.Of(definition, policy, operatorPolicy);
+        var settings = QueueSettings.Of(definition, policy, operatorPolicy);
+        if (settings.DeadLetters || _deadLetters is not null)
+        {
+            Letters.AimAt(definition.Arguments, policy);
+        }
+
+        return settings;
     }
+
+    private DeadLetters Letters => _deadLetters ??= new DeadLetters(_node, _definition!, Self);
 
     private void HandleUsed()
     {
@@ -85,7 +91,7 @@ internal sealed partial class QueueActor
     private List<QueueConsumerInfo> ConsumersNow() => [.. Machine.Consumers.Select(InfoOf)];
 
     private QueueConsumerInfo InfoOf(ConsumerId consumer) =>
-        new(_peerOfId.TryGetValue(consumer.Value, out var peer) ? peer.Path.ToString() : "", IsActive: Machine.ActiveConsumer is not { } active || active == consumer);
+        new(TryFindPeer(consumer.Value, out var peer) ? peer.Path.ToString() : "", IsActive: Machine.ActiveConsumer is not { } active || active == consumer);
 
     private void ReceiveLife(object message)
     {
@@ -123,7 +129,7 @@ internal sealed partial class QueueActor
                 HandleDeletionAnswered(m);
                 break;
             case PublisherSignal or DeadLetters.Retry:
-                _deadLetters!.Handle(message, Context);
+                Letters.Handle(message, Context);
                 break;
             default:
                 ReceiveFromStore(message);

@@ -32,7 +32,7 @@ internal sealed partial class QueueActor
                 _outbox.Add(asker, new QueueReply.Got(null, Machine.ReadyCount));
                 break;
             default:
-                _later.Enqueue((asker, message));
+                AskAgain(asker, message);
                 break;
         }
     }
@@ -45,16 +45,18 @@ internal sealed partial class QueueActor
         }
         else
         {
-            _later.Enqueue((asker, message));
+            AskAgain(asker, message);
         }
     }
+
+    private void AskAgain(ActorRef asker, QueueMessage question) => (_later ??= new Queue<(ActorRef, QueueMessage)>()).Enqueue((asker, question));
 
     /// <summary>Questions that waited for messages are asked again, whatever has happened: the messages may have been read, or have left. Some may have to wait again.</summary>
     private void AskLater()
     {
-        for (var i = _later.Count; i > 0; i--)
+        for (var i = _later?.Count ?? 0; i > 0; i--)
         {
-            var (asker, question) = _later.Dequeue();
+            var (asker, question) = _later!.Dequeue();
             switch (question)
             {
                 case QueueMessage.Get m:

@@ -20,25 +20,22 @@ namespace Broker.Actors.Queues;
 /// Dispatch and all answers happen once per batch of the mailbox, so a busy queue sends few large messages. What a durable queue has done in a batch is one record in
 /// the log, and what follows from it, confirms and deliveries alike, leaves when that record is on the disk.
 /// </remarks>
-internal sealed partial class QueueActor : Actor
+internal sealed partial class QueueActor : Actor, IQueueEffects
 {
     private readonly NodeServices _node;
     private readonly string _name;
-    private readonly Dictionary<ActorRef, long> _idOfPeer = [];
-    private readonly Dictionary<long, ActorRef> _peerOfId = [];
-    private readonly Dictionary<long, PendingBatch> _batches = [];
     private readonly QueueOutbox _outbox;
-    private readonly Queue<(ActorRef Asker, QueueMessage Question)> _later = new(); // questions that wait for messages to be read
+    private Dictionary<long, PendingBatch>? _batches; // made with the first, as is all that an idle queue does not need
+    private Queue<(ActorRef Asker, QueueMessage Question)>? _later; // questions that wait for messages to be read
     private IQueueMachine? _machine; // from the first start on, which comes before everything else
     private LocalQueue? _registration;
-    private long _lastId;
     private long _accountedBytes;
 
     public QueueActor(string name, NodeServices node)
     {
         _name = name;
         _node = node;
-        _outbox = new QueueOutbox(Perform);
+        _outbox = new QueueOutbox(this);
     }
 
     /// <summary>A batch that its publisher has no answer for yet.</summary>
@@ -85,7 +82,7 @@ internal sealed partial class QueueActor : Actor
             case QueueMessage.Enqueue m:
                 var publisher = IdOfSender();
                 var batchId = ++_lastId;
-                _batches.Add(batchId, new PendingBatch(m.Batch, publisher, Parked: false));
+                (_batches ??= []).Add(batchId, new PendingBatch(m.Batch, publisher, Parked: false));
                 Machine.HandleEnqueue(new PublisherId(publisher), batchId, m.Batch.Messages, m.Batch.Producer);
                 break;
             case QueueMessage.Grant m:
@@ -173,7 +170,7 @@ internal sealed partial class QueueActor : Actor
             _registration.Status.Update(_machine);
             _node.Queues.Add(_registration);
             _machine.HandleSettings(SettingsNow()); // what has changed before it was in the directory, nobody has told it
-            Context.Describe(_registration.Status.ToString);
+            Context.DescribeBy(_registration.Status);
         }
         else if (message.OperationId > 0)
         {
@@ -257,7 +254,7 @@ internal sealed partial class QueueActor : Actor
                     HandleParked(e);
                     break;
                 case QueueEffect.Load e:
-                    _loads!.Begin(e, Context);
+                    Loads.Begin(e, Context);
                     break;
                 default:
                     _outbox.Add(effect);
@@ -265,6 +262,8 @@ internal sealed partial class QueueActor : Actor
             }
         }
     }
+
+    void IQueueEffects.Perform(QueueEffect effect) => Perform(effect);
 
     private void Perform(QueueEffect effect)
     {
@@ -277,7 +276,7 @@ internal sealed partial class QueueActor : Actor
                 Answer(e.BatchId, e.Fault with { Reason = $"queue '{EntityName.LocalOf(_name)}': {e.Fault.Reason}" }, e.AcceptedCount);
                 break;
             case QueueEffect.DeadLetter e:
-                _deadLetters!.Begin(e.Message, Context);
+                Letters.Begin(e.Message, Context);
                 break;
             case QueueEffect.Unused:
                 HandleUnused();
@@ -301,7 +300,7 @@ internal sealed partial class QueueActor : Actor
 
     private void HandleParked(QueueEffect.Parked effect)
     {
-        if (_batches.TryGetValue(effect.BatchId, out var parked))
+        if (_batches is not null && _batches.TryGetValue(effect.BatchId, out var parked))
         {
             _batches[effect.BatchId] = parked with { Parked = true };
             Tell(effect.Publisher.Value, new PublisherSignal.Parked(parked.Batch, effect.Reason));
@@ -310,18 +309,10 @@ internal sealed partial class QueueActor : Actor
 
     private void Answer(long batchId, FrameFault? fault, int accepted = 0)
     {
-        if (_batches.Remove(batchId, out var pending))
+        if (_batches is not null && _batches.Remove(batchId, out var pending))
         {
             var refused = fault is { } reason && accepted > 0 ? new BatchRefusal[] { new(accepted, pending.Batch.Count - accepted, reason) } : null;
             Tell(pending.Publisher, new PublisherSignal.Answered(pending.Batch, fault, pending.Parked, refused));
-        }
-    }
-
-    private void Tell(long peer, object message)
-    {
-        if (_peerOfId.TryGetValue(peer, out var actor))
-        {
-            actor.Tell(message, Self);
         }
     }
 
@@ -332,31 +323,6 @@ internal sealed partial class QueueActor : Actor
         {
             _accountedBytes += delta;
             _node.Memory.Add(delta);
-        }
-    }
-
-    private long IdOfSender() => IdOf(Sender);
-
-    private long IdOf(ActorRef peer)
-    {
-        if (!_idOfPeer.TryGetValue(peer, out var id))
-        {
-            id = ++_lastId;
-            _idOfPeer.Add(peer, id);
-            _peerOfId.Add(id, peer);
-            Context.Watch(peer);
-        }
-
-        return id;
-    }
-
-    private void HandleGone(ActorRef peer)
-    {
-        if (_idOfPeer.Remove(peer, out var id))
-        {
-            _peerOfId.Remove(id);
-            Machine.HandleConsumerGone(new ConsumerId(id));
-            Machine.HandlePublisherGone(new PublisherId(id));
         }
     }
 }

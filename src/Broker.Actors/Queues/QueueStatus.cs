@@ -9,6 +9,7 @@ namespace Broker.Actors.Queues;
 /// </summary>
 internal sealed class QueueStatus
 {
+    private static readonly StrongBox<QueueCounters> s_nothing = new(); // is never written to
     private long _ready;
     private long _unsettled;
     private long _consumers;
@@ -22,7 +23,7 @@ internal sealed class QueueStatus
     private long _delayed;
     private long _dead;
     private bool _paused;
-    private StrongBox<QueueCounters> _counters = new();
+    private StrongBox<QueueCounters> _counters = s_nothing;
 
     public long Ready => Volatile.Read(ref _ready);
 

@@ -67,4 +67,7 @@ public interface IActorContext
     /// actor runs, so it must only read what is safe to read so (counters, immutable objects). A restart keeps it until it is set again.
     /// </summary>
     void Describe(Func<string>? detail);
+
+    /// <summary>The same with what an object's <see cref="object.ToString"/> says.</summary>
+    void DescribeBy(object state);
 }

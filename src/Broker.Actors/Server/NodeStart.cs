@@ -121,10 +121,14 @@ internal static class NodeStart
     }
 
     /// <summary>The queue itself where it lives, and a stand-in everywhere else.</summary>
-    internal static Props QueueProps(NodeServices node, string name) =>
-        node.Cluster is { } cluster && !cluster.Shards[StableHash.ShardOf(name, node.Options.ShardCount)].IsServing
-            ? Props.Create(() => new RemoteQueueActor(name, node))
-            : Props.Create(() => new QueueActor(name, node));
+    private static Func<string, Props> QueueProps(NodeServices node)
+    {
+        Func<object, QueueActor> queue = name => new QueueActor((string)name, node);
+        Func<object, RemoteQueueActor> standIn = name => new RemoteQueueActor((string)name, node);
+        return name => node.Cluster is { } cluster && !cluster.Shards[StableHash.ShardOf(name, node.Options.ShardCount)].IsServing
+            ? Props.Create(standIn, name)
+            : Props.Create(queue, name);
+    }
 
     internal static void StartRegions(ActorSystem system, NodeServices node)
     {
@@ -138,7 +142,7 @@ internal static class NodeStart
         {
             TypeName = "queue",
             ShardCount = node.Options.ShardCount,
-            EntityProps = name => QueueProps(node, name),
+            EntityProps = QueueProps(node),
             // A queue whose actor failed has lost what it knew of its consumers: they and its publishers are to hear of it, not to go on with another one.
             EntitySupervision = SupervisorStrategy.Stopping,
         });

@@ -10,8 +10,8 @@ namespace Broker.Actors.Storage;
 /// <summary>What a durable queue has logged, and how much of it is certain: on the disk and, where shards are replicated, on those of all who are in sync. Belongs to the queue's actor.</summary>
 internal abstract class QueueJournal(NodeStorage storage, ulong queue, ushort shard, QueueLedger ledger, ActorRef self) : CheckpointLog
 {
-    private readonly Queue<LogRecord> _inFlight = new();
-    private readonly QueueLogClient _client = new(self, ledger.LastIndex);
+    private Queue<LogRecord>? _inFlight; // made with the first record
+    private QueueLogClient? _client; // likewise
     private long _certainPosition = storage.Log.SyncedPosition;
 
     public override QueueLedger Ledger => ledger;
@@ -22,7 +22,7 @@ internal abstract class QueueJournal(NodeStorage storage, ulong queue, ushort sh
     public ulong CertainIndex { get; private set; } = ledger.LastIndex;
 
     /// <summary>Whether everything that was appended is certain.</summary>
-    public bool IsQuiet => _inFlight.Count == 0;
+    public bool IsQuiet => _inFlight is null || _inFlight.Count == 0;
 
     protected NodeStorage Storage => storage;
 
@@ -44,13 +44,12 @@ internal abstract class QueueJournal(NodeStorage storage, ulong queue, ushort sh
     /// <returns>Whether anything has.</returns>
     public bool Advance(IQueueMachine machine)
     {
-        var certain = _client.Certain;
-        if (certain == CertainIndex)
+        if (_client?.Certain is not { } certain || certain == CertainIndex)
         {
             return false;
         }
 
-        while (_inFlight.TryPeek(out var record) && record.Index <= certain)
+        while (_inFlight is not null && _inFlight.TryPeek(out var record) && record.Index <= certain)
         {
             _inFlight.Dequeue();
             _certainPosition = record.Position;
@@ -70,6 +69,7 @@ internal abstract class QueueJournal(NodeStorage storage, ulong queue, ushort sh
     /// <summary>Appends a record under the ledger's last number.</summary>
     protected void Append(RecordKind kind, ReadOnlyMemory<StoredMessage> messages, ulong firstPosition, ReadOnlyMemory<byte> operations, long neededFrom)
     {
+        _client ??= new QueueLogClient(self, CertainIndex);
         var record = new QueueLogRecord(messages)
         {
             Owner = _client,
@@ -82,7 +82,7 @@ internal abstract class QueueJournal(NodeStorage storage, ulong queue, ushort sh
             Operations = operations,
             NeededFrom = neededFrom,
         };
-        _inFlight.Enqueue(record);
+        (_inFlight ??= new Queue<LogRecord>()).Enqueue(record);
         Send(record);
     }
 

@@ -40,7 +40,8 @@ public readonly record struct LiveRange(ulong First, ulong Last, int DeliveryCou
 public sealed class LiveMessages
 {
     private const int MaxChunk = 128;
-    private readonly List<List<LiveRange>> _chunks = []; // none is empty; ranges ascend, and neighbours that could be one are one
+    private static readonly List<List<LiveRange>> s_nothing = []; // of all that never had a message; nothing is ever added to it
+    private List<List<LiveRange>> _chunks = s_nothing; // none is empty; ranges ascend, and neighbours that could be one are one
 
     /// <summary>Number of messages.</summary>
     public ulong Count { get; private set; }
@@ -65,6 +66,7 @@ public sealed class LiveMessages
 
         if (_chunks.Count == 0 || _chunks[^1].Count >= MaxChunk)
         {
+            _chunks = ReferenceEquals(_chunks, s_nothing) ? [] : _chunks;
             _chunks.Add([]);
         }
 

@@ -3,8 +3,10 @@ namespace Broker.Machines.Ledgers;
 /// <summary>Where the messages of a queue lie on disk: older ones in segments, newer ones in records of the log. Both ascend by position, segments first.</summary>
 public sealed class MessageIndex
 {
-    private readonly List<SegmentEntry> _segments = [];
-    private readonly List<LogRun> _runs = [];
+    private static readonly List<SegmentEntry> s_noSegments = []; // of all that never had any; nothing is ever added to it, nor to the next
+    private static readonly List<LogRun> s_noRuns = [];
+    private List<SegmentEntry> _segments = s_noSegments;
+    private List<LogRun> _runs = s_noRuns;
     private int _firstRun; // those before are of no use any more
 
     /// <summary>The segments, by position.</summary>
@@ -14,10 +16,14 @@ public sealed class MessageIndex
     public ReadOnlySpan<LogRun> Runs => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_runs)[_firstRun..];
 
     /// <summary>Takes in a record. Its place is not known yet.</summary>
-    public void AddRun(in LogRun run) => _runs.Add(run);
+    public void AddRun(in LogRun run)
+    {
+        _runs = ReferenceEquals(_runs, s_noRuns) ? [] : _runs;
+        _runs.Add(run);
+    }
 
     /// <summary>Takes in a segment behind the others.</summary>
-    public void AddSegment(SegmentEntry segment) => _segments.Add(segment);
+    public void AddSegment(SegmentEntry segment) => OwnSegments().Add(segment);
 
     /// <summary>The record was written there.</summary>
     public void Locate(ulong index, long logPosition, int logLength)
@@ -124,7 +130,7 @@ public sealed class MessageIndex
             }
             else
             {
-                _segments.Add(segment);
+                OwnSegments().Add(segment);
             }
         }
     }
@@ -132,16 +138,15 @@ public sealed class MessageIndex
     /// <summary>Drops everything.</summary>
     public void Clear()
     {
-        _segments.Clear();
-        _runs.Clear();
+        _segments = s_noSegments;
+        _runs = s_noRuns;
         _firstRun = 0;
     }
 
     /// <summary>Puts segments into the place of all, and of the records whose messages are in them.</summary>
     public void Relocate(IReadOnlyList<SegmentEntry> segments)
     {
-        _segments.Clear();
-        _segments.AddRange(segments);
+        _segments = segments.Count > 0 ? [.. segments] : s_noSegments;
         while (segments.Count > 0 && _firstRun < _runs.Count && _runs[_firstRun].First <= segments[^1].Last)
         {
             _firstRun++;
@@ -153,7 +158,7 @@ public sealed class MessageIndex
     /// <summary>Puts other segments into the place of some. Those may have left meanwhile.</summary>
     public void Replace(IReadOnlyList<uint> old, IReadOnlyList<SegmentEntry> segments)
     {
-        _segments.RemoveAll(s => old.Contains(s.Number));
+        OwnSegments().RemoveAll(s => old.Contains(s.Number));
         foreach (var segment in segments)
         {
             var at = _segments.FindIndex(s => s.First > segment.First);
@@ -181,6 +186,9 @@ public sealed class MessageIndex
 
         return empty ?? (IReadOnlyList<uint>)[];
     }
+
+    /// <summary>The list, to be changed.</summary>
+    private List<SegmentEntry> OwnSegments() => _segments = ReferenceEquals(_segments, s_noSegments) ? [] : _segments;
 
     private int FirstSegmentEndingAt(ulong position)
     {

@@ -6,24 +6,29 @@ namespace Broker.Machines.Ledgers;
 public sealed class PositionTable<T>
     where T : struct
 {
-    private readonly Dictionary<ulong, T> _items = [];
+    private Dictionary<ulong, T>? _items; // made with the first: most queues never have any
 
     /// <summary>Number of positions.</summary>
-    public int Count => _items.Count;
+    public int Count => _items?.Count ?? 0;
 
     /// <summary>All of them, by position.</summary>
-    public IEnumerable<T> InOrder => _items.OrderBy(i => i.Key).Select(i => i.Value);
+    public IEnumerable<T> InOrder => _items is null ? [] : _items.OrderBy(i => i.Key).Select(i => i.Value);
 
     /// <summary>What is known of a position.</summary>
-    public bool TryGet(ulong position, [MaybeNullWhen(false)] out T item) => _items.TryGetValue(position, out item);
+    public bool TryGet(ulong position, [MaybeNullWhen(false)] out T item)
+    {
+        item = default;
+        return _items is not null && _items.TryGetValue(position, out item);
+    }
 
     /// <summary>This is known of a position from now on.</summary>
-    public void Set(ulong position, in T item) => _items[position] = item;
+    public void Set(ulong position, in T item) => (_items ??= [])[position] = item;
 
     /// <summary>Nothing is known of a position from now on.</summary>
     public bool Remove(ulong position, [MaybeNullWhen(false)] out T item)
     {
-        if (!_items.Remove(position, out item))
+        item = default;
+        if (_items is null || !_items.Remove(position, out item))
         {
             return false;
         }
@@ -39,7 +44,7 @@ public sealed class PositionTable<T>
     /// <summary>Nothing is known of these positions from now on.</summary>
     public void Remove(PositionRange range)
     {
-        if (_items.Count == 0)
+        if (_items is null || _items.Count == 0)
         {
             return;
         }

@@ -52,8 +52,8 @@ public sealed partial class QueueLedger
         if (Live.HasAny(dead.Position, dead.Position))
         {
             Dead.Set(dead.Position, dead);
-            Held.Remove(dead.Position, out _);
-            Keyed.Remove(dead.Position, out _);
+            _held?.Remove(dead.Position, out _);
+            _keyed?.Remove(dead.Position, out _);
         }
     }
 

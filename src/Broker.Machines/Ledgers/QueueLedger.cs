@@ -7,6 +7,13 @@ namespace Broker.Machines.Ledgers;
 /// <remarks>Who holds which message now, credit and order of dispatch are not here: they end with the process that knew them.</remarks>
 public sealed partial class QueueLedger
 {
+    // Made when they are first looked at: most queues never have any of it.
+    private ProducerTable? _producers;
+    private PositionTable<HeldMessage>? _held;
+    private PositionTable<DeadMark>? _dead;
+    private PositionTable<KeyedMessage>? _keyed;
+    private MessageIdTable? _ids;
+
     /// <summary>Number of the last record; the next one is one more.</summary>
     public ulong LastIndex { get; private set; }
 
@@ -20,22 +27,22 @@ public sealed partial class QueueLedger
     public long LiveBytes { get; private set; }
 
     /// <summary>Producers and how far they are.</summary>
-    public ProducerTable Producers { get; } = new();
+    public ProducerTable Producers => _producers ??= new ProducerTable();
 
     /// <summary>Messages that are held back, those whose time has come and that were not handed out since as well.</summary>
-    public PositionTable<HeldMessage> Held { get; } = new();
+    public PositionTable<HeldMessage> Held => _held ??= new PositionTable<HeldMessage>();
 
     /// <summary>Messages that wait to be dead-lettered.</summary>
-    public PositionTable<DeadMark> Dead { get; } = new();
+    public PositionTable<DeadMark> Dead => _dead ??= new PositionTable<DeadMark>();
 
     /// <summary>The number of the last message that died; 0 if none has.</summary>
     public ulong LastDead { get; private set; }
 
     /// <summary>Ids of messages that were taken.</summary>
-    public MessageIdTable Ids { get; } = new();
+    public MessageIdTable Ids => _ids ??= new MessageIdTable();
 
     /// <summary>Messages with a key of which only the newest stays.</summary>
-    public PositionTable<KeyedMessage> Keyed { get; } = new();
+    public PositionTable<KeyedMessage> Keyed => _keyed ??= new PositionTable<KeyedMessage>();
 
     /// <summary>Whether the queue hands out nothing, by an operator's wish.</summary>
     public bool IsPaused { get; private set; }
@@ -53,9 +60,9 @@ public sealed partial class QueueLedger
     public (uint Number, long Length) OpenSegment { get; private set; }
 
     /// <summary>Segments that left the queue and are to be deleted once no checkpoint has them any more.</summary>
-    public IReadOnlyList<uint> DroppedSegments => _dropped;
+    public IReadOnlyList<uint> DroppedSegments => _dropped ?? [];
 
-    private readonly List<uint> _dropped = [];
+    private List<uint>? _dropped;
 
     /// <summary>The next record, carried out. Its messages lie in the log, at a place that <see cref="MessageIndex.Locate"/> tells.</summary>
     public void Apply(QueueRecord record, int messageCount)
@@ -86,7 +93,7 @@ public sealed partial class QueueLedger
         foreach (var range in record.Delivered)
         {
             Live.Deliver(range.First, range.Last);
-            Held.Remove(range);
+            _held?.Remove(range);
         }
 
         ApplyMarks(record);
@@ -115,7 +122,7 @@ public sealed partial class QueueLedger
     {
         ArgumentNullException.ThrowIfNull(segments);
         Index.MoveRuns(lastIndex, [.. segments.Select(WithLive)]);
-        _dropped.RemoveAll(number => segments.Any(s => s.Number == number)); // was empty, and has been written to since
+        _dropped?.RemoveAll(number => segments.Any(s => s.Number == number)); // was empty, and has been written to since
         OpenSegment = open;
         LastSegment = Math.Max(LastSegment, open.Number);
         DropEmptySegments();
@@ -127,7 +134,7 @@ public sealed partial class QueueLedger
         ArgumentNullException.ThrowIfNull(old);
         ArgumentNullException.ThrowIfNull(segments);
         Index.Replace(old, [.. segments.Select(WithLive)]);
-        _dropped.AddRange(old.Where(number => !_dropped.Contains(number)));
+        Drop(old);
         LastSegment = segments.Aggregate(LastSegment, (last, s) => Math.Max(last, s.Number));
         if (old.Contains(OpenSegment.Number))
         {
@@ -142,7 +149,7 @@ public sealed partial class QueueLedger
     {
         ArgumentNullException.ThrowIfNull(onDisk);
         var listed = Index.Segments.Select(s => s.Number).ToHashSet();
-        _dropped.AddRange(onDisk.Where(number => number <= LastSegment && !listed.Contains(number) && !_dropped.Contains(number)).ToList());
+        Drop([.. onDisk.Where(number => number <= LastSegment && !listed.Contains(number))]);
     }
 
     /// <summary>The ledger comes from another node: where its messages lie there says nothing here. They lie nowhere, until <see cref="Moved"/> says where.</summary>
@@ -151,7 +158,7 @@ public sealed partial class QueueLedger
         Index.Clear();
         OpenSegment = default;
         LastSegment = 0;
-        _dropped.Clear();
+        _dropped = null;
     }
 
     /// <summary>Messages lie where a ledger of the same queue says that has fewer records: they were copied there since, and others deleted.</summary>
@@ -160,13 +167,18 @@ public sealed partial class QueueLedger
         Index.Relocate([.. earlier.Index.Segments.Select(s => s with { Live = CountLive(s.First, s.Last) })]);
         OpenSegment = earlier.OpenSegment;
         LastSegment = Math.Max(LastSegment, earlier.LastSegment);
-        _dropped.Clear();
+        _dropped = null;
         DropEmptySegments();
     }
 
     /// <summary>Takes over the list of segments to delete, when a checkpoint without them is on the disk.</summary>
     public IReadOnlyList<uint> TakeDropped(int count)
     {
+        if (_dropped is null || count == 0)
+        {
+            return [];
+        }
+
         var taken = _dropped[..count];
         _dropped.RemoveRange(0, count);
         return taken;
@@ -199,9 +211,9 @@ public sealed partial class QueueLedger
 
     private void Settle(PositionRange range)
     {
-        Held.Remove(range);
-        Dead.Remove(range);
-        Keyed.Remove(range);
+        _held?.Remove(range);
+        _dead?.Remove(range);
+        _keyed?.Remove(range);
         var emptied = false;
         if (Index.Segments.Count > 0)
         {
@@ -261,6 +273,12 @@ public sealed partial class QueueLedger
         return segment with { Live = CountLive(first, segment.Last) };
     }
 
+    private void Drop(IEnumerable<uint> segments)
+    {
+        _dropped ??= [];
+        _dropped.AddRange(segments.Where(number => !_dropped.Contains(number)).ToList());
+    }
+
     private ulong CountLive(ulong first, ulong last)
     {
         ulong live = 0;
@@ -275,7 +293,11 @@ public sealed partial class QueueLedger
     private void DropEmptySegments()
     {
         var empty = Index.TakeEmpty();
-        _dropped.AddRange(empty);
+        if (empty.Count > 0)
+        {
+            (_dropped ??= []).AddRange(empty);
+        }
+
         if (empty.Contains(OpenSegment.Number))
         {
             OpenSegment = default;

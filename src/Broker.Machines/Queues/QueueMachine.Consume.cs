@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Broker.Machines.Ledgers;
 using Broker.Machines.Logs;
 using Broker.Protocol;
@@ -37,7 +38,7 @@ public sealed partial class QueueMachine
             return new FrameFault(ErrorCode.NotFound, "the queue was deleted");
         }
 
-        if (_consumers.ContainsKey(id))
+        if (TryFind(id, out _))
         {
             return new FrameFault(ErrorCode.ProtocolViolation, "a stream subscribes once");
         }
@@ -47,12 +48,12 @@ public sealed partial class QueueMachine
             return new FrameFault(ErrorCode.ResourceLocked, $"the queue has {ConsumerCount} consumer(s); an exclusive one must be the only one");
         }
 
-        if (_consumers.Values.Any(c => c.Exclusive && c.Subscribed))
+        if (KnownConsumers.Any(c => c.Exclusive && c.Subscribed))
         {
             return new FrameFault(ErrorCode.ResourceLocked, "the queue has an exclusive consumer");
         }
 
-        _consumers.Add(id, new QueueConsumer(id, noAck, exclusive, subscribed: true, maxMessageBytes, priority, ++_lastOrder));
+        ConsumersMade.ById.Add(id, new QueueConsumer(id, noAck, exclusive, subscribed: true, maxMessageBytes, priority, ++_lastOrder));
         ConsumerCount++;
         _hadConsumer = true;
         MarkUsed();
@@ -63,7 +64,7 @@ public sealed partial class QueueMachine
     /// <summary>Lets a consumer have more.</summary>
     public void HandleGrant(ConsumerId id, long messages, long bytes)
     {
-        if (_consumers.TryGetValue(id, out var consumer))
+        if (TryFind(id, out var consumer))
         {
             consumer.CreditMessages += messages;
             consumer.CreditBytes += bytes;
@@ -84,7 +85,7 @@ public sealed partial class QueueMachine
             return null; // what the consumer held went with the queue
         }
 
-        if (!_consumers.TryGetValue(id, out var consumer))
+        if (!TryFind(id, out var consumer))
         {
             return new FrameFault(ErrorCode.UnknownDeliveryTag, "nothing was delivered here");
         }
@@ -118,14 +119,14 @@ public sealed partial class QueueMachine
     /// <summary>Ends a subscription; what the consumer holds stays its own until settled or until it is gone.</summary>
     public void HandleCancel(ConsumerId id)
     {
-        if (_consumers.TryGetValue(id, out var consumer) && consumer.Subscribed)
+        if (TryFind(id, out var consumer) && consumer.Subscribed)
         {
             consumer.Subscribed = false;
             ConsumerCount--;
             MarkUsed();
             if (consumer.Turn.List is not null)
             {
-                _rotation.Remove(consumer); // now: an idle queue may see many come and go before it deals out the next message
+                _consumers!.Rotation.Remove(consumer); // now: an idle queue may see many come and go before it deals out the next message
             }
 
             if (consumer == _active)
@@ -139,10 +140,10 @@ public sealed partial class QueueMachine
     /// <summary>The consumer's stream has ended: what it holds goes back to its old places, counted as delivered.</summary>
     public void HandleConsumerGone(ConsumerId id)
     {
-        if (_consumers.TryGetValue(id, out var consumer))
+        if (TryFind(id, out var consumer))
         {
             HandleCancel(id);
-            _consumers.Remove(id);
+            _consumers!.ById.Remove(id);
             foreach (var delivery in consumer.Unsettled.All())
             {
                 Settle(delivery.Entry, SettleOutcome.Requeue, "");
@@ -204,26 +205,34 @@ public sealed partial class QueueMachine
                 return GetResult.Empty;
         }
 
-        _consumers.TryAdd(id, consumer);
+        ConsumersMade.ById.TryAdd(id, consumer);
         delivery = HandOut(consumer, entry, noAck, group);
         return GetResult.Message;
+    }
+
+    private IEnumerable<QueueConsumer> KnownConsumers => _consumers is null ? [] : _consumers.ById.Values;
+
+    private bool TryFind(ConsumerId id, [MaybeNullWhen(false)] out QueueConsumer consumer)
+    {
+        consumer = null;
+        return _consumers is not null && _consumers.ById.TryGetValue(id, out consumer);
     }
 
     private static FrameFault TooLarge(int size, int max) =>
         new(ErrorCode.MessageTooLarge, $"the next message has {size} bytes; this client takes {max}, as it said in HELLO");
 
     private QueueConsumer TakerOf(ConsumerId id) =>
-        _consumers.TryGetValue(id, out var consumer) ? consumer : new QueueConsumer(id, noAck: false, exclusive: false, subscribed: false, int.MaxValue);
+        TryFind(id, out var consumer) ? consumer : new QueueConsumer(id, noAck: false, exclusive: false, subscribed: false, int.MaxValue);
 
     /// <summary>Those who are subscribed, in the order in which they came.</summary>
-    public IEnumerable<ConsumerId> Consumers => _consumers.Values.Where(c => c.Subscribed).Select(c => c.Id).OrderBy(c => c.Value);
+    public IEnumerable<ConsumerId> Consumers => KnownConsumers.Where(c => c.Subscribed).Select(c => c.Id).OrderBy(c => c.Value);
 
     /// <summary>Where only one consumer gets messages, and there is none: the one with the highest priority, and of those the one that came first, takes its place.</summary>
     private void ChooseActive()
     {
         if (_settings.SingleActiveConsumer && _active is null)
         {
-            _active = _consumers.Values.Where(c => c.Subscribed).OrderByDescending(c => c.Priority).ThenBy(c => c.Order).FirstOrDefault();
+            _active = KnownConsumers.Where(c => c.Subscribed).OrderByDescending(c => c.Priority).ThenBy(c => c.Order).FirstOrDefault();
             if (_active is not null)
             {
                 Rotate(_active);
@@ -248,7 +257,7 @@ public sealed partial class QueueMachine
                 Leave(entry);
                 break;
             case SettleOutcome.Reject:
-                _rejected++;
+                Rare.Rejected++;
                 Die(entry with { DeliveryCount = entry.DeliveryCount + 1 }, DeadLetterReason.Rejected, reason);
                 break;
             case SettleOutcome.Requeue:
@@ -268,7 +277,7 @@ public sealed partial class QueueMachine
         _keys?.Remove(position);
         if (_ledger is not null)
         {
-            PositionRange.Append(_settled, position);
+            PositionRange.Append(Unlogged.Settled, position);
             _settledBytes += bytes;
         }
     }

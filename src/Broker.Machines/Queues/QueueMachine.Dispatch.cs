@@ -29,19 +29,23 @@ public sealed partial class QueueMachine
         if (!_deleted)
         {
             _seenPosition = _lastPosition;
-            _released.Clear();
+            _released?.Clear();
             ExpireFronts(spareNew: false); // those that nobody took at once as well
             SendDead();
             TellIfUnused();
         }
 
-        foreach (var consumer in _withOutbox)
+        if (_consumers is { WithOutbox: { Count: > 0 } withOutbox })
         {
-            _effects.Enqueue(new QueueEffect.Deliver(consumer.Id, consumer.Outbox!));
-            consumer.Outbox = null;
+            foreach (var consumer in withOutbox)
+            {
+                Add(new QueueEffect.Deliver(consumer.Id, consumer.Outbox!));
+                consumer.Outbox = null;
+            }
+
+            withOutbox.Clear();
         }
 
-        _withOutbox.Clear();
         if (_ledger is not null && !_deleted)
         {
             KeepToBudget();
@@ -51,18 +55,18 @@ public sealed partial class QueueMachine
 
     private void HandOutByCredit()
     {
-        if (IsPaused)
+        if (IsPaused || _consumers is not { Rotation: var rotation })
         {
             return;
         }
 
         if (_groups is not null)
         {
-            HandOutByGroup();
+            HandOutByGroup(rotation);
             return;
         }
 
-        while (_rotation.First is { } consumer && _unsettledCount < _limits.MaxUnsettledMessages)
+        while (rotation.First is { } consumer && _unsettledCount < _limits.MaxUnsettledMessages)
         {
             ref readonly var next = ref FrontToHandOut(out var result);
             if (result != TakeResult.Taken)
@@ -114,14 +118,14 @@ public sealed partial class QueueMachine
     private void Refuse(QueueConsumer consumer, int size)
     {
         HandleCancel(consumer.Id);
-        _effects.Enqueue(new QueueEffect.ConsumerRefused(consumer.Id, TooLarge(size, consumer.MaxMessageBytes)));
+        Add(new QueueEffect.ConsumerRefused(consumer.Id, TooLarge(size, consumer.MaxMessageBytes)));
     }
 
     private void Give(QueueConsumer consumer, in QueueEntry entry, string? group)
     {
         if (consumer.Turn.List is not null)
         {
-            _rotation.Remove(consumer);
+            _consumers!.Rotation.Remove(consumer);
         }
 
         consumer.CreditMessages--;
@@ -129,7 +133,7 @@ public sealed partial class QueueMachine
         if (consumer.Outbox is null)
         {
             consumer.Outbox = [];
-            _withOutbox.Add(consumer);
+            ConsumersMade.WithOutbox.Add(consumer);
         }
 
         consumer.Outbox.Add(HandOut(consumer, entry, consumer.NoAck, group));
@@ -140,7 +144,7 @@ public sealed partial class QueueMachine
     {
         if (consumer.Turn.List is null && consumer.HasCredit && (!_settings.SingleActiveConsumer || consumer == _active))
         {
-            _rotation.Add(consumer);
+            ConsumersMade.Rotation.Add(consumer);
         }
     }
 
@@ -161,8 +165,8 @@ public sealed partial class QueueMachine
 
         if (_ledger is not null)
         {
-            PositionRange.Append(_handedOut, entry.Position);
-            _holds.Remove(entry.Position); // if it was held back since the last record
+            PositionRange.Append(Unlogged.HandedOut, entry.Position);
+            Unlogged.Holds.Remove(entry.Position); // if it was held back since the last record
         }
 
         _keys?.HandOut(entry.Position);

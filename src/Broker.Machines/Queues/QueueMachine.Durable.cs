@@ -6,12 +6,9 @@ namespace Broker.Machines.Queues;
 /// <summary>What concerns the disk: records for the log.</summary>
 public sealed partial class QueueMachine
 {
-    private readonly List<ReadOnlyMemory<StoredMessage>> _joined = []; // since the last record
-    private readonly List<ProducerMark> _producers = [];
-    private readonly List<PositionRange> _handedOut = [];
-    private readonly List<PositionRange> _settled = [];
-    private readonly Queue<(ulong Index, long Bytes)> _uncertain = new();
-    private readonly ProducerTable _transientProducers = new(); // of a queue without a ledger
+    private UnloggedChanges? _unlogged;
+    private Queue<(ulong Index, long Bytes)>? _uncertain;
+    private ProducerTable? _transientProducers; // of a queue without a ledger
     private long _uncertainBytes; // of those, and so without what was not logged yet
     private int _joinedCount;
     private long _joinedBytes;
@@ -25,7 +22,9 @@ public sealed partial class QueueMachine
 
     /// <summary>Whether something has happened since the last <see cref="TakeRecord"/> that is to be logged.</summary>
     public bool HasRecord => _ledger is not null
-        && (_joinedCount > 0 || _producers.Count > 0 || _handedOut.Count > 0 || _settled.Count > 0 || _holds.Count > 0 || _died.Count > 0 || _pauseChange is not null);
+        && (_joinedCount > 0 || _unlogged is { IsEmpty: false } || _pauseChange is not null);
+
+    private UnloggedChanges Unlogged => _unlogged ??= new UnloggedChanges();
 
     /// <summary>What has happened since the last call, to be logged under <see cref="QueueLedger.LastIndex"/>. The ledger has it already.</summary>
     /// <returns><c>null</c> if nothing has that is to be logged.</returns>
@@ -36,39 +35,32 @@ public sealed partial class QueueMachine
             return null;
         }
 
+        var changes = Unlogged;
         var record = new QueueRecord
         {
             FirstPosition = _lastPosition + 1 - (ulong)_joinedCount,
-            Messages = TakeJoined(),
+            Messages = TakeJoined(changes.Joined),
             MessageBytes = _joinedBytes,
-            Producers = [.. _producers],
-            Delivered = [.. _handedOut],
-            Settled = [.. _settled],
+            Producers = [.. changes.Producers],
+            Delivered = [.. changes.HandedOut],
+            Settled = [.. changes.Settled],
             SettledBytes = _settledBytes,
-            Priorities = [.. _priorities],
-            Held = [.. _holds.Values.OrderBy(h => h.Position)],
-            Dead = [.. _died],
-            Ids = _ids.Count > 0 ? IdsNow([.. _ids]) : null,
-            Keyed = [.. _keyed],
+            Priorities = [.. changes.Priorities],
+            Held = [.. changes.Holds.Values.OrderBy(h => h.Position)],
+            Dead = [.. changes.Died],
+            Ids = changes.Ids.Count > 0 ? IdsNow([.. changes.Ids]) : null,
+            Keyed = [.. changes.Keyed],
             Paused = _pauseChange,
             LastExpiring = _lastExpiring > _loggedExpiring ? _lastExpiring : 0,
         };
         _ledger.Apply(record, _joinedCount);
         if (_joinedBytes > 0)
         {
-            _uncertain.Enqueue((_ledger.LastIndex, _joinedBytes));
+            (_uncertain ??= new Queue<(ulong, long)>()).Enqueue((_ledger.LastIndex, _joinedBytes));
             _uncertainBytes += _joinedBytes;
         }
 
-        _producers.Clear();
-        _handedOut.Clear();
-        _settled.Clear();
-        _priorities.Clear();
-        _holds.Clear();
-        _died.Clear();
-        _ids.Clear();
-        _newIds.Clear();
-        _keyed.Clear();
+        changes.Clear();
         _pauseChange = null;
         _loggedExpiring = _lastExpiring;
         _joinedCount = 0;
@@ -79,7 +71,7 @@ public sealed partial class QueueMachine
     /// <summary>Everything up to the record is certain.</summary>
     public void HandleCertain(ulong index)
     {
-        while (_uncertain.TryPeek(out var oldest) && oldest.Index <= index)
+        while (_uncertain is not null && _uncertain.TryPeek(out var oldest) && oldest.Index <= index)
         {
             _uncertainBytes -= oldest.Bytes;
             _uncertain.Dequeue();
@@ -88,15 +80,15 @@ public sealed partial class QueueMachine
 
     private ulong LastSequenceOf(string producer)
     {
-        for (var i = _producers.Count - 1; i >= 0; i--)
+        for (var i = (_unlogged?.Producers.Count ?? 0) - 1; i >= 0; i--)
         {
-            if (_producers[i].Producer == producer)
+            if (_unlogged!.Producers[i].Producer == producer)
             {
-                return _producers[i].LastSequence;
+                return _unlogged.Producers[i].LastSequence;
             }
         }
 
-        return (_ledger?.Producers ?? _transientProducers).LastSequenceOf(producer);
+        return (_ledger?.Producers ?? _transientProducers)?.LastSequenceOf(producer) ?? 0;
     }
 
     /// <summary>So many messages of a batch were taken.</summary>
@@ -110,11 +102,11 @@ public sealed partial class QueueMachine
         var mark = new ProducerMark(producer.Name, producer.Sequences.Span[count - 1]);
         if (_ledger is null)
         {
-            _transientProducers.Set(mark);
+            (_transientProducers ??= new ProducerTable()).Set(mark);
         }
         else if (mark.LastSequence > LastSequenceOf(mark.Producer))
         {
-            _producers.Add(mark);
+            Unlogged.Producers.Add(mark);
         }
     }
 
@@ -125,7 +117,7 @@ public sealed partial class QueueMachine
             return;
         }
 
-        _joined.Add(messages);
+        Unlogged.Joined.Add(messages);
         _joinedCount += messages.Length;
         foreach (ref readonly var message in messages.Span)
         {
@@ -133,18 +125,18 @@ public sealed partial class QueueMachine
         }
     }
 
-    private ReadOnlyMemory<StoredMessage> TakeJoined()
+    private ReadOnlyMemory<StoredMessage> TakeJoined(List<ReadOnlyMemory<StoredMessage>> parts)
     {
-        var joined = _joined.Count switch { 0 => default, 1 => _joined[0], _ => Concatenate() };
-        _joined.Clear();
+        var joined = parts.Count switch { 0 => default, 1 => parts[0], _ => Concatenate(parts) };
+        parts.Clear();
         return joined;
     }
 
-    private StoredMessage[] Concatenate()
+    private StoredMessage[] Concatenate(List<ReadOnlyMemory<StoredMessage>> parts)
     {
         var all = new StoredMessage[_joinedCount];
         var at = 0;
-        foreach (var part in _joined)
+        foreach (var part in parts)
         {
             part.Span.CopyTo(all.AsSpan(at));
             at += part.Length;

@@ -21,7 +21,7 @@ public sealed partial class QueueMachine
                 return _blockedBy ?? (UncertainBytes >= _limits.MaxUncertainBytes ? "waits for the disk" : null);
             }
 
-            return SizeBytes >= _limits.MaxBytes || ReadyCount + _unsettledCount + _delayed.Count + _dead.Count >= _limits.MaxMessages ? "is full" : null;
+            return SizeBytes >= _limits.MaxBytes || ReadyCount + _unsettledCount + DelayedCount + DeadCount >= _limits.MaxMessages ? "is full" : null;
         }
     }
 
@@ -34,12 +34,12 @@ public sealed partial class QueueMachine
     {
         if (_deleted)
         {
-            _effects.Enqueue(new QueueEffect.Dropped(publisher, batchId));
+            Add(new QueueEffect.Dropped(publisher, batchId));
         }
-        else if (_parked.Count > 0 || FullBecause is not null)
+        else if (ParkedCount > 0 || FullBecause is not null)
         {
-            _parked.Enqueue(new ParkedBatch(publisher, batchId, messages, producer));
-            _effects.Enqueue(new QueueEffect.Parked(publisher, batchId, FullBecause ?? (_ledger is null ? "is full" : "waits for the disk")));
+            (_parked ??= new Queue<ParkedBatch>()).Enqueue(new ParkedBatch(publisher, batchId, messages, producer));
+            Add(new QueueEffect.Parked(publisher, batchId, FullBecause ?? (_ledger is null ? "is full" : "waits for the disk")));
         }
         else
         {
@@ -50,12 +50,12 @@ public sealed partial class QueueMachine
     /// <summary>The publisher is gone: what it has parked was never accepted and is dropped.</summary>
     public void HandlePublisherGone(PublisherId publisher)
     {
-        for (var i = _parked.Count; i > 0; i--)
+        for (var i = ParkedCount; i > 0; i--)
         {
-            var batch = _parked.Dequeue();
+            var batch = _parked!.Dequeue();
             if (batch.Publisher == publisher)
             {
-                _effects.Enqueue(new QueueEffect.Dropped(publisher, batch.BatchId));
+                Add(new QueueEffect.Dropped(publisher, batch.BatchId));
             }
             else
             {
@@ -86,7 +86,7 @@ public sealed partial class QueueMachine
         _enqueued += messages.Length;
         Record(messages);
         MarkProducer(producer, before + messages.Length);
-        _effects.Enqueue(new QueueEffect.Accepted(publisher, batchId));
+        Add(new QueueEffect.Accepted(publisher, batchId));
     }
 
     /// <summary>How many messages at the beginning of a batch the queue has taken before.</summary>
@@ -111,7 +111,7 @@ public sealed partial class QueueMachine
     private bool AdmitParked()
     {
         var admitted = false;
-        while (!IsFull && _parked.TryDequeue(out var batch))
+        while (_parked is { Count: > 0 } && !IsFull && _parked.TryDequeue(out var batch))
         {
             Append(batch.Publisher, batch.BatchId, batch.Messages, batch.Producer);
             admitted = true;

@@ -6,7 +6,6 @@ namespace Broker.Machines.Queues;
 public sealed partial class QueueMachine
 {
     private const int MaxPassedOver = 10_000;
-    private readonly List<QueueConsumer> _idle = []; // have credit, and nothing that they may have
     private bool _mayPassOverMore; // once a message leaves that was passed over
     private ulong _stalledAt; // the next message, which nobody may have, when no more may be passed over
 
@@ -15,15 +14,15 @@ public sealed partial class QueueMachine
 
     private bool MayPassOver => PassedOverCount < Math.Min(MaxPassedOver, _limits.MaxLoadedMessages / 2);
 
-    private void HandOutByGroup()
+    private void HandOutByGroup(ConsumerRotation rotation)
     {
         _stalledAt = 0;
-        while (_rotation.First is { } consumer && _unsettledCount < _limits.MaxUnsettledMessages)
+        while (rotation.First is { } consumer && _unsettledCount < _limits.MaxUnsettledMessages)
         {
             if (TryTakeByGroup(consumer, out var entry, out var group) != TakeResult.Taken)
             {
-                _rotation.Remove(consumer); // others may find something
-                _idle.Add(consumer);
+                rotation.Remove(consumer); // others may find something
+                ConsumersMade.Idle.Add(consumer);
             }
             else if (entry.Message.SizeBytes > consumer.MaxMessageBytes)
             {
@@ -46,12 +45,17 @@ public sealed partial class QueueMachine
     private void RotateIdle()
     {
         _mayPassOverMore = false;
-        foreach (var consumer in _idle)
+        if (_consumers is not { Idle: var idle })
+        {
+            return;
+        }
+
+        foreach (var consumer in idle)
         {
             Rotate(consumer);
         }
 
-        _idle.Clear();
+        idle.Clear();
     }
 
     /// <summary>Takes the next message that a consumer may have, and passes over those that it may not.</summary>

@@ -8,11 +8,7 @@ namespace Broker.Machines.Queues;
 /// <summary>What becomes of a message that comes: it is ready or held back, or it is not taken, because it was before or because the queue is full.</summary>
 public sealed partial class QueueMachine
 {
-    private readonly List<PriorityRange> _priorities = []; // since the last record
-    private readonly List<KeyedMessage> _keyed = []; // likewise
-    private readonly List<string> _ids = []; // likewise
-    private readonly HashSet<string> _newIds = new(StringComparer.Ordinal); // the same
-    private readonly MessageIdTable _transientIds = new(); // of a queue without a ledger
+    private MessageIdTable? _transientIds; // of a queue without a ledger
     private ulong _loggedExpiring;
 
     /// <summary>Whether some messages may not be taken.</summary>
@@ -27,7 +23,7 @@ public sealed partial class QueueMachine
         var entry = new QueueEntry(position, message, DeliveryCount: 0);
         if (_settings.MaxPriority > 0 && _ledger is not null)
         {
-            PriorityRange.Append(_priorities, position, _ready.LevelOf(message));
+            PriorityRange.Append(Unlogged.Priorities, position, _ready.LevelOf(message));
         }
 
         if ((message.Traits & MessageTraits.Special) == 0)
@@ -48,7 +44,7 @@ public sealed partial class QueueMachine
             _keys.Add(keyed);
             if (_ledger is not null)
             {
-                _keyed.Add(keyed);
+                Unlogged.Keyed.Add(keyed);
             }
         }
 
@@ -75,7 +71,7 @@ public sealed partial class QueueMachine
             var id = _settings.DeduplicationWindow is null ? null : MessageFacts.Of(message, MessageFacts.Wanted.MessageId).MessageId;
             if (id is not null && IsKnown(id))
             {
-                _duplicates++;
+                Rare.Duplicates++;
                 accepted++;
                 continue;
             }
@@ -97,23 +93,23 @@ public sealed partial class QueueMachine
         MarkProducer(producer, before + (areDeadLettered ? messages.Length : accepted)); // who did not hear of the refusal sends again, and must not have it dead-lettered twice
         if (accepted == messages.Length)
         {
-            _effects.Enqueue(new QueueEffect.Accepted(publisher, batchId));
+            Add(new QueueEffect.Accepted(publisher, batchId));
         }
         else
         {
             var refused = messages[accepted..];
-            _refused += refused.Length;
+            Rare.Refused += refused.Length;
             if (areDeadLettered)
             {
                 JoinDead(refused, taken);
             }
 
-            _effects.Enqueue(new QueueEffect.NotAccepted(publisher, batchId, before + accepted, FullFault()));
+            Add(new QueueEffect.NotAccepted(publisher, batchId, before + accepted, FullFault()));
         }
 
         if (_ledger is not null && _lastPosition >= first)
         {
-            _joined.Add(taken.ToArray());
+            Unlogged.Joined.Add(taken.ToArray());
         }
     }
 
@@ -168,7 +164,9 @@ public sealed partial class QueueMachine
         return new FrameFault(ErrorCode.ResourceExhausted, $"the queue is full and refuses what it has no room for: it has {string.Join(" and ", limits)}");
     }
 
-    private bool IsKnown(string id) => _ledger is null ? _transientIds.Has(id, _now) : _newIds.Contains(id) || _ledger.Ids.Has(id, _now);
+    private bool IsKnown(string id) => _ledger is null
+        ? _transientIds is not null && _transientIds.Has(id, _now)
+        : (_unlogged is not null && _unlogged.KnownIds.Contains(id)) || _ledger.Ids.Has(id, _now);
 
     private void Remember(string? id)
     {
@@ -179,12 +177,12 @@ public sealed partial class QueueMachine
 
         if (_ledger is null)
         {
-            _transientIds.Add(IdsNow([id]));
+            (_transientIds ??= new MessageIdTable()).Add(IdsNow([id]));
         }
         else
         {
-            _ids.Add(id);
-            _newIds.Add(id);
+            Unlogged.Ids.Add(id);
+            Unlogged.KnownIds.Add(id);
         }
     }
 

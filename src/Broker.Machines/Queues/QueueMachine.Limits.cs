@@ -5,7 +5,7 @@ namespace Broker.Machines.Queues;
 /// <summary>What concerns messages that may not stay: because their time is over, or because there are too many.</summary>
 public sealed partial class QueueMachine
 {
-    private readonly (QueueEntry Entry, long Expiry)[] _fronts; // by level: the first message that was seen there, without its bytes, and when it expires
+    private (QueueEntry Entry, long Expiry)[]? _fronts; // by level: the first message that was seen there, without its bytes, and when it expires
     private ulong _lastExpiring; // the highest position with an expiration of its own
     private ulong _wantedFront; // to be read, because it is known only then whether the message may stay
 
@@ -14,7 +14,7 @@ public sealed partial class QueueMachine
     private bool IsTooLong => ReadyCount > 0 && (ReadyCount > _settings.MaxLength || ReadyBytes > _settings.MaxLengthBytes);
 
     /// <summary>Whether a message has come only now. Such a one is handed out if that is possible at once, however short its time is.</summary>
-    private bool IsNew(ulong position) => position > _seenPosition || (_released.Count > 0 && _released.Contains(position));
+    private bool IsNew(ulong position) => position > _seenPosition || (_released is { Count: > 0 } && _released.Contains(position));
 
     /// <summary>Why a message is not to be handed out any more; <c>null</c>: it may be.</summary>
     private DeadLetterReason? CauseOfDeath(in QueueEntry entry)
@@ -50,6 +50,7 @@ public sealed partial class QueueMachine
             return;
         }
 
+        _fronts ??= new (QueueEntry, long)[_ready.Highest + 1];
         for (var level = _ready.Highest; level >= 0; level--)
         {
             while (FrontAt(level, out var front, out var isPassedOver) is var result && result != TakeResult.Empty)
@@ -107,8 +108,8 @@ public sealed partial class QueueMachine
                 case TakeResult.Absent:
                     var bytes = ReadyBytes / ReadyCount; // nobody reads a message to throw it away: an average has to do
                     TakeFront(level, front, isPassedOver: false);
-                    _overflowed++;
-                    _dropped++;
+                    Rare.Overflowed++;
+                    Rare.Dropped++;
                     Leave(front.Position, bytes);
                     break;
                 default:

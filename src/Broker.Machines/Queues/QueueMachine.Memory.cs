@@ -33,7 +33,7 @@ public sealed partial class QueueMachine
         }
 
         _ready.Load(messages);
-        _dead.Load(messages, LoadedBudget / 8);
+        _dead?.Load(messages, LoadedBudget / 8);
         return Lose(first, last, position => WasRead(messages, position));
     }
 
@@ -63,7 +63,7 @@ public sealed partial class QueueMachine
     private List<PositionRange> Lose(ulong first, ulong last, Func<ulong, bool> wasRead)
     {
         var lost = _ready.Lose(first, last);
-        var delayed = _delayed.Lose(first, last, wasRead);
+        var delayed = _delayed?.Lose(first, last, wasRead) ?? [];
         foreach (var range in delayed)
         {
             for (var position = range.First; position <= range.Last; position++)
@@ -73,9 +73,13 @@ public sealed partial class QueueMachine
         }
 
         lost.AddRange(delayed);
-        lost.AddRange(_dead.Lose(first, last, wasRead));
+        lost.AddRange(_dead?.Lose(first, last, wasRead) ?? []);
         lost.ForEach(r => _keys?.Remove(r));
-        _settled.AddRange(lost);
+        if (lost.Count > 0)
+        {
+            Unlogged.Settled.AddRange(lost);
+        }
+
         return lost;
     }
 
@@ -105,8 +109,8 @@ public sealed partial class QueueMachine
             return;
         }
 
-        _delayed.Unload();
-        _dead.Unload();
+        _delayed?.Unload();
+        _dead?.Unload();
         _groups?.Unload();
         if (IsOverBudget)
         {
@@ -115,7 +119,7 @@ public sealed partial class QueueMachine
     }
 
     /// <summary>Whether there is somebody to hand messages to.</summary>
-    private bool MayHandOut => !IsPaused && _rotation.Count > 0 && _unsettledCount < _limits.MaxUnsettledMessages;
+    private bool MayHandOut => !IsPaused && _consumers is { Rotation.Count: > 0 } && _unsettledCount < _limits.MaxUnsettledMessages;
 
     private bool IsOverBudget => LoadedBytes > LoadedBudget || _ready.LoadedCount > _limits.MaxLoadedMessages;
 
@@ -132,7 +136,7 @@ public sealed partial class QueueMachine
         ReadOnlySpan<ulong> wanted =
         [
             _wanted || (MayHandOut && !isStalled && (_ready.ReadyToGoBytes < ahead || _ready.NextSizeBytes == 0)) ? _ready.FirstAbsent : 0,
-            MaySendDead ? _dead.NextAbsent : 0,
+            MaySendDead ? _dead!.NextAbsent : 0,
             _wantedFront,
         ];
         for (var i = 1; i <= wanted.Length; i++)
@@ -142,7 +146,7 @@ public sealed partial class QueueMachine
             {
                 _lastLoad = turn;
                 _loading = true;
-                _effects.Enqueue(new QueueEffect.Load(wanted[turn], ahead));
+                Add(new QueueEffect.Load(wanted[turn], ahead));
                 return;
             }
         }

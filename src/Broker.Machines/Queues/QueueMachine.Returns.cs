@@ -7,8 +7,6 @@ namespace Broker.Machines.Queues;
 public sealed partial class QueueMachine
 {
     private const int MaxDeadUnderWay = 1_000;
-    private readonly Dictionary<ulong, HeldMessage> _holds = []; // since the last record
-    private readonly List<DeadMark> _died = []; // likewise
     private ulong _lastDead;
 
     /// <summary>
@@ -17,7 +15,7 @@ public sealed partial class QueueMachine
     /// <param name="sequence">The <see cref="DeadMessage.Sequence"/>.</param>
     public void HandleDeadLettered(ulong sequence)
     {
-        if (!_deleted && _dead.TryComplete(sequence, out var entry))
+        if (!_deleted && _dead is not null && _dead.TryComplete(sequence, out var entry))
         {
             Leave(entry);
         }
@@ -25,7 +23,7 @@ public sealed partial class QueueMachine
 
     /// <summary>Messages that are held back, the next first. Those that are on disk only have no bytes.</summary>
     /// <param name="count">How many at most.</param>
-    public IReadOnlyList<(long Due, QueueEntry Entry)> PeekDelayed(int count) => _delayed.Peek(count);
+    public IReadOnlyList<(long Due, QueueEntry Entry)> PeekDelayed(int count) => _delayed?.Peek(count) ?? [];
 
     /// <summary>A message that was handed out takes its old place, now or later, or has come back too often.</summary>
     private void ComeBack(in QueueEntry entry, string group)
@@ -55,22 +53,22 @@ public sealed partial class QueueMachine
 
     private void Hold(in QueueEntry entry, long due, string group)
     {
-        _delayed.Add(entry, due, keepBytes: _ledger is null || LoadedBytes < LoadedBudget / 2);
+        Delayed.Add(entry, due, keepBytes: _ledger is null || LoadedBytes < LoadedBudget / 2);
         _groups?.Pause(group, entry.Position);
         if (_ledger is not null)
         {
-            _holds[entry.Position] = new HeldMessage(entry.Position, due, entry.Message.SizeBytes, group);
+            Unlogged.Holds[entry.Position] = new HeldMessage(entry.Position, due, entry.Message.SizeBytes, group);
         }
     }
 
     /// <summary>Those that are held back no longer.</summary>
     private void ReleaseDue()
     {
-        while (_delayed.TryTakeDue(_now, out var entry))
+        while (_delayed is not null && _delayed.TryTakeDue(_now, out var entry))
         {
             if (entry.DeliveryCount == 0)
             {
-                _released.Add(entry.Position); // it is as good as one that has come just now
+                (_released ??= []).Add(entry.Position); // it is as good as one that has come just now
             }
 
             _groups?.Resume(entry.Position);
@@ -87,7 +85,7 @@ public sealed partial class QueueMachine
         }
         else
         {
-            _conflated++;
+            Rare.Conflated++;
             Leave(entry);
         }
     }
@@ -108,7 +106,7 @@ public sealed partial class QueueMachine
 
         var isReady = _ready.TryRemove(older.Position, out _);
         Invariant.That(isReady, "what is ready by its key is ready");
-        _conflated++;
+        Rare.Conflated++;
         Leave(older.Position, older.Bytes);
         return true;
     }
@@ -118,13 +116,13 @@ public sealed partial class QueueMachine
         switch (reason)
         {
             case DeadLetterReason.Expired:
-                _expired++;
+                Rare.Expired++;
                 break;
             case DeadLetterReason.MaxLength:
-                _overflowed++;
+                Rare.Overflowed++;
                 break;
             case DeadLetterReason.DeliveryLimit:
-                _returnedTooOften++;
+                Rare.ReturnedTooOften++;
                 break;
             default:
                 break; // consumers' rejections are counted where they come
@@ -136,37 +134,37 @@ public sealed partial class QueueMachine
         }
         else
         {
-            _dropped++;
+            Rare.Dropped++;
             Leave(entry);
         }
     }
 
     private void AddDead(in QueueEntry entry, DeadLetterReason reason, string text)
     {
-        _deadLettered++;
+        Rare.DeadLettered++;
         _keys?.Remove(entry.Position);
         var mark = new DeadMark(entry.Position, ++_lastDead, entry.Message.SizeBytes, reason, text, _now);
         if (_ledger is null)
         {
-            _dead.Add(mark, entry);
+            Dead.Add(mark, entry);
         }
         else
         {
-            _dead.Add(mark, LoadedBytes < LoadedBudget / 2 ? entry : entry with { Message = entry.Message.WithoutBytes() });
-            _died.Add(mark);
+            Dead.Add(mark, LoadedBytes < LoadedBudget / 2 ? entry : entry with { Message = entry.Message.WithoutBytes() });
+            Unlogged.Died.Add(mark);
         }
     }
 
     /// <summary>Sends dead ones off, in the order in which they died, as far as that many may be under way.</summary>
     private void SendDead()
     {
-        while (MaySendDead && _dead.TryTake(out var message))
+        while (MaySendDead && _dead!.TryTake(out var message))
         {
-            _effects.Enqueue(new QueueEffect.DeadLetter(message));
+            Add(new QueueEffect.DeadLetter(message));
         }
     }
 
-    private bool MaySendDead => _dead.UnderWayCount < MaxDeadUnderWay && (_dead.UnderWayCount == 0 || _dead.UnderWayBytes < LoadedBudget / 4);
+    private bool MaySendDead => _dead is not null && _dead.UnderWayCount < MaxDeadUnderWay && (_dead.UnderWayCount == 0 || _dead.UnderWayBytes < LoadedBudget / 4);
 
     /// <summary>Takes over what the ledger knows. Everything is on disk only.</summary>
     private void Restore(QueueLedger ledger)
@@ -175,6 +173,11 @@ public sealed partial class QueueMachine
         _lastDead = ledger.LastDead;
         _lastExpiring = _loggedExpiring = ledger.LastExpiring;
         IsPaused = ledger.IsPaused;
+        if (ledger.Live.Count == 0)
+        {
+            return; // and so there is nothing to know of any message
+        }
+
         foreach (var range in ledger.Live.Ranges())
         {
             _ready.AddAbsent(range);
@@ -182,13 +185,13 @@ public sealed partial class QueueMachine
 
         foreach (var held in ledger.Held.InOrder.Where(h => h.Due > _now))
         {
-            _delayed.Add(TakeAbsent(ledger, held.Position, held.Bytes), held.Due, keepBytes: false);
+            Delayed.Add(TakeAbsent(ledger, held.Position, held.Bytes), held.Due, keepBytes: false);
             _groups?.Pause(held.Group, held.Position);
         }
 
         foreach (var dead in ledger.Dead.InOrder)
         {
-            _dead.Add(dead, TakeAbsent(ledger, dead.Position, dead.Bytes));
+            Dead.Add(dead, TakeAbsent(ledger, dead.Position, dead.Bytes));
         }
 
         if (_keys is not null)

@@ -5,7 +5,7 @@ namespace Broker.Machines.Queues;
 /// <summary>What concerns time: when something is due, consumers that hold messages for too long, and a queue that nobody uses.</summary>
 public sealed partial class QueueMachine
 {
-    private readonly HashSet<ulong> _released = []; // messages whose time has come in this dispatch
+    private HashSet<ulong>? _released; // messages whose time has come in this dispatch
     private QueueSettings _settings;
     private long _now;
     private long _nextExpiry = long.MaxValue;
@@ -24,7 +24,7 @@ public sealed partial class QueueMachine
     {
         get
         {
-            var next = _deleted ? long.MaxValue : Math.Min(_nextExpiry, _delayed.NextDue ?? long.MaxValue);
+            var next = _deleted ? long.MaxValue : Math.Min(_nextExpiry, _delayed?.NextDue ?? long.MaxValue);
             if (_settings.ConsumerTimeout is not null)
             {
                 next = Math.Min(next, _nextOverdue);
@@ -53,14 +53,8 @@ public sealed partial class QueueMachine
     public void HandleSettings(QueueSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        _settings = settings with
-        {
-            MaxPriority = _settings.MaxPriority,
-            SingleActiveConsumer = _settings.SingleActiveConsumer,
-            MessageGroups = _settings.MessageGroups,
-            Conflate = _settings.Conflate,
-        };
-        Array.Clear(_fronts);
+        _settings = settings.KeepDeclared(_settings);
+        _fronts = null;
         _nextOverdue = 0; // the next dispatch looks at all consumers
         _unusedTold = false;
     }
@@ -94,12 +88,12 @@ public sealed partial class QueueMachine
         if (_settings.AutoDelete && _hadConsumer)
         {
             _hadConsumer = false; // once, until another one has come and gone
-            _effects.Enqueue(new QueueEffect.Unused("its last consumer has gone"));
+            Add(new QueueEffect.Unused("its last consumer has gone"));
         }
         else if (_settings.Expires is { } expires && !_unusedTold && _now - _lastUsed >= expires)
         {
             _unusedTold = true;
-            _effects.Enqueue(new QueueEffect.Unused($"nobody has used it for {expires} ms"));
+            Add(new QueueEffect.Unused($"nobody has used it for {expires} ms"));
         }
     }
 
@@ -120,7 +114,7 @@ public sealed partial class QueueMachine
         }
 
         _nextOverdue = long.MaxValue;
-        foreach (var consumer in _consumers.Values.Where(c => c.IsSubscriber && c.Unsettled.Count > 0).OrderBy(c => c.Order).ToList())
+        foreach (var consumer in KnownConsumers.Where(c => c.IsSubscriber && c.Unsettled.Count > 0).OrderBy(c => c.Order).ToList())
         {
             var since = consumer.Times.Since(consumer.Unsettled.OldestTag);
             if (_now - since >= timeout)
@@ -138,14 +132,14 @@ public sealed partial class QueueMachine
     {
         if (consumer.Outbox is not null)
         {
-            _withOutbox.Remove(consumer); // what was to go out in this dispatch goes back like the rest
+            _consumers!.WithOutbox.Remove(consumer); // what was to go out in this dispatch goes back like the rest
             consumer.Outbox = null;
         }
 
         if (consumer.Subscribed)
         {
             HandleCancel(consumer.Id);
-            _effects.Enqueue(new QueueEffect.ConsumerRefused(consumer.Id, new FrameFault(
+            Add(new QueueEffect.ConsumerRefused(consumer.Id, new FrameFault(
                 ErrorCode.PreconditionFailed,
                 $"a message was held unsettled for {heldFor} ms, and the queue allows {timeout} ms; settle sooner, ask for less at a time, or raise x-consumer-timeout")));
         }

@@ -18,29 +18,19 @@ public sealed partial class QueueMachine : IQueueMachine
     private readonly QueueLimits _limits;
     private readonly QueueLedger? _ledger; // null: the queue ends with the process
     private readonly ReadyLevels _ready;
-    private readonly DelayedMessages _delayed = new();
-    private readonly DeadLetters _dead = new();
+    private DelayedMessages? _delayed; // made with the first that is held back, as is all that an idle queue does not need
+    private DeadLetters? _dead;
     private readonly MessageGroups? _groups; // null: groups do not count
     private readonly ConflatedKeys? _keys; // null: keys do not count
-    private readonly Dictionary<ConsumerId, QueueConsumer> _consumers = [];
-    private readonly ConsumerRotation _rotation = new();
-    private readonly List<QueueConsumer> _withOutbox = [];
-    private readonly Queue<ParkedBatch> _parked = new();
-    private readonly Queue<QueueEffect> _effects = new();
+    private QueueConsumers? _consumers;
+    private Queue<ParkedBatch>? _parked;
+    private Queue<QueueEffect>? _effects;
+    private RareCounters? _rare;
     private long _enqueued;
     private long _delivered;
     private long _redelivered;
     private long _acknowledged;
     private long _requeued;
-    private long _rejected;
-    private long _expired;
-    private long _overflowed;
-    private long _returnedTooOften;
-    private long _deadLettered;
-    private long _dropped;
-    private long _refused;
-    private long _duplicates;
-    private long _conflated;
     private ulong _lastPosition;
     private int _unsettledCount;
     private long _unsettledBytes;
@@ -58,7 +48,6 @@ public sealed partial class QueueMachine : IQueueMachine
         _now = _lastUsed = now;
         _ledger = ledger;
         _ready = new ReadyLevels(_settings.MaxPriority);
-        _fronts = new (QueueEntry, long)[_settings.MaxPriority + 1];
         _keys = _settings.Conflate ? new ConflatedKeys() : null;
         _groups = _settings is { MessageGroups: true, Conflate: false } ? new MessageGroups() : null;
         if (ledger is not null)
@@ -71,28 +60,28 @@ public sealed partial class QueueMachine : IQueueMachine
     public long ReadyCount => _ready.Count + (_groups?.WaitingCount ?? 0);
 
     /// <summary>Bytes of those, wherever they are; an estimate where <see cref="SizeBytes"/> is one.</summary>
-    public long ReadyBytes => Math.Max(0, SizeBytes - _unsettledBytes - _delayed.SizeBytes - _dead.SizeBytes);
+    public long ReadyBytes => Math.Max(0, SizeBytes - _unsettledBytes - (_delayed?.SizeBytes ?? 0) - DeadBytes);
 
     /// <summary>Messages that are held back until a time.</summary>
-    public int DelayedCount => _delayed.Count;
+    public int DelayedCount => _delayed?.Count ?? 0;
 
     /// <summary>Messages that have died and are not certain at the dead-letter exchange.</summary>
-    public int DeadCount => _dead.Count;
+    public int DeadCount => _dead?.Count ?? 0;
 
     /// <summary>Messages that consumers hold.</summary>
     public int UnsettledCount => _unsettledCount;
 
     /// <summary>Bytes of all messages, wherever they are; an estimate once records were lost, or messages were dropped that nobody had read (<see cref="QueueLedger.LiveBytes"/>).</summary>
-    public long SizeBytes => _ledger is null ? LoadedBytes + _dead.UnderWayBytes : Math.Max(0, _ledger.LiveBytes + _joinedBytes - _settledBytes);
+    public long SizeBytes => _ledger is null ? LoadedBytes + (_dead?.UnderWayBytes ?? 0) : Math.Max(0, _ledger.LiveBytes + _joinedBytes - _settledBytes);
 
     /// <summary>Bytes of all messages that are in memory, but for those that are on their way to the dead-letter exchange.</summary>
-    public long LoadedBytes => _ready.LoadedBytes + _heldBytes + _delayed.LoadedBytes + _dead.LoadedBytes + (_groups?.LoadedBytes ?? 0);
+    public long LoadedBytes => _ready.LoadedBytes + _heldBytes + (_delayed?.LoadedBytes ?? 0) + (_dead?.LoadedBytes ?? 0) + (_groups?.LoadedBytes ?? 0);
 
     /// <summary>Consumers that are subscribed.</summary>
     public int ConsumerCount { get; private set; }
 
     /// <summary>Batches that wait for room.</summary>
-    public int ParkedCount => _parked.Count;
+    public int ParkedCount => _parked?.Count ?? 0;
 
     /// <summary>Totals since the queue was declared, or the node started.</summary>
     public QueueCounters Counters => new()
@@ -102,27 +91,51 @@ public sealed partial class QueueMachine : IQueueMachine
         Redelivered = _redelivered,
         Acknowledged = _acknowledged,
         Requeued = _requeued,
-        Rejected = _rejected,
-        Expired = _expired,
-        Overflowed = _overflowed,
-        ReturnedTooOften = _returnedTooOften,
-        DeadLettered = _deadLettered,
-        Dropped = _dropped,
-        Refused = _refused,
-        Duplicates = _duplicates,
-        Conflated = _conflated,
+        Rejected = _rare?.Rejected ?? 0,
+        Expired = _rare?.Expired ?? 0,
+        Overflowed = _rare?.Overflowed ?? 0,
+        ReturnedTooOften = _rare?.ReturnedTooOften ?? 0,
+        DeadLettered = _rare?.DeadLettered ?? 0,
+        Dropped = _rare?.Dropped ?? 0,
+        Refused = _rare?.Refused ?? 0,
+        Duplicates = _rare?.Duplicates ?? 0,
+        Conflated = _rare?.Conflated ?? 0,
     };
+
+    private long DeadBytes => _dead?.SizeBytes ?? 0;
+
+    private DelayedMessages Delayed => _delayed ??= new DelayedMessages();
+
+    private DeadLetters Dead => _dead ??= new DeadLetters();
+
+    private QueueConsumers ConsumersMade => _consumers ??= new QueueConsumers();
+
+    private RareCounters Rare => _rare ??= new RareCounters();
+
+    /// <summary>Totals of what seldom happens.</summary>
+    private sealed class RareCounters
+    {
+        public long Rejected;
+        public long Expired;
+        public long Overflowed;
+        public long ReturnedTooOften;
+        public long DeadLettered;
+        public long Dropped;
+        public long Refused;
+        public long Duplicates;
+        public long Conflated;
+    }
 
     /// <summary>Drops all messages that are ready or held back; those that consumers hold, and dead ones, stay.</summary>
     /// <returns>How many were dropped.</returns>
     public long HandlePurge()
     {
         ReturnWaiting();
-        var count = _ready.Count + _delayed.Count;
+        var count = _ready.Count + DelayedCount;
         if (count > 0)
         {
             var positions = _ready.Positions();
-            foreach (var position in _delayed.Positions.Order())
+            foreach (var position in _delayed?.Positions.Order() ?? Enumerable.Empty<ulong>())
             {
                 PositionRange.Append(positions, position);
                 _groups?.Resume(position);
@@ -131,13 +144,13 @@ public sealed partial class QueueMachine : IQueueMachine
             positions.ForEach(r => _keys?.Remove(r));
             if (_ledger is not null)
             {
-                _settled.AddRange(positions);
-                _settledBytes += Math.Max(0, SizeBytes - _unsettledBytes - _dead.SizeBytes);
+                Unlogged.Settled.AddRange(positions);
+                _settledBytes += Math.Max(0, SizeBytes - _unsettledBytes - DeadBytes);
             }
         }
 
         _ready.Clear();
-        _delayed.Clear();
+        _delayed = null;
         return count;
     }
 
@@ -150,36 +163,42 @@ public sealed partial class QueueMachine : IQueueMachine
             return new FrameFault(ErrorCode.PreconditionFailed, $"the queue has {ConsumerCount} consumer(s)");
         }
 
-        if (ifEmpty && ReadyCount + _unsettledCount + _delayed.Count > 0)
+        if (ifEmpty && ReadyCount + _unsettledCount + DelayedCount > 0)
         {
-            var delayed = _delayed.Count > 0 ? $", and {_delayed.Count} that are held back" : "";
+            var delayed = DelayedCount > 0 ? $", and {DelayedCount} that are held back" : "";
             return new FrameFault(ErrorCode.PreconditionFailed, $"the queue has {ReadyCount} ready and {_unsettledCount} unsettled message(s){delayed}");
         }
 
         _deleted = true;
         ReturnWaiting();
         _ready.Clear();
-        _delayed.Clear();
-        _dead.Clear();
+        _delayed = null;
+        _dead = null;
         _unsettledCount = 0;
         _unsettledBytes = _heldBytes = 0;
-        foreach (var consumer in _consumers.Values.OrderBy(c => c.Id.Value))
+        foreach (var consumer in KnownConsumers.OrderBy(c => c.Id.Value))
         {
-            _effects.Enqueue(new QueueEffect.ConsumerClosed(consumer.Id));
+            Add(new QueueEffect.ConsumerClosed(consumer.Id));
         }
 
-        _consumers.Clear();
-        _rotation.Clear();
+        _consumers?.ById.Clear();
+        _consumers?.Rotation.Clear();
         _active = null;
         ConsumerCount = 0;
-        while (_parked.TryDequeue(out var batch))
+        while (_parked is not null && _parked.TryDequeue(out var batch))
         {
-            _effects.Enqueue(new QueueEffect.Dropped(batch.Publisher, batch.BatchId));
+            Add(new QueueEffect.Dropped(batch.Publisher, batch.BatchId));
         }
 
         return null;
     }
 
     /// <summary>The next thing to carry out, in order.</summary>
-    public bool TryTakeEffect([MaybeNullWhen(false)] out QueueEffect effect) => _effects.TryDequeue(out effect);
+    public bool TryTakeEffect([MaybeNullWhen(false)] out QueueEffect effect)
+    {
+        effect = null;
+        return _effects is not null && _effects.TryDequeue(out effect);
+    }
+
+    private void Add(QueueEffect effect) => (_effects ??= new Queue<QueueEffect>()).Enqueue(effect);
 }

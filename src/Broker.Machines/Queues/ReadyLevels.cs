@@ -6,11 +6,11 @@ namespace Broker.Machines.Queues;
 /// <summary>The ready messages of a queue by priority: all of a higher one come before all of a lower one. A queue without priorities has one level.</summary>
 internal sealed class ReadyLevels(int maxPriority)
 {
-    private readonly ReadyMessages?[] _levels = new ReadyMessages?[maxPriority + 1]; // made when they are first needed
+    private ReadyMessages?[]? _levels; // made when they are first needed, as is each of them: most queues are empty
     private int _top; // no level above it has messages
 
     /// <summary>The highest level.</summary>
-    public int Highest => _levels.Length - 1;
+    public int Highest => maxPriority;
 
     /// <summary>Number of messages, absent ones included.</summary>
     public long Count => Sum(static l => l.Count);
@@ -28,7 +28,7 @@ internal sealed class ReadyLevels(int maxPriority)
         {
             for (var i = _top; i >= 0; i--)
             {
-                if (_levels[i] is { FirstAbsent: > 0 and var first })
+                if (At(i) is { FirstAbsent: > 0 and var first })
                 {
                     return first;
                 }
@@ -46,8 +46,8 @@ internal sealed class ReadyLevels(int maxPriority)
             long bytes = 0;
             for (var i = _top; i >= 0; i--)
             {
-                bytes += _levels[i]?.ReadyToGoBytes ?? 0;
-                if (_levels[i] is { FirstAbsent: > 0 })
+                bytes += At(i)?.ReadyToGoBytes ?? 0;
+                if (At(i) is { FirstAbsent: > 0 })
                 {
                     break;
                 }
@@ -65,7 +65,7 @@ internal sealed class ReadyLevels(int maxPriority)
     {
         get
         {
-            while (_top > 0 && _levels[_top] is not { Count: > 0 })
+            while (_top > 0 && At(_top) is not { Count: > 0 })
             {
                 _top--;
             }
@@ -74,13 +74,16 @@ internal sealed class ReadyLevels(int maxPriority)
         }
     }
 
-    private ReadyMessages Top => _levels[TopLevel] ??= new ReadyMessages();
+    /// <summary>Those that were made so far.</summary>
+    private ReadOnlySpan<ReadyMessages?> Made => _levels;
+
+    private ReadyMessages Top => Level(TopLevel);
 
     /// <summary>The level that a message belongs to.</summary>
-    public int LevelOf(in StoredMessage message) => _levels.Length == 1 ? 0 : Math.Min(message.Meta.Priority, Highest);
+    public int LevelOf(in StoredMessage message) => maxPriority == 0 ? 0 : Math.Min(message.Meta.Priority, Highest);
 
     /// <summary>The messages of a level; <c>null</c> if it never had any.</summary>
-    public ReadyMessages? At(int level) => _levels[level];
+    public ReadyMessages? At(int level) => _levels?[level];
 
     public void Append(in QueueEntry entry) => Level(LevelOf(entry.Message)).Append(entry);
 
@@ -102,7 +105,7 @@ internal sealed class ReadyLevels(int maxPriority)
     public bool TryRemove(ulong position, out QueueEntry entry)
     {
         entry = default;
-        foreach (var level in _levels)
+        foreach (var level in Made)
         {
             if (level is not null && level.TryRemove(position, out entry))
             {
@@ -116,7 +119,7 @@ internal sealed class ReadyLevels(int maxPriority)
     /// <summary>The messages were read: those that are absent here join the ones in memory.</summary>
     public void Load(IReadOnlyList<(ulong Position, StoredMessage Message)> messages)
     {
-        foreach (var level in _levels)
+        foreach (var level in Made)
         {
             level?.Load(messages);
         }
@@ -126,7 +129,7 @@ internal sealed class ReadyLevels(int maxPriority)
     public List<PositionRange> Lose(ulong first, ulong last)
     {
         var lost = new List<PositionRange>();
-        foreach (var level in _levels)
+        foreach (var level in Made)
         {
             lost.AddRange(level?.Lose(first, last) ?? []);
         }
@@ -139,7 +142,7 @@ internal sealed class ReadyLevels(int maxPriority)
     {
         for (var i = TopLevel; i >= 0; i--)
         {
-            if (_levels[i] is { } level)
+            if (At(i) is { } level)
             {
                 level.Unload(keepBytes, keepMessages);
                 keepBytes = Math.Max(0, keepBytes - level.LoadedBytes);
@@ -162,7 +165,7 @@ internal sealed class ReadyLevels(int maxPriority)
         var all = result.ToList();
         for (var i = TopLevel - 1; i >= 0 && complete && all.Count < count; i--)
         {
-            if (_levels[i] is { } level)
+            if (At(i) is { } level)
             {
                 all.AddRange(level.Peek(count - all.Count, out complete));
             }
@@ -175,7 +178,7 @@ internal sealed class ReadyLevels(int maxPriority)
     public List<PositionRange> Positions()
     {
         var positions = new List<PositionRange>();
-        foreach (var level in _levels)
+        foreach (var level in Made)
         {
             positions.AddRange(level?.Positions() ?? []);
         }
@@ -189,18 +192,19 @@ internal sealed class ReadyLevels(int maxPriority)
     private ReadyMessages Level(int level)
     {
         _top = Math.Max(_top, level);
+        _levels ??= new ReadyMessages?[maxPriority + 1];
         return _levels[level] ??= new ReadyMessages();
     }
 
     private long Sum(Func<ReadyMessages, long> of)
     {
-        if (_levels.Length == 1)
+        if (maxPriority == 0)
         {
-            return _levels[0] is { } only ? of(only) : 0;
+            return At(0) is { } only ? of(only) : 0;
         }
 
         long sum = 0;
-        foreach (var level in _levels)
+        foreach (var level in Made)
         {
             sum += level is null ? 0 : of(level);
         }

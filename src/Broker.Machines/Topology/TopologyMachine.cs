@@ -30,9 +30,16 @@ public sealed partial class TopologyMachine
 
     private sealed class Queue(QueueDefinition definition)
     {
+        private static readonly HashSet<Binding> s_none = []; // nothing is ever added to it
+        private HashSet<Binding>? _bindings; // made with the first: many queues are only reached by their names
+
         public QueueDefinition Definition { get; } = definition;
 
-        public HashSet<Binding> Bindings { get; } = [];
+        /// <summary>The bindings to it, to be read.</summary>
+        public HashSet<Binding> Bindings => _bindings ?? s_none;
+
+        /// <summary>The same, to be changed.</summary>
+        public HashSet<Binding> BindingsToChange => _bindings ??= [];
     }
 
     /// <summary>Begins with the vhost <c>/</c> and its built-in exchanges.</summary>
@@ -254,7 +261,7 @@ public sealed partial class TopologyMachine
 
     /// <summary>The bindings that lead to where this one does; <c>null</c> if nothing is there.</summary>
     private HashSet<Binding>? Leading(Binding binding) =>
-        binding.Kind == DestinationKind.Exchange ? _exchanges.GetValueOrDefault(binding.Destination)?.Inbound : _queues.GetValueOrDefault(binding.Destination)?.Bindings;
+        binding.Kind == DestinationKind.Exchange ? _exchanges.GetValueOrDefault(binding.Destination)?.Inbound : _queues.GetValueOrDefault(binding.Destination)?.BindingsToChange;
 
     private static IEnumerable<Binding> Ordered(IEnumerable<Binding> bindings) => bindings
         .OrderBy(b => b.Exchange, StringComparer.Ordinal).ThenBy(b => b.RoutingKey, StringComparer.Ordinal).ThenBy(b => b.Destination, StringComparer.Ordinal)

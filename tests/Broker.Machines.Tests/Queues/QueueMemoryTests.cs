@@ -3,6 +3,7 @@ using Broker.Machines.Ledgers;
 using Broker.Machines.Messages;
 using Broker.Machines.Queues;
 using Broker.Machines.Tests.Messages;
+using Broker.Machines.Topology;
 using Broker.Protocol;
 
 namespace Broker.Machines.Tests.Queues;
@@ -29,6 +30,29 @@ public class QueueMemoryTests
         GC.Collect();
         Assert.False(requeued.IsAlive, "purged");
         GC.KeepAlive(_machine);
+    }
+
+    [Theory]
+    [InlineData(false, 500)]
+    [InlineData(true, 700)]
+    public void Queue_that_nobody_uses_takes_little(bool durable, long most)
+    {
+        const int count = 1_000;
+        var queues = new QueueMachine[count];
+        var limits = new QueueLimits();
+        var growth = MemoryTests.GrowthBytes(() =>
+        {
+            for (var i = 0; i < count; i++)
+            {
+                queues[i] = new QueueMachine(limits, durable ? new QueueLedger() : null, QueueSettings.Of(new QueueDefinition("q", durable)));
+                queues[i].HandleSettings(QueueSettings.Of(new QueueDefinition("q", durable)));
+                queues[i].Dispatch();
+                Assert.Null(queues[i].TakeRecord());
+                Assert.False(queues[i].TryTakeEffect(out _));
+            }
+        });
+        Assert.InRange(growth / count, 0, most);
+        GC.KeepAlive(queues);
     }
 
     [Fact]

@@ -6,7 +6,7 @@ internal sealed partial class ActorCell : IActorContext
     private ActorTimers? _timers;
     private ReceiveTimeoutTimer? _receiveTimeout;
     private ChildrenContainer? _children;
-    private Func<string>? _detail;
+    private object? _detail;
 
     public ActorRef Self => SelfRef;
 
@@ -84,12 +84,15 @@ internal sealed partial class ActorCell : IActorContext
 
     public void Describe(Func<string>? detail) => Volatile.Write(ref _detail, detail);
 
+    public void DescribeBy(object state) => Volatile.Write(ref _detail, state);
+
     /// <summary>From any thread.</summary>
     public string? ReadDetail()
     {
         try
         {
-            return Volatile.Read(ref _detail)?.Invoke();
+            var detail = Volatile.Read(ref _detail);
+            return detail is Func<string> tell ? tell() : detail?.ToString();
         }
         catch (Exception error)
         {

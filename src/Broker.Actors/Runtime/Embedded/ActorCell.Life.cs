@@ -27,7 +27,7 @@ internal sealed partial class ActorCell
 
     private void Instantiate()
     {
-        var actor = _props.Factory()
+        var actor = _props.Make()
             ?? throw new InvalidOperationException($"The factory of {TypeName} returned no actor.");
         ((IActorHooks)actor).Bind(this);
         _actor = actor;
@@ -225,7 +225,7 @@ internal sealed partial class ActorCell
         }
         else if (message is SystemMessage.Unwatch unwatch)
         {
-            _watchers?.Remove(unwatch.Watcher);
+            OnUnwatch(unwatch.Watcher);
         }
     }
 

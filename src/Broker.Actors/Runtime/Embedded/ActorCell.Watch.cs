@@ -4,7 +4,8 @@ namespace Broker.Actors.Runtime.Embedded;
 internal sealed partial class ActorCell
 {
     private HashSet<EmbeddedRef>? _watching;
-    private HashSet<EmbeddedRef>? _watchers;
+    private EmbeddedRef? _watcher; // the first of them: most actors have one, their parent
+    private HashSet<EmbeddedRef>? _otherWatchers;
 
     /// <summary>Actors whose Terminated is in the mailbox. Unwatch takes it back by taking the actor out of here.</summary>
     private HashSet<ActorRef>? _deathsToTell;
@@ -37,7 +38,27 @@ internal sealed partial class ActorCell
         _ => throw new ArgumentException($"{actor} is of another engine and cannot be watched.", nameof(actor)),
     };
 
-    private void OnWatch(EmbeddedRef watcher) => (_watchers ??= []).Add(watcher);
+    private void OnWatch(EmbeddedRef watcher)
+    {
+        if (_watcher is null || _watcher == watcher)
+        {
+            _watcher = watcher;
+        }
+        else
+        {
+            (_otherWatchers ??= []).Add(watcher);
+        }
+    }
+
+    private void OnUnwatch(EmbeddedRef watcher)
+    {
+        if (_watcher == watcher)
+        {
+            _watcher = null;
+        }
+
+        _otherWatchers?.Remove(watcher); // it may be there as well, if it has come when another one was the first
+    }
 
     private void OnDeathNotice(EmbeddedRef dead)
     {
@@ -59,7 +80,9 @@ internal sealed partial class ActorCell
 
     private void TellWatchers()
     {
-        foreach (var watcher in _watchers ?? [])
+        _otherWatchers?.Remove(_watcher!);
+        _watcher?.SendSystem(new SystemMessage.DeathNotice(SelfRef));
+        foreach (var watcher in _otherWatchers ?? [])
         {
             watcher.SendSystem(new SystemMessage.DeathNotice(SelfRef));
         }
@@ -69,7 +92,8 @@ internal sealed partial class ActorCell
             target.SendSystem(new SystemMessage.Unwatch(SelfRef));
         }
 
-        _watchers = null;
+        _watcher = null;
+        _otherWatchers = null;
         _watching = null;
         _deathsToTell = null;
     }

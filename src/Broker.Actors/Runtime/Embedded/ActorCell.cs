@@ -161,7 +161,7 @@ internal sealed partial class ActorCell
                 OnWatch(watch.Watcher);
                 break;
             case SystemMessage.Unwatch unwatch:
-                _watchers?.Remove(unwatch.Watcher);
+                OnUnwatch(unwatch.Watcher);
                 break;
             case SystemMessage.DeathNotice notice:
                 OnDeathNotice(notice.Dead);

@@ -16,7 +16,7 @@ namespace Broker.Actors.Runtime.Embedded;
 /// </remarks>
 internal sealed class MpscQueue
 {
-    private const int InitialRingLength = 8;
+    private const int InitialRingLength = 2;
     private const int MaxRingLength = 1024;
     private const long Frozen = 1L << 62;
 

@@ -17,6 +17,10 @@ public sealed record QueueSettings
     /// <summary>A queue without any feature.</summary>
     public static QueueSettings Plain { get; } = new();
 
+    // Nearly all queues are declared without arguments: they share these.
+    private static readonly QueueSettings s_durable = new() { DeliveryLimit = DefaultDeliveryLimit, ConsumerTimeout = DefaultConsumerTimeout };
+    private static readonly QueueSettings s_transient = new() { ConsumerTimeout = DefaultConsumerTimeout };
+
     /// <summary>Milliseconds that a message may wait; <c>null</c> is without end.</summary>
     public long? MessageTtl { get; init; }
 
@@ -84,7 +88,7 @@ public sealed record QueueSettings
         var (declared, said, cap) = (definition.Arguments, policy ?? QueueArguments.None, operatorPolicy ?? QueueArguments.None);
         var deliveryLimit = Lowest(Bound(declared.DeliveryLimit, -1), Bound(said.DeliveryLimit, -1)) ?? (definition.Durable ? DefaultDeliveryLimit : long.MaxValue);
         var consumerTimeout = Lowest(Bound(declared.ConsumerTimeout, 0), Bound(said.ConsumerTimeout, 0)) ?? DefaultConsumerTimeout;
-        return new QueueSettings
+        var settings = new QueueSettings
         {
             MessageTtl = Lowest(declared.MessageTtl, said.MessageTtl, cap.MessageTtl),
             Expires = Lowest(declared.Expires, said.Expires, cap.Expires),
@@ -106,6 +110,20 @@ public sealed record QueueSettings
             Conflate = declared.Conflate ?? false,
             MaxAge = Lowest(declared.MaxAge, said.MaxAge, cap.MaxAge),
         };
+        return settings == s_durable ? s_durable : settings == s_transient ? s_transient : settings;
+    }
+
+    /// <summary>These settings, but for what only a declaration can say: that is as it was.</summary>
+    internal QueueSettings KeepDeclared(QueueSettings before)
+    {
+        var kept = this with
+        {
+            MaxPriority = before.MaxPriority,
+            SingleActiveConsumer = before.SingleActiveConsumer,
+            MessageGroups = before.MessageGroups,
+            Conflate = before.Conflate,
+        };
+        return kept == before ? before : kept == this ? this : kept;
     }
 
     private static long? Lowest(params ReadOnlySpan<long?> limits)

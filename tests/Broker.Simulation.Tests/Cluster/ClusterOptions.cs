@@ -17,6 +17,9 @@ internal sealed record ClusterOptions
 
     public required int Queues { get; init; }
 
+    /// <summary>Whether there is a log beside the queues.</summary>
+    public bool HasLog { get; init; }
+
     public required PlacementOptions Placement { get; init; }
 
     public required ReplicaOptions Replication { get; init; }

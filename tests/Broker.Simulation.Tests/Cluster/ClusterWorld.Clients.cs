@@ -20,6 +20,13 @@ internal sealed partial class ClusterWorld
             return;
         }
 
+        if (ReadLog is not null && Random.Next(8) == 0)
+        {
+            ActOnLog(ReadLog);
+            Later(Delay(1, 12), Act);
+            return;
+        }
+
         var queue = Queues[Random.Next(Queues.Count)];
         _consumers.RemoveAll(c => c.IsOver);
         switch (Random.Next(100))
@@ -67,6 +74,11 @@ internal sealed partial class ClusterWorld
         _consumers.ForEach(c => c.Vanish());
         Advance(TimeSpan.FromMilliseconds(300));
         Drain();
+        if (ReadLog is not null)
+        {
+            ReadToTheEnd(ReadLog);
+        }
+
         Await("logs are given up to their bounds", () => Members.All(m => m.Life!.Log.RetirementGoal() <= m.Life.Log.StartPosition));
         Await("everything is at rest", IsAtRest);
         CheckReplicas();
@@ -89,7 +101,7 @@ internal sealed partial class ClusterWorld
         && assignment.Replicas.Count == Options.Placement.Replicas
         && assignment.Replicas.Select(n => new ReplicaId(n, Members.Single(m => m.Name == n).Store)).ToHashSet().SetEquals(assignment.InSync)
         && Members.Where(m => m.Life!.Cluster.Shards[shard].ServingEpoch > 0).Select(m => m.Life!.Cluster.Identity.Life).SequenceEqual([leader])
-        && Queues.Where(q => q.Shard == shard).All(q => Members.Count(m => m.Life!.Find(q.Name) is not null) == 1));
+        && Declared.Where(q => q.Shard == shard).All(q => Members.Count(m => m.Life!.Find(q.Name) is not null) == 1));
 
     private void Drain()
     {

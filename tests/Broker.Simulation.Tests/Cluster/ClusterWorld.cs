@@ -28,7 +28,8 @@ internal sealed partial class ClusterWorld
         Random = new Random(options.Seed);
         Members = [.. Enumerable.Range(0, options.Nodes).Select(i => new SimulatedMember($"n{i}", NextStore(), Random.Next(), shortReads: Random.Next(3) == 0))];
         Metadata = new SimulatedMetadata([.. Members.Select(m => m.Name)]);
-        Queues = [.. Enumerable.Range(1, options.Queues).Select(Declare)];
+        Queues = [.. Enumerable.Range(1, options.Queues).Select(number => Declare(string.Create(CultureInfo.InvariantCulture, $"q{number}"), number))];
+        ReadLog = options.HasLog ? Declare(LogName, options.Queues + 1) : null;
         _coordinator = new PlacementMachine(options.Placement);
         _publishers = [.. Enumerable.Range(0, 3).Select(i => new ClusterPublisher(this, i, named: i > 0))];
         foreach (var from in Members)
@@ -49,6 +50,9 @@ internal sealed partial class ClusterWorld
     public IReadOnlyList<SimulatedMember> Members { get; }
 
     public IReadOnlyList<ClusterQueue> Queues { get; }
+
+    /// <summary>Those, and the log.</summary>
+    public IEnumerable<ClusterQueue> Declared => ReadLog is null ? Queues : Queues.Append(ReadLog);
 
     public SimulatedMetadata Metadata { get; }
 
@@ -179,11 +183,10 @@ internal sealed partial class ClusterWorld
         _oneLeader.Look(life);
     }
 
-    private ClusterQueue Declare(int number)
+    private ClusterQueue Declare(string name, int number)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"q{number}");
         return new ClusterQueue(
-            new QueueDefinition(name, Durable: true, (ulong)number),
+            new QueueDefinition(name, Durable: true, (ulong)number) { Arguments = ArgumentsOf(name) },
             StableHash.ShardOf(name, Options.Placement.Shards),
             new MessageFates(name, () => string.Create(CultureInfo.InvariantCulture, $"[{Now.TotalMilliseconds:0}]")),
             new PublisherOrder(name));
@@ -201,7 +204,7 @@ internal sealed partial class ClusterWorld
                 + string.Join("; ", Enumerable.Range(0, life.Cluster.Shards.Count).Select(s => $"{s} {life.System.GetHierarchy($"user/replica/{s}", 0)?.Detail}"))
             : m.ToString());
         var links = string.Join(' ', _links.Values.Where(l => !l.IsUp).Select(l => $"{l.From.Name}->{l.To.Name}"));
-        var queues = Queues.SelectMany(q => Members.Where(m => m.Life?.Find(q.Name) is not null).Select(m => (q, m, Local: m.Life!.Find(q.Name)!)))
+        var queues = Declared.SelectMany(q => Members.Where(m => m.Life?.Find(q.Name) is not null).Select(m => (q, m, Local: m.Life!.Find(q.Name)!)))
             .Select(q => $"{q.q.Name} (shard {q.q.Shard}) on {q.m.Name}: {q.Local.Status}, {q.Local.Status.Parked} parked, {q.Local.Status.Enqueued} taken");
         return string.Join('\n', [.. shards, .. members, .. queues, $"links down: {links}", $"{string.Join(' ', _publishers.Select(p => p.Unconfirmed))} unconfirmed"]);
     }

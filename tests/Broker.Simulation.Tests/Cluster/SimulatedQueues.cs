@@ -60,7 +60,7 @@ internal sealed class SimulatedQueues(ClusterWorld world, NodeServices services)
         }
 
         _served[shard] = (epoch, actors);
-        foreach (var queue in epoch > 0 ? world.Queues.Where(q => q.Shard == shard) : [])
+        foreach (var queue in epoch > 0 ? world.Declared.Where(q => q.Shard == shard) : [])
         {
             var actor = Context.ActorOf(Props.Create(() => new QueueActor(queue.Name, services)), string.Create(CultureInfo.InvariantCulture, $"{queue.Name}-{epoch}"));
             actors.Add(actor);

@@ -26,6 +26,9 @@ internal sealed class MessageFates(string queue, Func<string> now)
 
     public int ConfirmedCount => _fates.Values.Count(f => f.Confirmed);
 
+    /// <summary>What publishers were told to be there.</summary>
+    public IEnumerable<MessageId> Confirmed => _fates.Where(f => f.Value.Confirmed).Select(f => f.Key);
+
     public int SettledCount => _fates.Values.Count(f => f.SettledAt >= 0);
 
     public int RedeliveredCount => _fates.Values.Count(f => f.Counts.Count > 1);

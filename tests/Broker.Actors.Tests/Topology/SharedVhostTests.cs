@@ -30,7 +30,7 @@ public sealed class SharedVhostTests
         await cluster.A.RefusedAsync(ErrorCode.AccessRefused, new TopologyRequest.RemoveVhost("/"));
         Assert.Null(await VhostRemoval.RunAsync(cluster.B.Services.Topology, "v", WireConnection.Timeout, CancellationToken.None));
         Assert.Matches("^q:True:[0-9]+$", await cluster.AgreeAsync());
-        Assert.Null(cluster.B.Route(Of("amq.topic"), "any"));
+        await WireAdmin.UntilAsync(() => Task.FromResult(cluster.B.Route(Of("amq.topic"), "any") is null), gone => gone, "the exchange to be gone, which its actor brings about");
         await cluster.A.RefusedAsync(ErrorCode.NotFound, Queue(Of("q")));
         Assert.DoesNotContain((await cluster.Store.ReadAsync(TopologyKeys.Prefix)).Values, v => v.Key.Contains("%1F", StringComparison.Ordinal) || v.Key.Contains("vhosts", StringComparison.Ordinal));
         Assert.Null(await VhostRemoval.RunAsync(cluster.B.Services.Topology, "v", WireConnection.Timeout, CancellationToken.None));

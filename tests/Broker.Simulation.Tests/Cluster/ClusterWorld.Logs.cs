@@ -7,9 +7,11 @@ namespace Broker.Simulation.Tests.Cluster;
 internal sealed partial class ClusterWorld
 {
     private const int MostReaders = 4;
+    private const int MostPublishes = 50; // a log never gets shorter here, and a snapshot must be through before the nodes' tiny logs have let go of what came meanwhile (docs/cluster.md)
     private const string LogName = "log";
     private readonly LogOffsets _offsets = new(LogName);
     private readonly List<ClusterReader> _readers = [];
+    private int _publishedToLog;
 
     /// <summary>The log, if the history has one.</summary>
     public ClusterQueue? ReadLog { get; }
@@ -19,7 +21,7 @@ internal sealed partial class ClusterWorld
         _readers.RemoveAll(r => r.IsOver);
         switch (Random.Next(10))
         {
-            case < 5:
+            case < 5 when _publishedToLog++ < MostPublishes:
                 _publishers[Random.Next(_publishers.Count)].Publish(log);
                 break;
             case < 6 when _readers.Count < MostReaders && FindServing(log) is ({ } life, { } local):

@@ -14,6 +14,9 @@ const ranges = { read: readRanges, write: writeRanges };
 const message = { read: readMessage, write: writeMessage };
 const json = { read: (reader) => reader.rest().toString('utf8'), write: (writer, value) => writer.raw(Buffer.from(value)) };
 
+// Only of a message from a log: flag 4.
+const offset = { ...big, isThere: ({ flags }) => (flags & 4) !== 0 };
+
 const requestId = { request_id: big };
 const bindingFields = { ...requestId, exchange: name, destination_kind: number, destination: name, routing_key: name, arguments: table };
 
@@ -46,7 +49,7 @@ const definitions = {
 
   SUBSCRIBE: [0x20, { queue: name, consumer_tag: name, flags: number, credit_messages: big, credit_bytes: big, arguments: table }],
   SUBSCRIBED: [0x21, { consumer_tag: name }],
-  DELIVER: [0x22, { delivery_tag: big, flags: number, delivery_count: big, message }],
+  DELIVER: [0x22, { delivery_tag: big, flags: number, delivery_count: big, offset, message }],
   CREDIT: [0x23, { messages: big, bytes: big }],
   SETTLE: [0x24, { outcome: number, ranges, reason }],
   SETTLED: [0x25, { ranges }],
@@ -79,7 +82,10 @@ const byType = new Map(Object.entries(definitions).map(([frameName, [type, field
 export function encodeFrame(frameName, values = {}) {
   const [type, fields] = definitions[frameName];
   const payload = new ByteWriter();
-  for (const [field, { write }] of Object.entries(fields)) {
+  for (const [field, { write, isThere }] of Object.entries(fields)) {
+    if (isThere && !isThere(values)) {
+      continue;
+    }
     if (values[field] === undefined) {
       throw new TypeError(`${frameName} needs ${field}`);
     }
@@ -101,8 +107,10 @@ export function decodeFrame(type, payload) {
   }
   const reader = new ByteReader(payload);
   const decoded = { frame: definition.frameName };
-  for (const [field, { read }] of Object.entries(definition.fields)) {
-    decoded[field] = read(reader);
+  for (const [field, { read, isThere }] of Object.entries(definition.fields)) {
+    if (!isThere || isThere(decoded)) {
+      decoded[field] = read(reader);
+    }
   }
   reader.end();
   return decoded;

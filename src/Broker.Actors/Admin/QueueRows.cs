@@ -19,54 +19,54 @@ internal static class QueueRows
     private static QueueKind KindOf(LocalQueue queue) => queue.Definition.Arguments.Kind ?? QueueKind.Queue;
 
     /// <summary>A queue in listings; one that another node leads has no figures here.</summary>
-    public static JsonObject Of(NodeServices node, LocalQueue queue) => queue.IsLocal ? LocalRow(node, queue) : RemoteRow(node, queue);
-
-    private static JsonObject RemoteRow(NodeServices node, LocalQueue queue) => new()
+    public static JsonObject Of(NodeServices node, LocalQueue queue)
     {
-        ["name"] = EntityName.LocalOf(queue.Name),
-        ["vhost"] = EntityName.VhostOf(queue.Name),
-        ["durable"] = queue.IsDurable,
-        ["arguments"] = Text(queue.Definition.Arguments.ToTable()),
-        ["autoDelete"] = queue.Definition.AutoDelete,
-        ["owner"] = queue.Definition.Owner,
-        ["policy"] = node.Policies.Find(queue.Name, KindOf(queue)).Policy?.Name ?? "",
-        ["operatorPolicy"] = node.Policies.Find(queue.Name, KindOf(queue)).OperatorPolicy?.Name ?? "",
-        ["leader"] = node.LeaderOf(queue.Name),
-    };
+        var (policy, operatorPolicy) = node.Policies.Find(queue.Name, KindOf(queue));
+        var row = new JsonObject
+        {
+            ["name"] = EntityName.LocalOf(queue.Name),
+            ["vhost"] = EntityName.VhostOf(queue.Name),
+            ["durable"] = queue.IsDurable,
+            ["arguments"] = Text(queue.Definition.Arguments.ToTable()),
+            ["autoDelete"] = queue.Definition.AutoDelete,
+            ["owner"] = queue.Definition.Owner,
+            ["policy"] = policy?.Name ?? "",
+            ["operatorPolicy"] = operatorPolicy?.Name ?? "",
+        };
+        if (queue.IsLocal)
+        {
+            AddFigures(row, queue.Status);
+        }
 
-    private static JsonObject LocalRow(NodeServices node, LocalQueue queue) => new()
+        row["leader"] = node.LeaderOf(queue.Name);
+        return row;
+    }
+
+    private static void AddFigures(JsonObject row, QueueStatus status)
     {
-        ["name"] = EntityName.LocalOf(queue.Name),
-        ["vhost"] = EntityName.VhostOf(queue.Name),
-        ["durable"] = queue.IsDurable,
-        ["arguments"] = Text(queue.Definition.Arguments.ToTable()),
-        ["autoDelete"] = queue.Definition.AutoDelete,
-        ["owner"] = queue.Definition.Owner,
-        ["policy"] = node.Policies.Find(queue.Name, KindOf(queue)).Policy?.Name ?? "",
-        ["operatorPolicy"] = node.Policies.Find(queue.Name, KindOf(queue)).OperatorPolicy?.Name ?? "",
-        ["ready"] = queue.Status.Ready,
-        ["delayed"] = queue.Status.Delayed,
-        ["deadLettersUnderWay"] = queue.Status.DeadLettersUnderWay,
-        ["unsettled"] = queue.Status.Unsettled,
-        ["consumers"] = queue.Status.Consumers,
-        ["bytes"] = queue.Status.SizeBytes,
-        ["bytesInMemory"] = queue.Status.LoadedBytes,
-        ["state"] = queue.Status.IsPaused ? "paused" : "running",
-        ["blocked"] = queue.Status.Parked > 0 ? "publishers wait" : "",
-        ["enqueued"] = queue.Status.Enqueued,
-        ["delivered"] = queue.Status.Delivered,
-        ["redelivered"] = queue.Status.Redelivered,
-        ["acknowledged"] = queue.Status.Acknowledged,
-        ["rejected"] = queue.Status.Counters.Rejected,
-        ["expired"] = queue.Status.Counters.Expired,
-        ["overflowed"] = queue.Status.Counters.Overflowed,
-        ["returnedTooOften"] = queue.Status.Counters.ReturnedTooOften,
-        ["deadLettered"] = queue.Status.Counters.DeadLettered,
-        ["dropped"] = queue.Status.Counters.Dropped,
-        ["refused"] = queue.Status.Counters.Refused,
-        ["duplicates"] = queue.Status.Counters.Duplicates,
-        ["leader"] = node.LeaderOf(queue.Name),
-    };
+        var counters = status.Counters;
+        row["ready"] = status.Ready;
+        row["delayed"] = status.Delayed;
+        row["deadLettersUnderWay"] = status.DeadLettersUnderWay;
+        row["unsettled"] = status.Unsettled;
+        row["consumers"] = status.Consumers;
+        row["bytes"] = status.SizeBytes;
+        row["bytesInMemory"] = status.LoadedBytes;
+        row["state"] = status.IsPaused ? "paused" : "running";
+        row["blocked"] = status.Parked > 0 ? "publishers wait" : "";
+        row["enqueued"] = status.Enqueued;
+        row["delivered"] = status.Delivered;
+        row["redelivered"] = status.Redelivered;
+        row["acknowledged"] = status.Acknowledged;
+        row["rejected"] = counters.Rejected;
+        row["expired"] = counters.Expired;
+        row["overflowed"] = counters.Overflowed;
+        row["returnedTooOften"] = counters.ReturnedTooOften;
+        row["deadLettered"] = counters.DeadLettered;
+        row["dropped"] = counters.Dropped;
+        row["refused"] = counters.Refused;
+        row["duplicates"] = counters.Duplicates;
+    }
 
     /// <summary>A message in listings. What is on the disk only is not read for it.</summary>
     /// <param name="entry">The message.</param>

@@ -9,11 +9,12 @@ namespace Broker.Machines.Queues;
 /// <param name="ledger">What is certain; <c>null</c>: nothing is logged.</param>
 internal sealed class Intake(QueueLedger? ledger)
 {
-    private readonly List<ReadOnlyMemory<StoredMessage>> _joined = []; // since the last record
-    private readonly List<ProducerMark> _producers = []; // likewise
-    private readonly Queue<(ulong Index, long Bytes)> _uncertain = new();
-    private readonly ProducerTable _transientProducers = new(); // without a ledger
-    private readonly Queue<ParkedBatch> _parked = new();
+    // Made with first use: most queues are idle.
+    private List<ReadOnlyMemory<StoredMessage>>? _joined; // since the last record
+    private List<ProducerMark>? _producers; // likewise
+    private Queue<(ulong Index, long Bytes)>? _uncertain;
+    private ProducerTable? _transientProducers; // without a ledger
+    private Queue<ParkedBatch>? _parked;
     private long _uncertainBytes; // of those, and so without what was not logged yet
 
     /// <summary>A batch that waits for room.</summary>
@@ -29,10 +30,10 @@ internal sealed class Intake(QueueLedger? ledger)
     public long UncertainBytes => _uncertainBytes + JoinedBytes;
 
     /// <summary>Batches that wait.</summary>
-    public int ParkedCount => _parked.Count;
+    public int ParkedCount => _parked?.Count ?? 0;
 
     /// <summary>Whether there is anything to log.</summary>
-    public bool HasRecord => JoinedCount > 0 || _producers.Count > 0;
+    public bool HasRecord => JoinedCount > 0 || _producers is { Count: > 0 };
 
     /// <summary>How many messages at the beginning of a batch were taken before.</summary>
     public int TakenBefore(in ProducerBatch producer)
@@ -56,18 +57,19 @@ internal sealed class Intake(QueueLedger? ledger)
     /// <summary>So many messages of a batch were taken, now or before.</summary>
     public void MarkProducer(in ProducerBatch producer, int count)
     {
-        if (producer.Name is null || count == 0 || producer.Sequences.Span[count - 1] is var sequence && sequence <= LastSequenceOf(producer.Name))
+        if (producer.Name is null || count == 0)
         {
             return;
         }
 
+        var mark = new ProducerMark(producer.Name, producer.Sequences.Span[count - 1]);
         if (ledger is null)
         {
-            _transientProducers.Set(new ProducerMark(producer.Name, sequence));
+            (_transientProducers ??= new ProducerTable()).Set(mark);
         }
-        else
+        else if (mark.LastSequence > LastSequenceOf(mark.Producer))
         {
-            _producers.Add(new ProducerMark(producer.Name, sequence));
+            (_producers ??= []).Add(mark);
         }
     }
 
@@ -79,7 +81,7 @@ internal sealed class Intake(QueueLedger? ledger)
             return;
         }
 
-        _joined.Add(messages);
+        (_joined ??= []).Add(messages);
         JoinedCount += messages.Length;
         foreach (ref readonly var message in messages.Span)
         {
@@ -90,10 +92,10 @@ internal sealed class Intake(QueueLedger? ledger)
     /// <summary>Moves out what has joined since the last record; <see cref="HandleLogged"/> is to follow.</summary>
     public (ReadOnlyMemory<StoredMessage> Messages, IReadOnlyList<ProducerMark> Producers) Take()
     {
-        var joined = _joined.Count switch { 0 => default, 1 => _joined[0], _ => Concatenate() };
-        _joined.Clear();
-        List<ProducerMark> producers = [.. _producers];
-        _producers.Clear();
+        var joined = _joined switch { null or { Count: 0 } => default, [var only] => only, _ => Concatenate(_joined) };
+        _joined?.Clear();
+        ProducerMark[] producers = [.. _producers ?? []];
+        _producers?.Clear();
         return (joined, producers);
     }
 
@@ -102,7 +104,7 @@ internal sealed class Intake(QueueLedger? ledger)
     {
         if (JoinedBytes > 0)
         {
-            _uncertain.Enqueue((index, JoinedBytes));
+            (_uncertain ??= new Queue<(ulong, long)>()).Enqueue((index, JoinedBytes));
             _uncertainBytes += JoinedBytes;
         }
 
@@ -113,7 +115,7 @@ internal sealed class Intake(QueueLedger? ledger)
     /// <summary>Everything up to the record is certain.</summary>
     public void HandleCertain(ulong index)
     {
-        while (_uncertain.TryPeek(out var oldest) && oldest.Index <= index)
+        while (_uncertain is not null && _uncertain.TryPeek(out var oldest) && oldest.Index <= index)
         {
             _uncertainBytes -= oldest.Bytes;
             _uncertain.Dequeue();
@@ -121,15 +123,24 @@ internal sealed class Intake(QueueLedger? ledger)
     }
 
     /// <summary>Has a batch wait.</summary>
-    public void Park(in ParkedBatch batch) => _parked.Enqueue(batch);
+    public void Park(in ParkedBatch batch) => (_parked ??= new Queue<ParkedBatch>()).Enqueue(batch);
 
     /// <summary>The batch that has waited for longest.</summary>
-    public bool TryUnpark(out ParkedBatch batch) => _parked.TryDequeue(out batch);
+    public bool TryUnpark(out ParkedBatch batch)
+    {
+        batch = default;
+        return _parked is not null && _parked.TryDequeue(out batch);
+    }
 
     /// <summary>Gives up what a publisher has parked.</summary>
     /// <returns>The batches' numbers.</returns>
-    public List<long> GiveUp(PublisherId publisher)
+    public IReadOnlyList<long> GiveUp(PublisherId publisher)
     {
+        if (_parked is not { Count: > 0 })
+        {
+            return [];
+        }
+
         var given = new List<long>();
         for (var i = _parked.Count; i > 0; i--)
         {
@@ -149,22 +160,22 @@ internal sealed class Intake(QueueLedger? ledger)
 
     private ulong LastSequenceOf(string producer)
     {
-        for (var i = _producers.Count - 1; i >= 0; i--)
+        for (var i = (_producers?.Count ?? 0) - 1; i >= 0; i--)
         {
-            if (_producers[i].Producer == producer)
+            if (_producers![i].Producer == producer)
             {
                 return _producers[i].LastSequence;
             }
         }
 
-        return (ledger?.Producers ?? _transientProducers).LastSequenceOf(producer);
+        return (ledger?.Producers ?? _transientProducers)?.LastSequenceOf(producer) ?? 0;
     }
 
-    private StoredMessage[] Concatenate()
+    private StoredMessage[] Concatenate(List<ReadOnlyMemory<StoredMessage>> parts)
     {
         var all = new StoredMessage[JoinedCount];
         var at = 0;
-        foreach (var part in _joined)
+        foreach (var part in parts)
         {
             part.Span.CopyTo(all.AsSpan(at));
             at += part.Length;

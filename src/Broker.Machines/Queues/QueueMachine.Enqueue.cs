@@ -6,8 +6,6 @@ public sealed partial class QueueMachine
 {
     private string? _blockedBy;
 
-    private readonly record struct ParkedBatch(PublisherId Publisher, long BatchId, ReadOnlyMemory<StoredMessage> Messages, ProducerBatch Producer);
-
     /// <summary>Whether publishers have to wait.</summary>
     public bool IsFull => FullBecause is not null;
 
@@ -38,7 +36,7 @@ public sealed partial class QueueMachine
         }
         else if (ParkedCount > 0 || FullBecause is not null)
         {
-            (_parked ??= new Queue<ParkedBatch>()).Enqueue(new ParkedBatch(publisher, batchId, messages, producer));
+            _intake.Park(new Intake.ParkedBatch(publisher, batchId, messages, producer));
             Add(new QueueEffect.Parked(publisher, batchId, FullBecause ?? (_ledger is null ? "is full" : "waits for the disk")));
         }
         else
@@ -50,17 +48,9 @@ public sealed partial class QueueMachine
     /// <summary>The publisher is gone: what it has parked was never accepted and is dropped.</summary>
     public void HandlePublisherGone(PublisherId publisher)
     {
-        for (var i = ParkedCount; i > 0; i--)
+        foreach (var batch in _intake.GiveUp(publisher))
         {
-            var batch = _parked!.Dequeue();
-            if (batch.Publisher == publisher)
-            {
-                Add(new QueueEffect.Dropped(publisher, batch.BatchId));
-            }
-            else
-            {
-                _parked.Enqueue(batch);
-            }
+            Add(new QueueEffect.Dropped(publisher, batch));
         }
     }
 
@@ -70,7 +60,7 @@ public sealed partial class QueueMachine
 
     private void Append(PublisherId publisher, long batchId, ReadOnlyMemory<StoredMessage> messages, in ProducerBatch producer)
     {
-        var before = TakenBefore(producer);
+        var before = _intake.TakenBefore(producer);
         messages = messages[before..];
         if (IsSelective)
         {
@@ -84,34 +74,15 @@ public sealed partial class QueueMachine
         }
 
         _enqueued += messages.Length;
-        Record(messages);
-        MarkProducer(producer, before + messages.Length);
+        _intake.Join(messages);
+        _intake.MarkProducer(producer, before + messages.Length);
         Add(new QueueEffect.Accepted(publisher, batchId));
-    }
-
-    /// <summary>How many messages at the beginning of a batch the queue has taken before.</summary>
-    private int TakenBefore(in ProducerBatch producer)
-    {
-        if (producer.Name is null)
-        {
-            return 0;
-        }
-
-        var last = LastSequenceOf(producer.Name);
-        var sequences = producer.Sequences.Span;
-        var taken = 0;
-        while (taken < sequences.Length && sequences[taken] <= last)
-        {
-            taken++;
-        }
-
-        return taken;
     }
 
     private bool AdmitParked()
     {
         var admitted = false;
-        while (_parked is { Count: > 0 } && !IsFull && _parked.TryDequeue(out var batch))
+        while (ParkedCount > 0 && !IsFull && _intake.TryUnpark(out var batch))
         {
             Append(batch.Publisher, batch.BatchId, batch.Messages, batch.Producer);
             admitted = true;

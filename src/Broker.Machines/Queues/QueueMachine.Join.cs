@@ -62,8 +62,6 @@ public sealed partial class QueueMachine
     /// <summary>Takes a batch in message by message, in order: the first that the queue has no room for ends it.</summary>
     private void AppendSelected(PublisherId publisher, long batchId, ReadOnlyMemory<StoredMessage> messages, in ProducerBatch producer, int before)
     {
-        var first = _lastPosition + 1;
-        var taken = new List<StoredMessage>(messages.Length);
         var accepted = 0;
         while (accepted < messages.Length)
         {
@@ -82,15 +80,14 @@ public sealed partial class QueueMachine
             }
 
             Remember(id);
-            taken.Add(message);
             Join(message, ++_lastPosition);
-            CountJoined(message);
+            _intake.Join(messages.Slice(accepted, 1));
+            _enqueued++;
             accepted++;
         }
 
-        _enqueued += taken.Count;
         var areDeadLettered = accepted < messages.Length && _settings is { Overflow: OverflowBehavior.RejectPublishDeadLetter, DeadLetters: true };
-        MarkProducer(producer, before + (areDeadLettered ? messages.Length : accepted)); // who did not hear of the refusal sends again, and must not have it dead-lettered twice
+        _intake.MarkProducer(producer, before + (areDeadLettered ? messages.Length : accepted)); // who did not hear of the refusal sends again, and must not have it dead-lettered twice
         if (accepted == messages.Length)
         {
             Add(new QueueEffect.Accepted(publisher, batchId));
@@ -101,35 +98,20 @@ public sealed partial class QueueMachine
             Rare.Refused += refused.Length;
             if (areDeadLettered)
             {
-                JoinDead(refused, taken);
+                JoinDead(refused);
             }
 
             Add(new QueueEffect.NotAccepted(publisher, batchId, before + accepted, FullFault()));
         }
-
-        if (_ledger is not null && _lastPosition >= first)
-        {
-            Unlogged.Joined.Add(taken.ToArray());
-        }
     }
 
     /// <summary>Messages that are refused and dead-lettered join as dead ones: only so are they on the disk until they are at their new place.</summary>
-    private void JoinDead(ReadOnlyMemory<StoredMessage> messages, List<StoredMessage> taken)
+    private void JoinDead(ReadOnlyMemory<StoredMessage> messages)
     {
+        _intake.Join(messages);
         foreach (ref readonly var message in messages.Span)
         {
-            taken.Add(message);
-            CountJoined(message);
             AddDead(new QueueEntry(++_lastPosition, message, DeliveryCount: 0), DeadLetterReason.MaxLength, "");
-        }
-    }
-
-    private void CountJoined(in StoredMessage message)
-    {
-        if (_ledger is not null)
-        {
-            _joinedCount++;
-            _joinedBytes += message.SizeBytes;
         }
     }
 

@@ -23,7 +23,7 @@ public sealed partial class QueueMachine : IQueueMachine
     private readonly MessageGroups? _groups; // null: groups do not count
     private readonly ConflatedKeys? _keys; // null: keys do not count
     private QueueConsumers? _consumers;
-    private Queue<ParkedBatch>? _parked;
+    private readonly Intake _intake;
     private Queue<QueueEffect>? _effects;
     private RareCounters? _rare;
     private long _enqueued;
@@ -47,6 +47,7 @@ public sealed partial class QueueMachine : IQueueMachine
         _settings = settings ?? QueueSettings.Plain;
         _now = _lastUsed = now;
         _ledger = ledger;
+        _intake = new Intake(ledger);
         _ready = new ReadyLevels(_settings.MaxPriority);
         _keys = _settings.Conflate ? new ConflatedKeys() : null;
         _groups = _settings is { MessageGroups: true, Conflate: false } ? new MessageGroups() : null;
@@ -72,7 +73,7 @@ public sealed partial class QueueMachine : IQueueMachine
     public int UnsettledCount => _unsettledCount;
 
     /// <summary>Bytes of all messages, wherever they are; an estimate once records were lost, or messages were dropped that nobody had read (<see cref="QueueLedger.LiveBytes"/>).</summary>
-    public long SizeBytes => _ledger is null ? LoadedBytes + (_dead?.UnderWayBytes ?? 0) : Math.Max(0, _ledger.LiveBytes + _joinedBytes - _settledBytes);
+    public long SizeBytes => _ledger is null ? LoadedBytes + (_dead?.UnderWayBytes ?? 0) : Math.Max(0, _ledger.LiveBytes + _intake.JoinedBytes - _settledBytes);
 
     /// <summary>Bytes of all messages that are in memory, but for those that are on their way to the dead-letter exchange.</summary>
     public long LoadedBytes => _ready.LoadedBytes + _heldBytes + (_delayed?.LoadedBytes ?? 0) + (_dead?.LoadedBytes ?? 0) + (_groups?.LoadedBytes ?? 0);
@@ -81,7 +82,7 @@ public sealed partial class QueueMachine : IQueueMachine
     public int ConsumerCount { get; private set; }
 
     /// <summary>Batches that wait for room.</summary>
-    public int ParkedCount => _parked?.Count ?? 0;
+    public int ParkedCount => _intake.ParkedCount;
 
     /// <summary>Totals since the queue was declared, or the node started.</summary>
     public QueueCounters Counters => new()
@@ -185,7 +186,7 @@ public sealed partial class QueueMachine : IQueueMachine
         _consumers?.Rotation.Clear();
         _active = null;
         ConsumerCount = 0;
-        while (_parked is not null && _parked.TryDequeue(out var batch))
+        while (_intake.TryUnpark(out var batch))
         {
             Add(new QueueEffect.Dropped(batch.Publisher, batch.BatchId));
         }

@@ -1,17 +1,12 @@
 using Broker.Machines.Ledgers;
-using Broker.Machines.Messages;
 
 namespace Broker.Machines.Queues;
 
-/// <summary>What has happened to the messages of a durable queue since its last record. A queue has one from its first message on: most queues are idle.</summary>
+/// <summary>
+/// What has happened to the messages of a durable queue since its last record, but for what has come in (<see cref="Intake"/>). A queue has one from its first message on: most queues are idle.
+/// </summary>
 internal sealed class UnloggedChanges
 {
-    /// <summary>Messages that have joined.</summary>
-    public List<ReadOnlyMemory<StoredMessage>> Joined { get; } = [];
-
-    /// <summary>How far producers have come.</summary>
-    public List<ProducerMark> Producers { get; } = [];
-
     /// <summary>Handed to consumers.</summary>
     public List<PositionRange> HandedOut { get; } = [];
 
@@ -36,13 +31,12 @@ internal sealed class UnloggedChanges
     /// <summary>Wait to be dead-lettered.</summary>
     public List<DeadMark> Died { get; } = [];
 
-    /// <summary>Whether there is nothing to log. Messages that have joined are counted elsewhere.</summary>
-    public bool IsEmpty => Producers.Count == 0 && HandedOut.Count == 0 && Settled.Count == 0 && Holds.Count == 0 && Died.Count == 0;
+    /// <summary>Whether there is nothing to log.</summary>
+    public bool IsEmpty => HandedOut.Count == 0 && Settled.Count == 0 && Holds.Count == 0 && Died.Count == 0;
 
-    /// <summary>Everything was logged. <see cref="Joined"/> is emptied by whoever takes it.</summary>
+    /// <summary>Everything was logged.</summary>
     public void Clear()
     {
-        Producers.Clear();
         HandedOut.Clear();
         Settled.Clear();
         Priorities.Clear();

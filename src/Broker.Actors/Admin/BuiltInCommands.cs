@@ -16,6 +16,7 @@ internal static class BuiltInCommands
         .. ClusterPalette.Commands(system, node, transport, listener),
         .. MembershipPalette.Commands(system, node),
         .. ShardPalette.Commands(node),
+        .. ShardPalette.Orders(node),
         .. ActorPalette.Commands(system),
         .. ExchangePalette.Commands(node),
         .. QueuePalette.Commands(node),

@@ -36,6 +36,17 @@ internal static class MembershipPalette
                         ErrorCode.PreconditionFailed, $"node '{member.Name}' is there; 'cluster leave' takes it out without loss. To go on nevertheless: --force")
                     : [await SetStateAsync(Cluster(node), member.Name, NodeState.Down, token)];
             });
+        yield return new AdminCommand(
+            "cluster forget",
+            "Remove a node that is gone and has no replica from the list of nodes",
+            [Name()],
+            ["node", "state"],
+            async (a, token) =>
+            {
+                var member = await FindAsync(Cluster(node), a.Text("node"), token);
+                await DoneAsync(Cluster(node), new ClusterCommand.Forget(member.Name), token);
+                return [new JsonObject { ["node"] = member.Name, ["state"] = "forgotten" }];
+            });
         yield return SetState("node drain", "Have a node give up the lead of its shards and keep its replicas, before a restart", NodeState.Draining, node);
         yield return SetState("node resume", "Let a node lead shards again", NodeState.Up, node);
         yield return new AdminCommand(

@@ -69,12 +69,81 @@ internal static class ShardPalette
             });
     }
 
+    /// <summary>What is ordered when the cluster must not decide by itself.</summary>
+    public static IEnumerable<AdminCommand> Orders(NodeServices node)
+    {
+        yield return new AdminCommand(
+            "shard elect",
+            "Have a replica lead a shard of which nobody in sync is there any more: what it lacks is lost",
+            [
+                new AdminArgument("shard", ArgumentKind.Positional, "int", "Number of the shard", Required: true),
+                new AdminArgument("node", ArgumentKind.Positional, "string", "Name of the node whose replica is to lead it", Required: true),
+                new AdminArgument("accept-loss", ArgumentKind.Flag, "bool", "Confirmed messages that this replica lacks may be lost for good"),
+            ],
+            ["shard", "node", "instead-of"],
+            async (a, token) =>
+            {
+                var cluster = MembershipPalette.Cluster(node);
+                var shard = a.Number("shard", 0, cluster.Shards.Count - 1);
+                var to = (await MembershipPalette.FindAsync(cluster, a.Text("node"), token)).Name;
+                var inSync = InSync(cluster.Shards[shard]);
+                if (!a.Flag("accept-loss"))
+                {
+                    throw new AdminException(
+                        ErrorCode.PreconditionFailed,
+                        $"'{to}' may lack what was confirmed, and that would be lost. All of it is with {inSync}: start one of these nodes, if there is any way. To go on without them: --accept-loss");
+                }
+
+                await MembershipPalette.DoneAsync(cluster, new ClusterCommand.OrderElection(shard, to), token);
+                return [new JsonObject { ["shard"] = shard, ["node"] = to, ["instead-of"] = inSync }];
+            });
+        yield return new AdminCommand(
+            "cluster epoch-floor",
+            "After a backup of etcd was restored: have all shards begin epochs above one; without a number: show what it is, and the highest epoch that replicas on this node have seen",
+            [new AdminArgument("epoch", ArgumentKind.Positional, "int", "The highest epoch that any replica of any node has seen; default: none")],
+            ["floor", "highest"],
+            async (a, token) =>
+            {
+                var cluster = MembershipPalette.Cluster(node);
+                long floor;
+                if (a.Has("epoch"))
+                {
+                    floor = a.Number("epoch", 1, int.MaxValue);
+                    await MembershipPalette.DoneAsync(cluster, new ClusterCommand.RaiseEpochs(floor), token);
+                }
+                else
+                {
+                    floor = (await cluster.Cluster.AskAsync<ClusterReply.Members>(new ClusterCommand.ListMembers(), BuiltInCommands.AskTimeout, token)).EpochFloor;
+                }
+
+                return [new JsonObject { ["floor"] = floor, ["highest"] = await HighestEpochAsync(node, cluster, token) }];
+            });
+    }
+
+    private static async Task<long> HighestEpochAsync(NodeServices node, ClusterServices cluster, CancellationToken cancellationToken)
+    {
+        var highest = 0L;
+        for (var shard = 0; shard < cluster.Shards.Count; shard++)
+        {
+            if (HasReplica(node, cluster.Shards[shard]))
+            {
+                highest = Math.Max(highest, (await StatusAsync(cluster.Replicas[shard], shard, cancellationToken)).Epoch);
+            }
+        }
+
+        return highest;
+    }
+
+    private static bool HasReplica(NodeServices node, ShardView view) => view.Assignment?.Replicas.Contains(node.Options.NodeId) == true;
+
+    private static string InSync(ShardView view) => string.Join(' ', view.Assignment?.InSync.Select(r => r.Node).Distinct() ?? []);
+
     private static JsonObject Row(ShardView view) => new()
     {
         ["shard"] = view.Shard,
         ["leader"] = view.Assignment?.Leader?.Node,
         ["epoch"] = view.Assignment?.Epoch,
-        ["inSync"] = string.Join(' ', view.Assignment?.InSync.Select(r => r.Node).Distinct() ?? []),
+        ["inSync"] = InSync(view),
         ["replicas"] = string.Join(' ', view.Assignment?.Replicas ?? []),
         ["servedHere"] = view.IsServing,
         ["revision"] = view.Revision,
@@ -110,7 +179,7 @@ internal static class ShardPalette
         {
             var view = cluster.Shards[shard];
             var row = Row(view);
-            if (view.Assignment?.Replicas.Contains(node.Options.NodeId) == true)
+            if (HasReplica(node, view))
             {
                 Add(row, await StatusAsync(cluster.Replicas[shard], shard, cancellationToken));
             }

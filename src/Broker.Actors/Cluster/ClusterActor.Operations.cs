@@ -38,13 +38,22 @@ internal sealed partial class ClusterActor
                 Propose(m, asker);
                 break;
             case ClusterCommand.SetState m:
-                Context.PipeTo(SetStateAsync(m.Node, m.State, onlyIfUp: false), fault => new Answer(asker, fault), e => new Answer(asker, Unavailable(e)));
+                Order(SetStateAsync(m.Node, m.State, onlyIfUp: false), asker);
                 break;
             case ClusterCommand.MoveLeader m:
                 MoveLeader(m, asker);
                 break;
+            case ClusterCommand.OrderElection m:
+                Order(OrderElectionAsync(m), asker);
+                break;
+            case ClusterCommand.Forget m:
+                Order(ForgetAsync(m.Node), asker);
+                break;
+            case ClusterCommand.RaiseEpochs m:
+                Order(RaiseEpochsAsync(m.Floor), asker);
+                break;
             case ClusterCommand.ListMembers:
-                asker.Tell(new ClusterReply.Members([.. _view.Names.Select(MemberOf)]), Self);
+                asker.Tell(new ClusterReply.Members([.. _view.Names.Select(MemberOf)], _view.EpochFloor), Self);
                 break;
             case ClusterCommand.Tail m:
                 Context.Watch(m.Subscriber);

@@ -54,6 +54,20 @@ internal abstract record ClusterCommand
     /// <summary>By an operator: move the lead of a shard to another of its in-sync replicas. Answer: <see cref="ClusterReply.Done"/>, once it stands in the metadata store.</summary>
     public sealed record MoveLeader(int Shard, string Node) : ClusterCommand;
 
+    /// <summary>
+    /// By an operator: a shard of which nobody in sync is there is to be led by this node's replica, although what is committed may be lost by that. Answer: <see cref="ClusterReply.Done"/>, once the
+    /// order stands in the metadata store; the coordinator carries it out.
+    /// </summary>
+    public sealed record OrderElection(int Shard, string Node) : ClusterCommand;
+
+    /// <summary>By an operator: nobody expects this node back, which is gone and has no replica. Answer: <see cref="ClusterReply.Done"/>, once nothing is stored of it.</summary>
+    public sealed record Forget(string Node) : ClusterCommand;
+
+    /// <summary>
+    /// By an operator, after the metadata was restored: every shard gets a leader in an epoch above this one. Answer: <see cref="ClusterReply.Done"/>, once that stands in the metadata store.
+    /// </summary>
+    public sealed record RaiseEpochs(long Floor) : ClusterCommand;
+
     /// <summary>By an operator: who is there? Answer: <see cref="ClusterReply.Members"/>.</summary>
     public sealed record ListMembers : ClusterCommand;
 
@@ -78,7 +92,9 @@ internal abstract record ClusterReply
     public sealed record Done(FrameFault? Fault) : ClusterReply;
 
     /// <summary>All nodes that are known, by name.</summary>
-    public sealed record Members(IReadOnlyList<ClusterMember> Nodes) : ClusterReply;
+    /// <param name="Nodes">The nodes.</param>
+    /// <param name="EpochFloor">What <see cref="ClusterCommand.RaiseEpochs"/> has set last; 0: nothing.</param>
+    public sealed record Members(IReadOnlyList<ClusterMember> Nodes, long EpochFloor = 0) : ClusterReply;
 
     /// <summary>Something has happened in the cluster.</summary>
     /// <param name="Time">When.</param>

@@ -42,6 +42,7 @@ public sealed class MembershipPaletteTests : IAsyncDisposable
     [InlineData("cluster leave")]
     [InlineData("cluster join")]
     [InlineData("cluster down")]
+    [InlineData("cluster forget")]
     public async Task A_node_that_nobody_knows_is_named_with_those_that_are_known(string command)
     {
         var message = await _cluster.RefusedAsync(ErrorCode.NotFound, command, """{"node":"d"}""");
@@ -71,6 +72,14 @@ public sealed class MembershipPaletteTests : IAsyncDisposable
         _cluster.Add("d", isSuspected: true);
         await _cluster.RunAsync("cluster down", """{"node":"d"}""");
         Assert.Single(_cluster.Orders);
+    }
+
+    [Fact]
+    public async Task A_node_is_forgotten_by_name()
+    {
+        var row = Assert.Single(await _cluster.RunAsync("cluster forget", """{"node":"c"}"""));
+        Assert.Equal([new ClusterCommand.Forget("c")], _cluster.Orders);
+        Assert.Equal(("c", "forgotten"), ((string?)row["node"], (string?)row["state"]));
     }
 
     [Fact]

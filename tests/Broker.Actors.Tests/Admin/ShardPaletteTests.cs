@@ -94,4 +94,29 @@ public sealed class ShardPaletteTests : IAsyncDisposable
         _cluster.System.Stop(_cluster.Cluster.Replicas[0]);
         Assert.Contains("shard 0", await _cluster.RefusedAsync(ErrorCode.Unavailable, "shard show", """{"shard":0}"""), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task An_election_that_may_lose_something_is_ordered_only_by_who_accepts_that()
+    {
+        var message = await _cluster.RefusedAsync(ErrorCode.PreconditionFailed, "shard elect", """{"shard":1,"node":"c"}""");
+        Assert.Contains("All of it is with a b", message, StringComparison.Ordinal);
+        Assert.Contains("--accept-loss", message, StringComparison.Ordinal);
+        Assert.Empty(_cluster.Orders);
+        var row = Assert.Single(await _cluster.RunAsync("shard elect", """{"shard":1,"node":"c","accept-loss":true}"""));
+        Assert.Equal([new ClusterCommand.OrderElection(1, "c")], _cluster.Orders);
+        Assert.Equal(("c", "a b"), ((string?)row["node"], (string?)row["instead-of"]));
+    }
+
+    [Fact]
+    public async Task The_floor_of_epochs_is_shown_with_the_highest_that_is_known_here_and_raised()
+    {
+        _cluster.Replicas[0] = new ReplicaStatus(0, "leader", 4, 9, 9, 9, []);
+        _cluster.Replicas[1] = new ReplicaStatus(1, "follower", 12, 9, 9, 9, []);
+        var row = Assert.Single(await _cluster.RunAsync("cluster epoch-floor"));
+        Assert.Equal((0L, 12L), ((long)row["floor"]!, (long)row["highest"]!));
+        Assert.Empty(_cluster.Orders);
+        row = Assert.Single(await _cluster.RunAsync("cluster epoch-floor", """{"epoch":40}"""));
+        Assert.Equal([new ClusterCommand.RaiseEpochs(40)], _cluster.Orders);
+        Assert.Equal((40L, 12L), ((long)row["floor"]!, (long)row["highest"]!));
+    }
 }

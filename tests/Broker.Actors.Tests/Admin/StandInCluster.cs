@@ -40,7 +40,7 @@ internal sealed class StandInCluster : IAsyncDisposable
             Cluster.Identity = new LinkIdentity("test", new NodeLife("a", 1), Guid.NewGuid());
         }
 
-        _commands = new AdminCommands([.. MembershipPalette.Commands(_system, Node), .. ShardPalette.Commands(Node)]);
+        _commands = new AdminCommands([.. MembershipPalette.Commands(_system, Node), .. ShardPalette.Commands(Node), .. ShardPalette.Orders(Node)]);
     }
 
     public NodeServices Node { get; }

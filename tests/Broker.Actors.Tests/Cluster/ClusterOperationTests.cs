@@ -180,6 +180,58 @@ public sealed class ClusterOperationTests
     }
 
     [Fact]
+    public async Task An_election_is_ordered_only_of_a_replica_that_is_there_and_only_when_nobody_in_sync_is()
+    {
+        await using var cluster = await TestCluster.StartAsync(4, catchesUp: false);
+        var node = cluster["node-1"];
+        var shard = node.Cluster.Shards[7].Assignment!;
+        var outsider = cluster.There.Select(n => n.Name).Single(n => !shard.Replicas.Contains(n));
+        var replica = shard.Replicas[0];
+        Assert.Contains("without loss", (await node.DoAsync(new ClusterCommand.OrderElection(7, replica)))!.Value.Reason, StringComparison.Ordinal);
+        Assert.Contains("has no replica", (await node.DoAsync(new ClusterCommand.OrderElection(7, outsider)))!.Value.Reason, StringComparison.Ordinal);
+        Assert.Contains("is not there", (await node.DoAsync(new ClusterCommand.OrderElection(7, "node-9")))!.Value.Reason, StringComparison.Ordinal);
+        Assert.Equal(ErrorCode.NotFound, (await node.DoAsync(new ClusterCommand.OrderElection(64, replica)))!.Value.Code);
+
+        // Now it is in sync on a store that nobody has any more.
+        var lost = shard with { Leader = null, InSync = [new ReplicaId(shard.Replicas[1], Guid.NewGuid())], Epoch = 50 };
+        await cluster.Metadata.CommitAsync(new MetadataTransaction { Operations = [MetadataOperation.Put(ClusterKeys.OfShard(7), ShardAssignmentCodec.Write(lost))] });
+        Assert.Null(await node.DoAsync(new ClusterCommand.OrderElection(7, replica)));
+        await cluster.UntilAsync(async () => (await cluster.ShardAsync(7)).Leader is not null, "shard 7 has a leader");
+        var after = await cluster.ShardAsync(7);
+        Assert.Equal((cluster[replica].Life, 51L, cluster[replica].Replica), (after.Leader!.Value, after.Epoch, Assert.Single(after.InSync)));
+        await cluster.UntilAsync(async () => (await cluster.Metadata.ReadAsync(ClusterKeys.UncleanElections)).Values.Count == 0, "the order is gone");
+    }
+
+    [Fact]
+    public async Task A_node_is_forgotten_once_it_is_gone_and_has_nothing()
+    {
+        await using var cluster = await TestCluster.StartAsync(4);
+        var node = cluster["node-1"];
+        Assert.Contains("is there", (await node.DoAsync(new ClusterCommand.Forget("node-4")))!.Value.Reason, StringComparison.Ordinal);
+        await cluster.UntilAsync(() => node.Shards.Any(s => s.InSync.Any(r => r.Node == "node-4")), "it has a share");
+        await cluster["node-4"].StopAsync();
+        Assert.Contains("replicas", (await node.DoAsync(new ClusterCommand.Forget("node-4")))!.Value.Reason, StringComparison.Ordinal);
+        Assert.Null(await node.DoAsync(new ClusterCommand.SetState("node-4", NodeState.Down)));
+        await cluster.UntilAsync(() => node.Shards.All(s => !s.Replicas.Contains("node-4")), "others have its replicas");
+        Assert.Null(await node.DoAsync(new ClusterCommand.Forget("node-4")));
+        await cluster.UntilAsync(
+            async () => (await node.AskAsync<ClusterReply.Members>(new ClusterCommand.ListMembers())).Nodes.All(m => m.Name != "node-4"), "nobody knows it any more");
+        Assert.Equal(ErrorCode.NotFound, (await node.DoAsync(new ClusterCommand.Forget("node-4")))!.Value.Code);
+    }
+
+    [Fact]
+    public async Task The_floor_of_epochs_only_rises()
+    {
+        await using var cluster = await TestCluster.StartAsync(3);
+        var node = cluster["node-1"];
+        Assert.Null(await node.DoAsync(new ClusterCommand.RaiseEpochs(1000)));
+        await cluster.UntilAsync(() => node.Shards.All(s => s.Epoch > 1000), "all epochs are above 1000");
+        Assert.Null(await node.DoAsync(new ClusterCommand.RaiseEpochs(1000)));
+        Assert.Equal(ErrorCode.PreconditionFailed, (await node.DoAsync(new ClusterCommand.RaiseEpochs(999)))!.Value.Code);
+        Assert.Equal(1000, (await node.AskAsync<ClusterReply.Members>(new ClusterCommand.ListMembers())).EpochFloor);
+    }
+
+    [Fact]
     public async Task After_a_restore_all_shards_get_higher_epochs_than_were_used()
     {
         await using var cluster = await TestCluster.StartAsync(3);

@@ -1,3 +1,4 @@
+using Broker.Actors.Cluster;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Actors.Runtime.Sharding;
@@ -5,6 +6,7 @@ using Broker.Actors.Tests.Links;
 using Broker.Actors.Tests.Nodes;
 using Broker.Machines.Topology;
 using Broker.Protocol;
+using Broker.Storage.Disks;
 using Broker.Transport;
 
 namespace Broker.Actors.Tests.Cluster;
@@ -70,6 +72,34 @@ public sealed class ReplicatedQueueTests
         Assert.Contains(first.Events, e => e.Kind == "resigned");
         Assert.DoesNotContain(first.Name, (await cluster.ShardAsync(Shard)).Leader!.Value.Node);
         Assert.Equal(Bodies(1, 100), await ConsumeAsync(second, 100));
+    }
+
+    [Fact]
+    public async Task When_all_disks_in_sync_are_lost_an_order_saves_what_another_replica_has()
+    {
+        await using var cluster = await StartAsync(3);
+        var first = await ServingAsync(cluster);
+        var behind = cluster.There.First(n => n != first);
+        var other = cluster.There.First(n => n != first && n != behind);
+        await PublishAsync(first, 1, 100);
+        await InSyncAsync(cluster, 3);
+        await behind.KillAsync();
+        await PublishAsync(first, 101, 100); // which two nodes have, and lose
+        await first.KillAsync();
+        await other.KillAsync();
+        await first.Metadata.ExpireAsync();
+        await other.Metadata.ExpireAsync();
+
+        behind = await cluster.StartAsync(behind.Name);
+        await cluster.StartAsync(first.Name, disk: new MemoryDisk());
+        await cluster.StartAsync(other.Name, disk: new MemoryDisk());
+        await cluster.UntilAsync(async () => (await cluster.ShardAsync(Shard)).Leader is null, "nobody leads");
+        Assert.Null(await behind.DoAsync(new ClusterCommand.OrderElection(Shard, behind.Name)));
+
+        Assert.Equal(behind.Name, (await ServingAsync(cluster)).Name);
+        await InSyncAsync(cluster, 3);
+        await PublishAsync(behind, 201, 10);
+        Assert.Equal([.. Bodies(1, 100), .. Bodies(201, 10)], await ConsumeAsync(behind, 110));
     }
 
     private static async Task<TestCluster> StartAsync(int nodes)

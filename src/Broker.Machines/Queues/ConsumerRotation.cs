@@ -43,6 +43,16 @@ internal sealed class ConsumerRotation
         Count++;
     }
 
+    /// <summary>The consumer has had its turn, and its next one comes after those of its equals.</summary>
+    public static void Pass(QueueConsumer consumer)
+    {
+        if (consumer.Turn.List is { Count: > 1 } turn)
+        {
+            turn.Remove(consumer.Turn);
+            turn.AddLast(consumer.Turn);
+        }
+    }
+
     public void Remove(QueueConsumer consumer)
     {
         consumer.Turn.List!.Remove(consumer.Turn);

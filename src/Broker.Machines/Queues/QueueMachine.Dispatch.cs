@@ -4,6 +4,7 @@ namespace Broker.Machines.Queues;
 
 public sealed partial class QueueMachine
 {
+    private const int MaxExpectedDeliveries = 64; // of a consumer in one dispatch: room for so many is made at once
     private ulong _seenPosition; // messages up to it were here when the last dispatch ended
 
     /// <summary>
@@ -123,26 +124,41 @@ public sealed partial class QueueMachine
 
     private void Give(QueueConsumer consumer, in QueueEntry entry, string? group)
     {
-        if (consumer.Turn.List is not null)
+        if (consumer.Outbox is null)
         {
-            _consumers!.Rotation.Remove(consumer);
+            var expected = Math.Min(ReadyCount + 1, Math.Min(consumer.CreditMessages, MaxExpectedDeliveries)); // the message at hand has left the ready ones
+            consumer.Outbox = new List<Delivery>((int)expected);
+            ConsumersMade.WithOutbox.Add(consumer);
         }
 
         consumer.CreditMessages--;
         consumer.CreditBytes -= entry.Message.SizeBytes;
-        if (consumer.Outbox is null)
-        {
-            consumer.Outbox = [];
-            ConsumersMade.WithOutbox.Add(consumer);
-        }
-
         consumer.Outbox.Add(HandOut(consumer, entry, consumer.NoAck, group));
-        Rotate(consumer);
+        EndTurn(consumer);
+    }
+
+    private bool MayHaveTurn(QueueConsumer consumer) => consumer.HasCredit && (!_settings.SingleActiveConsumer || consumer == _active);
+
+    /// <summary>Its next turn comes after those of the others, if it may have one.</summary>
+    private void EndTurn(QueueConsumer consumer)
+    {
+        if (consumer.Turn.List is null)
+        {
+            Rotate(consumer);
+        }
+        else if (MayHaveTurn(consumer))
+        {
+            ConsumerRotation.Pass(consumer);
+        }
+        else
+        {
+            ConsumersMade.Rotation.Remove(consumer);
+        }
     }
 
     private void Rotate(QueueConsumer consumer)
     {
-        if (consumer.Turn.List is null && consumer.HasCredit && (!_settings.SingleActiveConsumer || consumer == _active))
+        if (consumer.Turn.List is null && MayHaveTurn(consumer))
         {
             ConsumersMade.Rotation.Add(consumer);
         }
@@ -176,8 +192,8 @@ public sealed partial class QueueMachine
         }
 
         // Held for long or by many, what is on disk anyway need not be in memory as well: it is read again if it comes back.
-        var isFull = LoadedBytes >= LoadedBudget || _heldBytes >= LoadedBudget / 2;
-        var kept = _ledger is not null && isFull ? entry with { Message = entry.Message.WithoutBytes() } : entry;
+        var isFull = _ledger is not null && (LoadedBytes >= LoadedBudget || _heldBytes >= LoadedBudget / 2);
+        var kept = isFull ? entry with { Message = entry.Message.WithoutBytes() } : entry;
         _unsettledCount++;
         _unsettledBytes += entry.Message.SizeBytes;
         if (kept.Message.IsLoaded)

@@ -14,6 +14,7 @@ namespace Broker.Machines.Queues;
 internal sealed class UnsettledDeliveries
 {
     private const int MinimumCapacity = 4;
+    private const int KeptCapacity = 32; // or a consumer that settles batch by batch would pay for a growing ring with each
     private readonly SortedDictionary<ulong, QueueEntry> _stragglers = []; // all their tags are below _firstTag
     private Slot[] _ring = new Slot[MinimumCapacity];
     private ulong _firstTag = 1; // tag of the slot at _head
@@ -37,9 +38,12 @@ internal sealed class UnsettledDeliveries
     {
         get
         {
-            foreach (var (tag, _) in _stragglers)
+            if (_stragglers.Count > 0) // or else each delivery would pay for an enumerator
             {
-                return tag;
+                foreach (var (tag, _) in _stragglers)
+                {
+                    return tag;
+                }
             }
 
             return _firstTag; // leading holes are dropped
@@ -94,7 +98,8 @@ internal sealed class UnsettledDeliveries
     /// <summary>Removes a held delivery and gives it back.</summary>
     public QueueEntry Remove(ulong tag)
     {
-        if (!_stragglers.Remove(tag, out var entry))
+        QueueEntry entry;
+        if (tag >= _firstTag || !_stragglers.Remove(tag, out entry))
         {
             Invariant.That(tag >= _firstTag && tag < NextTag && At(tag).Held, "a delivery is settled once");
             entry = At(tag).Entry;
@@ -136,7 +141,7 @@ internal sealed class UnsettledDeliveries
             _span--;
         }
 
-        if (_ring.Length > MinimumCapacity && _span < _ring.Length / 8)
+        if (_ring.Length > KeptCapacity && _span < _ring.Length / 8)
         {
             Resize(_ring.Length / 2);
         }

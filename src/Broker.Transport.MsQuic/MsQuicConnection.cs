@@ -16,6 +16,7 @@ internal sealed class MsQuicConnection : IQuicConnection
     private readonly Channel<IQuicStream> _inbound = Channel.CreateUnbounded<IQuicStream>(); // bounded by MaxInboundStreams
     private readonly ConcurrentDictionary<MsQuicStream, bool> _streams = new();
     private QuicCloseInfo? _ownClose;
+    private LazySignal _unreachable;
     private long _bytesSent;
     private long _bytesReceived;
 
@@ -42,6 +43,10 @@ internal sealed class MsQuicConnection : IQuicConnection
     public ReadOnlyMemory<byte>? PeerCertificate { get; }
 
     public Task<QuicCloseInfo> Closed => _closed.Task;
+
+    /// <inheritdoc/>
+    /// <remarks>Never: System.Net.Quic does not tell.</remarks>
+    public Task PeerUnreachable => _unreachable.Task();
 
     internal QuicConnectionOptions Options => _options;
 

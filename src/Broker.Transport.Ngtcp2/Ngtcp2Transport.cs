@@ -42,7 +42,7 @@ public sealed class Ngtcp2Transport : IQuicTransport
     /// <inheritdoc/>
     public QuicCapabilities Capabilities => QuicCapabilities.Network | QuicCapabilities.PathStatistics | QuicCapabilities.Resumption | QuicCapabilities.RetryPolicy
         | QuicCapabilities.StatelessReset | QuicCapabilities.Qlog | QuicCapabilities.KeyLog | QuicCapabilities.AddressChange | QuicCapabilities.KeyUpdate | QuicCapabilities.InlineContinuations
-        | QuicCapabilities.CloseReason;
+        | QuicCapabilities.CloseReason | QuicCapabilities.PeerUnreachable;
 
     /// <summary>Whether the native libraries can be used here.</summary>
     /// <param name="reason">Why not, with the packages to install; empty if they can.</param>

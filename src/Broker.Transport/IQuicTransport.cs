@@ -85,6 +85,16 @@ public interface IQuicConnection : IAsyncDisposable
     /// <summary>Completes, never faults, when the connection has ended for whatever reason.</summary>
     Task<QuicCloseInfo> Closed { get; }
 
+    /// <summary>
+    /// Completes, never faults, when the network has said that nothing listens at the peer's address, as it does for the next packet after the peer's process was killed.
+    /// </summary>
+    /// <remarks>
+    /// A hint to look whether the peer is still there, and nothing more: it may be late, wrong or forged, so the connection goes on as if nothing had been said (RFC 9000,
+    /// section 14.2.1; RFC 8085, section 5.2). It comes once at most, and never before the handshake has completed or after the connection has ended; on the side that accepted, and without
+    /// <see cref="QuicCapabilities.PeerUnreachable"/>, it never comes.
+    /// </remarks>
+    Task PeerUnreachable { get; }
+
     /// <summary>A snapshot of the connection's counters. Cheap enough for once a second, not for each message.</summary>
     QuicConnectionStatistics GetStatistics();
 }

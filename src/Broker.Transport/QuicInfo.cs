@@ -39,6 +39,9 @@ public enum QuicCapabilities
 
     /// <summary>The reason given to <see cref="IQuicConnection.CloseAsync"/> reaches the peer. Without it, only the code does.</summary>
     CloseReason = 1 << 10,
+
+    /// <summary><see cref="IQuicConnection.PeerUnreachable"/> comes where the system lets the backend know. Without it, never.</summary>
+    PeerUnreachable = 1 << 11,
 }
 
 /// <summary>Why a transport operation failed.</summary>

@@ -36,7 +36,8 @@ internal sealed record LinkUp(NodeLife Life, Guid Store);
 /// <param name="Life">As in <see cref="LinkUp"/>.</param>
 /// <param name="Code">Why: UNAVAILABLE for silence or a broken connection, else the code that either side has closed it with.</param>
 /// <param name="Reason">Why, for people.</param>
-internal sealed record LinkDown(NodeLife Life, ErrorCode Code, string Reason);
+/// <param name="IsGone">The network says that nothing listens there, and nobody has answered since: the process has ended, and will not be back in a moment as it was.</param>
+internal sealed record LinkDown(NodeLife Life, ErrorCode Code, string Reason, bool IsGone = false);
 
 /// <summary>To the owner of a shard's stream: messages can be sent now.</summary>
 /// <param name="To">The life that they go to.</param>

@@ -73,7 +73,7 @@ internal sealed class NodeLinkActor : Actor
     public sealed record Greeted(long Attempt, LinkGreeting Peer);
 
     /// <summary>The attempt, or the link that came of it, is to end.</summary>
-    public sealed record Failed(long Attempt, FrameFault Fault);
+    public sealed record Failed(long Attempt, FrameFault Fault, bool IsGone = false);
 
     /// <summary>A shard's stream that this actor has opened.</summary>
     public sealed class ShardStream(int number, ActorRef owner, bool isRoute)
@@ -92,6 +92,8 @@ internal sealed class NodeLinkActor : Actor
     private sealed record Connected(long Attempt, IQuicConnection Connection);
 
     private sealed record Ended(long Attempt, QuicCloseInfo Info);
+
+    private sealed record Unreachable(long Attempt);
 
     private sealed record ControlOpened(long Attempt, IQuicStream Stream);
 
@@ -145,13 +147,16 @@ internal sealed class NodeLinkActor : Actor
                 ComeUp(m.Peer);
                 break;
             case Failed m when IsCurrent(m.Attempt):
-                Break(m.Fault);
+                Break(m.Fault, m.IsGone);
+                break;
+            case Unreachable m when IsCurrent(m.Attempt):
+                _control?.Tell(OutgoingControlActor.Unreachable.Instance, Self);
                 break;
             case Ended m when IsCurrent(m.Attempt):
                 var code = m.Info is { Error: QuicError.ConnectionAborted or QuicError.OperationAborted, ErrorCode: { } sent } ? (ErrorCode)sent : ErrorCode.Unavailable;
                 Break(new FrameFault(code, m.Info.Reason.Length > 0 ? m.Info.Reason : $"the connection has ended ({m.Info.Error})"));
                 break;
-            case Greeted or Failed or Ended:
+            case Greeted or Failed or Ended or Unreachable:
                 break; // of an attempt that was given up
             case Redial:
                 Dial();
@@ -225,6 +230,7 @@ internal sealed class NodeLinkActor : Actor
         _connection = new ConnectionStatus(connection, peer, Self, Context.System.TimeProvider.GetUtcNow());
         Expect($"no LINK_WELCOME within {_options.SuspicionTimeout.TotalSeconds:0.###} s", _options.SuspicionTimeout);
         Context.PipeTo(connection.Closed, info => new Ended(attempt, info), e => new Failed(attempt, Unavailable(e.Message)));
+        Context.PipeTo(connection.PeerUnreachable, () => new Unreachable(attempt), e => new Failed(attempt, Unavailable(e.Message)));
         Context.PipeTo(connection.OpenStreamAsync(), stream => new ControlOpened(attempt, stream), e => new Failed(attempt, Unavailable(e.Message)));
     }
 
@@ -325,19 +331,19 @@ internal sealed class NodeLinkActor : Actor
         }
     }
 
-    private void Break(FrameFault fault)
+    private void Break(FrameFault fault, bool isGone = false)
     {
         if (_peer is not null && Context.System.TimeProvider.GetElapsedTime(_upSince) >= _options.MaxBackoff)
         {
             _failures = 0;
         }
 
-        End(fault);
+        End(fault, isGone);
         Context.Timers.StartSingle(Redial.Instance, Redial.Instance, _backoff.Delay(++_failures, _random.NextDouble()));
     }
 
     /// <summary>Ends the attempt and everything that came of it.</summary>
-    private void End(FrameFault fault)
+    private void End(FrameFault fault, bool isGone = false)
     {
         if (_dial is not { } dial)
         {
@@ -360,7 +366,7 @@ internal sealed class NodeLinkActor : Actor
         {
             _peer = null;
             _status.Life = null;
-            Publish(new LinkDown(LifeOf(peer), fault.Code, fault.Reason));
+            Publish(new LinkDown(LifeOf(peer), fault.Code, fault.Reason, isGone));
         }
     }
 

@@ -21,6 +21,12 @@ internal sealed class OutgoingControlActor(IQuicStream stream, NodeServices node
     private bool _sayHello = true;
     private ulong _ping;
 
+    /// <summary>By the link's actor: the network says that nobody is there.</summary>
+    public sealed class Unreachable
+    {
+        public static readonly Unreachable Instance = new();
+    }
+
     private enum Signal
     {
         Begin,
@@ -47,10 +53,16 @@ internal sealed class OutgoingControlActor(IQuicStream stream, NodeServices node
                 if (_heartbeat.IsSuspect)
                 {
                     Context.Timers.CancelAll();
-                    Report(new FrameFault(ErrorCode.Unavailable, $"no sign of life within {options.SuspicionTimeout.TotalSeconds:0.###} s"));
+                    Report(Silence(_heartbeat.IsGone), _heartbeat.IsGone);
                 }
 
                 break;
+            case Unreachable when _heartbeat is not null:
+                _ping = _heartbeat.HandleUnreachable(Now);
+                Context.Timers.StartPeriodic(Signal.Tick, Signal.Tick, options.PingInterval); // the next one is to be an interval away
+                break;
+            case Unreachable:
+                break; // it has yet to answer for the first time, and not much time for that
             default:
                 Unhandled(message);
                 break;
@@ -123,5 +135,11 @@ internal sealed class OutgoingControlActor(IQuicStream stream, NodeServices node
 
     protected override void HandleInputEnded() => Report(new FrameFault(ErrorCode.Unavailable, "the other node has ended the control stream"));
 
-    private void Report(FrameFault fault) => link.Tell(new NodeLinkActor.Failed(attempt, fault), Self);
+    private FrameFault Silence(bool isGone)
+    {
+        var time = isGone ? options.PingInterval * LinkHeartbeat.IntervalsWhenUnreachable : options.SuspicionTimeout;
+        return new FrameFault(ErrorCode.Unavailable, $"{(isGone ? "the network says that nothing listens there, and " : "")}no sign of life within {time.TotalSeconds:0.###} s");
+    }
+
+    private void Report(FrameFault fault, bool isGone = false) => link.Tell(new NodeLinkActor.Failed(attempt, fault, isGone), Self);
 }

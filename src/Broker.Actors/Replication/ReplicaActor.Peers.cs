@@ -49,8 +49,8 @@ internal sealed partial class ReplicaActor
             case LinkUp when _nodeOfLink.TryGetValue(Sender, out var node):
                 SetUp(PeerOf(node), isUp: true);
                 break;
-            case LinkDown when _nodeOfLink.TryGetValue(Sender, out var node):
-                SetUp(PeerOf(node), isUp: false);
+            case LinkDown m when _nodeOfLink.TryGetValue(Sender, out var node):
+                SetUp(PeerOf(node), isUp: false, m.IsGone);
                 break;
             case LinkUp or LinkDown:
                 break; // of a link that was removed
@@ -98,13 +98,14 @@ internal sealed partial class ReplicaActor
         return peer;
     }
 
-    private void SetUp(ReplicaPeer peer, bool isUp)
+    private void SetUp(ReplicaPeer peer, bool isUp, bool isGone = false)
     {
         AppendPending();
         peer.IsUp = isUp;
+        peer.IsGone = isGone;
         peer.MustBegin = false;
         peer.Drop();
-        _machine?.HandleLink(peer.Node, isUp, Now);
+        _machine?.HandleLink(peer.Node, isUp, Now, isGone);
     }
 
     /// <summary>Streams that have ended while their link is up are begun anew.</summary>

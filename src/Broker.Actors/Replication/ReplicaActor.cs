@@ -206,7 +206,7 @@ internal sealed partial class ReplicaActor : Actor
         var machine = new ReplicaMachine(_shard, life, _cluster.Identity.Store, _cluster.Options.Replication, epoch, log, committed);
         foreach (var peer in _peers.Values)
         {
-            machine.HandleLink(peer.Node, peer.IsUp, Now);
+            machine.HandleLink(peer.Node, peer.IsUp, Now, peer.IsGone);
         }
 
         return machine;

@@ -13,6 +13,9 @@ internal sealed class ReplicaPeer(string node)
 
     public bool IsUp { get; set; }
 
+    /// <summary>Whether the link broke because the node's process has ended.</summary>
+    public bool IsGone { get; set; }
+
     /// <summary>The stream; <c>null</c> while it is not open.</summary>
     public ShardSender? Sender { get; set; }
 

@@ -297,6 +297,11 @@ public sealed partial class ReplicaMachine
 
     private bool IsLagging(ReplicaId member)
     {
+        if (_gone.Contains(member.Node))
+        {
+            return true;
+        }
+
         if (_linkDownSince.TryGetValue(member.Node, out var since) && _now - TimeSpan.FromTicks(Math.Max(since.Ticks, _leadsSince.Ticks)) > _options.MaxLinkDown)
         {
             return true;

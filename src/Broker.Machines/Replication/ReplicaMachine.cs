@@ -19,6 +19,7 @@ public sealed partial class ReplicaMachine
     private readonly ReplicaOptions _options;
     private readonly Queue<ReplicaEffect> _effects = new();
     private readonly Dictionary<string, TimeSpan> _linkDownSince = []; // by node
+    private readonly HashSet<string> _gone = []; // of these: who is known to have ended
     private Lineage _log;
     private ShardAssignment? _assignment;
     private long _revision;
@@ -162,10 +163,23 @@ public sealed partial class ReplicaMachine
     }
 
     /// <summary>The link to a node has come up, or broken.</summary>
-    public void HandleLink(string node, bool isUp, TimeSpan now)
+    /// <param name="node">The node.</param>
+    /// <param name="isUp">Whether it has come up.</param>
+    /// <param name="now">Time since some moment.</param>
+    /// <param name="isGone">It broke because the node's process has ended: there is nothing to wait for before the in-sync set goes on without it.</param>
+    public void HandleLink(string node, bool isUp, TimeSpan now, bool isGone = false)
     {
         _now = now;
         var hasChanged = isUp ? _linkDownSince.Remove(node) : _linkDownSince.TryAdd(node, now);
+        if (isUp || !isGone)
+        {
+            _gone.Remove(node);
+        }
+        else if (_gone.Add(node) && CurrentRole == Role.Leading)
+        {
+            ProposeInSync();
+        }
+
         if (hasChanged && isUp && CurrentRole == Role.Following && node == _assignment!.Leader!.Value.Node)
         {
             Follow(); // what was on its way is lost

@@ -9,7 +9,7 @@ public sealed record ReplicaOptions
     /// <summary>A member of the in-sync set that has not reached the end of the log for so long is to leave it. Default 3 s.</summary>
     public TimeSpan MaxLag { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>Likewise for one whose link is down. Default 300 ms: writes wait for it.</summary>
+    /// <summary>Likewise for one whose link is down. Default 300 ms: writes wait for it. One whose process is known to have ended leaves at once.</summary>
     public TimeSpan MaxLinkDown { get; init; } = TimeSpan.FromMilliseconds(300);
 
     /// <summary>A follower that has heard nothing from its leader for so long asks again. Default 1 s; more than three times the time between two ticks of the leader, who

@@ -7,6 +7,9 @@ namespace Broker.Transport.Ngtcp2.Engine;
 /// <summary>A client's socket, shared by its connections of one address family.</summary>
 internal sealed class ClientEndpoint : Endpoint
 {
+    private const byte LongHeader = 0x80;
+
+    private readonly List<Ngtcp2Connection> _handshaking = [];
     private readonly bool _ownedByOne;
 
     /// <summary>Binds.</summary>
@@ -41,13 +44,12 @@ internal sealed class ClientEndpoint : Endpoint
     }
 
     /// <inheritdoc/>
-    public override void OnEstablished(Ngtcp2Connection connection)
-    {
-    }
+    public override void OnEstablished(Ngtcp2Connection connection) => _handshaking.Remove(connection);
 
     /// <inheritdoc/>
     public override void OnEnded(Ngtcp2Connection connection)
     {
+        _handshaking.Remove(connection);
         if (_ownedByOne)
         {
             _ = StopAsync();
@@ -66,16 +68,80 @@ internal sealed class ClientEndpoint : Endpoint
     }
 
     /// <inheritdoc/>
-    protected override void OnUnreachable(SocketAddressStorage remote)
+    /// <remarks>
+    /// An ICMP message is easily forged. One counts if it is about the address of a connection and quotes one of its ids (RFC 9000, section 14.2.1). It ends a handshake in which nothing has come from
+    /// there; for everybody else it is a hint.
+    /// </remarks>
+    public override unsafe bool OnUnreachable(in ErrorEntry entry)
     {
-        // Only while nothing has come from there: an ICMP message is easily forged (RFC 9000, section 14.2.1).
-        foreach (var connection in Table.Connections())
+        fixed (byte* quote = entry.Quote)
         {
-            if (connection is { CloseInfo: null, IsEstablished: false, HasHeardPeer: false } && connection.RemoteAddress.Equals(remote))
+            var packet = new ReadOnlySpan<byte>(quote, entry.QuoteLength);
+            if (packet.Length > 0 && (packet[0] & LongHeader) == 0)
             {
-                connection.Abandon(new QuicCloseInfo(QuicError.ConnectionRefused, null, $"nobody answers at UDP {connection.RemoteEndPoint}"));
+                var sender = Table.FindSender(packet);
+                if (sender == null || !sender.RemoteAddress.Equals(entry.Remote))
+                {
+                    return false;
+                }
+
+                if (entry.IsPortUnreachable)
+                {
+                    sender.OnPeerUnreachable();
+                }
+
+                return true;
             }
+
+            if (TryReadSource(packet, out var source))
+            {
+                return Refuse(Table.Find(source), entry.Remote);
+            }
+
+            // Routers may quote no more than the UDP header (RFC 792), which holds only addresses.
+            var isKnown = false;
+            foreach (var connection in _handshaking.ToArray())
+            {
+                isKnown |= Refuse(connection, entry.Remote);
+            }
+
+            return isKnown;
         }
+    }
+
+    private static bool Refuse(Ngtcp2Connection? connection, in SocketAddressStorage remote)
+    {
+        if (connection == null || !connection.RemoteAddress.Equals(remote))
+        {
+            return false;
+        }
+
+        if (connection is { CloseInfo: null, IsEstablished: false, HasHeardPeer: false })
+        {
+            connection.Abandon(new QuicCloseInfo(QuicError.ConnectionRefused, null, $"nobody answers at UDP {connection.RemoteEndPoint}"));
+        }
+
+        return true;
+    }
+
+    // RFC 8999, section 5.1: header form, version, and both ids with their lengths.
+    private static bool TryReadSource(ReadOnlySpan<byte> packet, out ConnectionId source)
+    {
+        const int DestinationAt = 5;
+        source = default;
+        if (packet.Length <= DestinationAt)
+        {
+            return false;
+        }
+
+        var sourceAt = DestinationAt + 1 + packet[DestinationAt];
+        if (packet.Length <= sourceAt || packet[sourceAt] > Cid.MaxLength || packet.Length < sourceAt + 1 + packet[sourceAt])
+        {
+            return false;
+        }
+
+        source = new ConnectionId(packet.Slice(sourceAt + 1, packet[sourceAt]));
+        return true;
     }
 
     private unsafe void Begin(Ngtcp2Connection connection, QuicClientOptions options)
@@ -101,6 +167,7 @@ internal sealed class ClientEndpoint : Endpoint
         try
         {
             connection.StartClient(&path, Clock.Now);
+            _handshaking.Add(connection);
         }
         catch (Exception e)
         {

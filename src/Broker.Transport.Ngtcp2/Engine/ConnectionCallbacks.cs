@@ -140,9 +140,12 @@ internal static unsafe class ConnectionCallbacks
     {
         try
         {
+            var owner = Owner(user);
+            var active = status == Ngtcp2Native.DcidStatusActivate;
+            owner.TrackDestination(cid, active);
             if (token != null)
             {
-                Owner(user).TrackResetToken(token, status == Ngtcp2Native.DcidStatusActivate);
+                owner.TrackResetToken(token, active);
             }
 
             return 0;

@@ -38,6 +38,9 @@ internal readonly struct ConnectionId : IEquatable<ConnectionId>
         _third = MemoryMarshal.Read<uint>(padded[16..]);
     }
 
+    /// <summary>In bytes.</summary>
+    public int Length => _length;
+
     /// <summary>Fills a native id with random bytes.</summary>
     public static unsafe void Randomize(Cid* cid, int length)
     {

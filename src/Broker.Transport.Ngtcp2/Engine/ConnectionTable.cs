@@ -1,10 +1,11 @@
 namespace Broker.Transport.Ngtcp2.Engine;
 
-/// <summary>Finds the connection of a datagram: by our connection id, or by the token of a stateless reset. One thread.</summary>
+/// <summary>Finds the connection of a datagram: by our connection id, by the token of a stateless reset, or, for one that it sent, by the peer's id. One thread.</summary>
 internal sealed class ConnectionTable
 {
     private readonly Dictionary<ConnectionId, Ngtcp2Connection> _byId = [];
     private readonly Dictionary<ConnectionId, Ngtcp2Connection> _byResetToken = [];
+    private readonly DestinationIds _byDestination = new();
 
     /// <summary>The connection with an id, or <c>null</c>.</summary>
     public Ngtcp2Connection? Find(ConnectionId id) => _byId.GetValueOrDefault(id);
@@ -24,6 +25,22 @@ internal sealed class ConnectionTable
     /// <summary>Removes a reset token.</summary>
     public void RemoveResetToken(ConnectionId token) => _byResetToken.Remove(token);
 
+    /// <summary>The connection that sent a packet with a short header, or <c>null</c>.</summary>
+    public Ngtcp2Connection? FindSender(ReadOnlySpan<byte> packet) => _byDestination.Find(packet);
+
+    /// <summary>Adds or removes an id that a connection sends to.</summary>
+    public void SetDestination(ConnectionId id, Ngtcp2Connection connection, bool active)
+    {
+        if (active)
+        {
+            _byDestination.Add(id, connection);
+        }
+        else
+        {
+            _byDestination.Remove(id, connection);
+        }
+    }
+
     /// <summary>Removes all that points to a connection.</summary>
     public void Remove(Ngtcp2Connection connection)
     {
@@ -35,6 +52,11 @@ internal sealed class ConnectionTable
         foreach (var token in connection.ResetTokens)
         {
             _byResetToken.Remove(token);
+        }
+
+        foreach (var id in connection.DestinationIds)
+        {
+            _byDestination.Remove(id, connection);
         }
     }
 

@@ -53,6 +53,30 @@ internal static unsafe class ControlMessages
         }
     }
 
+    /// <summary>What an entry of the error queue is about.</summary>
+    /// <returns><c>false</c> if the kernel did not say.</returns>
+    public static bool TryReadError(in MessageHeader header, out SocketError error)
+    {
+        var left = (long)header.ControlLength;
+        var message = (ControlHeader*)header.Control;
+        while (left >= sizeof(ControlHeader) && message->Length >= (nuint)sizeof(ControlHeader) && (long)message->Length <= left)
+        {
+            if ((message->Level, message->Type) is (LibC.SolIp, LibC.IpReceiveError) or (LibC.SolIpv6, LibC.Ipv6ReceiveError)
+                && message->Length >= (nuint)(sizeof(ControlHeader) + sizeof(SocketError)))
+            {
+                error = *(SocketError*)(message + 1);
+                return true;
+            }
+
+            var step = Align((int)message->Length);
+            left -= step;
+            message = (ControlHeader*)((byte*)message + step);
+        }
+
+        error = default;
+        return false;
+    }
+
     /// <summary>Appends the size at which the kernel cuts the datagram.</summary>
     public static int WriteSegment(byte* buffer, int position, int segment)
     {

@@ -18,6 +18,7 @@ internal sealed unsafe class DatagramSender : IDisposable
     private const int MaxMessageBytes = 65_000;
     private const int MaxSegments = 64;
     private const int BatchSize = 64;
+    private const int MaxRefusals = 16;
 
     private readonly UdpSocket _socket;
     // Pinned: the kernel reads the addresses where they are.
@@ -150,8 +151,8 @@ internal sealed unsafe class DatagramSender : IDisposable
                     first = SplitFrom(first, IoMode.Batched);
                     break;
                 case LibC.ErrorConnectionRefused:
-                    // An earlier packet's ICMP error, told by the way; this one was not tried.
-                    if (++_messages[first].Refusals > 1)
+                    // An earlier packet's ICMP error, told by the way: this one was not tried, and the error is gone. In a flood of them there may be another one by now.
+                    if (++_messages[first].Refusals > MaxRefusals)
                     {
                         first++;
                     }

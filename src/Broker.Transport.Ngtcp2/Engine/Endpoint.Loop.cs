@@ -25,9 +25,9 @@ internal abstract unsafe partial class Endpoint
                 break;
             }
 
-            if ((descriptors[0].ReturnedEvents & LibC.PollError) != 0)
+            if (_errors != null && ((descriptors[0].ReturnedEvents & LibC.PollError) != 0 || _errors.IsPaused))
             {
-                ReadErrors();
+                _errors.Read();
             }
 
             if ((descriptors[0].ReturnedEvents & LibC.PollIn) != 0)
@@ -194,27 +194,6 @@ internal abstract unsafe partial class Endpoint
         descriptors[0].ReturnedEvents = descriptors[1].ReturnedEvents = 0;
         _ = LibC.ppoll(descriptors, 2, timeout, null);
         Volatile.Write(ref _sleeping, 0);
-    }
-
-    // ICMP errors arrive here with the destination that they are about (ip(7), IP_RECVERR).
-    private void ReadErrors()
-    {
-        const int ControlCapacity = 512;
-        const int Most = 64;
-        var control = stackalloc byte[ControlCapacity];
-        byte data;
-        for (var i = 0; i < Most; i++)
-        {
-            SocketAddressStorage remote = default;
-            var vector = new Vec { Base = &data, Length = 1 };
-            var header = new MessageHeader { Name = &remote, NameLength = SocketAddressStorage.Size, Data = &vector, DataCount = 1, Control = control, ControlLength = ControlCapacity };
-            if (LibC.recvmsg(_socket.Descriptor, &header, LibC.MessageErrorQueue | LibC.MessageDontWait) < 0)
-            {
-                return;
-            }
-
-            OnUnreachable(remote);
-        }
     }
 
     private void EndAll(bool silently)

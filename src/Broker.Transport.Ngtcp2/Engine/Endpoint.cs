@@ -13,6 +13,7 @@ internal abstract unsafe partial class Endpoint
 {
     private readonly UdpSocket _socket;
     private readonly DatagramReceiver _receiver;
+    private readonly ErrorReader? _errors;
     private readonly ConnectionTable _table = new();
     private readonly TimerHeap<Ngtcp2Connection> _timers = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -31,6 +32,10 @@ internal abstract unsafe partial class Endpoint
     {
         _socket = UdpSocket.Bind(endPoint, options.Io == IoMode.Segmented, server);
         _receiver = new DatagramReceiver(this, _socket, options);
+
+        // Only who dials looks elsewhere when its peer is gone. A listener would gain the memory of a connection some seconds before the idle timeout, and pay with a failed call on the socket of
+        // all its clients for each error that one of them, or somebody in its name, brings about.
+        _errors = server ? null : new ErrorReader(this, _socket);
         Sender = new DatagramSender(_socket, options);
         Keys = new EndpointKeys(key);
         var local = _socket.Local;
@@ -151,6 +156,9 @@ internal abstract unsafe partial class Endpoint
     /// <summary>On the loop: a token is no longer in use.</summary>
     public void UnmapResetToken(ConnectionId token) => _table.RemoveResetToken(token);
 
+    /// <summary>On the loop: a connection sends to an id that the peer gave it, or does so no more.</summary>
+    public void MapDestination(ConnectionId id, Ngtcp2Connection connection, bool active) => _table.SetDestination(id, connection, active);
+
     /// <summary>On the loop: nothing is left of a connection.</summary>
     public void Forget(Ngtcp2Connection connection)
     {
@@ -204,6 +212,10 @@ internal abstract unsafe partial class Endpoint
         Deliver(connection, path, ecn, packet, length, now);
     }
 
+    /// <summary>On the loop: a datagram did not reach its destination, or somebody says so.</summary>
+    /// <returns>Whether it is one that a connection sent.</returns>
+    public virtual bool OnUnreachable(in ErrorEntry entry) => false;
+
     /// <summary>On the loop: sends one packet that is not part of a burst.</summary>
     public void SendAlone(byte* packet, int length, NativePath* path) => Sender.Add(packet, length, path);
 
@@ -215,11 +227,6 @@ internal abstract unsafe partial class Endpoint
 
     /// <summary>On the loop: a datagram of another QUIC version came.</summary>
     protected abstract void OnUnknownVersion(NativePath* path, VersionCid* ids, int length, ulong now);
-
-    /// <summary>On the loop: the kernel reports that a destination is unreachable.</summary>
-    protected virtual void OnUnreachable(SocketAddressStorage remote)
-    {
-    }
 
     /// <summary>On the loop, at its end.</summary>
     protected virtual void OnStopped()

@@ -13,6 +13,7 @@ internal sealed unsafe partial class Ngtcp2Connection
 
     private readonly List<ConnectionId> _localIds = new(4);
     private readonly List<ConnectionId> _resetTokens = new(1);
+    private List<ConnectionId>? _destinationIds;
     private TlsCredentials? _credentials;
     private TlsSession? _session;
     private GCHandle _self;
@@ -40,6 +41,9 @@ internal sealed unsafe partial class Ngtcp2Connection
 
     /// <summary>Reset tokens that the peer gave us.</summary>
     public IReadOnlyList<ConnectionId> ResetTokens => _resetTokens;
+
+    /// <summary>A client's ids that the peer gave it and that it uses.</summary>
+    public IReadOnlyList<ConnectionId> DestinationIds => _destinationIds ?? [];
 
     /// <summary>Completes when a client's handshake has; fails as the connection does.</summary>
     public Task HandshakeCompleted

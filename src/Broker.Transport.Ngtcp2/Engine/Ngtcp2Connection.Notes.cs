@@ -51,6 +51,26 @@ internal sealed unsafe partial class Ngtcp2Connection
         }
     }
 
+    /// <summary>An id that the peer gave is used as destination, or no more. Only clients are told what became of their datagrams.</summary>
+    public void TrackDestination(Cid* cid, bool active)
+    {
+        if (IsServer)
+        {
+            return;
+        }
+
+        var id = new ConnectionId(cid->Data, cid->Length);
+        Endpoint.MapDestination(id, this, active);
+        if (active)
+        {
+            (_destinationIds ??= new(1)).Add(id);
+        }
+        else
+        {
+            _destinationIds?.Remove(id);
+        }
+    }
+
     /// <summary>Writes qlog.</summary>
     public void WriteQlog(ReadOnlySpan<byte> data, bool end)
     {

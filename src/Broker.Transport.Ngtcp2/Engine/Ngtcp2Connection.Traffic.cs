@@ -94,6 +94,15 @@ internal sealed unsafe partial class Ngtcp2Connection
         }
     }
 
+    /// <summary>Nothing listens where a packet of this connection went, or somebody who has seen that packet says so.</summary>
+    public void OnPeerUnreachable()
+    {
+        if (IsEstablished && CloseInfo == null)
+        {
+            _unreachable.Give();
+        }
+    }
+
     /// <summary>Sends one burst, no longer than congestion control and pacing allow.</summary>
     /// <returns>Whether there may be more to send at once.</returns>
     public bool Flush(ulong now)

@@ -20,6 +20,7 @@ internal sealed partial class Ngtcp2Connection : LoopWork, IQuicConnection, ITim
     private KeyUpdateRequest? _keyUpdateRequest;
     private QuicCloseInfo? _closeInfo;
     private IPEndPoint _remoteEndPoint;
+    private LazySignal _unreachable;
     private long _consumed;
     private int _returnedSlots;
     private bool _keyPhase;
@@ -62,6 +63,9 @@ internal sealed partial class Ngtcp2Connection : LoopWork, IQuicConnection, ITim
 
     /// <inheritdoc/>
     public Task<QuicCloseInfo> Closed => _closed.Task;
+
+    /// <inheritdoc/>
+    public Task PeerUnreachable => _unreachable.Task(Options.InlineContinuations);
 
     /// <summary>How the connection ended; <c>null</c> while it has not.</summary>
     public QuicCloseInfo? CloseInfo => Volatile.Read(ref _closeInfo);

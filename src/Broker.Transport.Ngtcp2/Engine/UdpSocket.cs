@@ -79,6 +79,19 @@ internal sealed unsafe class UdpSocket : IDisposable
         }
     }
 
+    /// <summary>
+    /// Whether the kernel is to report ICMP errors in the socket's error queue; it does not at first. On a system that knows no such queue it never does. What waits there goes with it.
+    /// </summary>
+    public void ReportErrors(bool value)
+    {
+        if (Family == LibC.AddressFamilyInet6)
+        {
+            LibC.TrySetOption(Descriptor, LibC.SolIpv6, LibC.Ipv6ReceiveError, value ? 1 : 0);
+        }
+
+        LibC.TrySetOption(Descriptor, LibC.SolIp, LibC.IpReceiveError, value ? 1 : 0); // for mapped addresses, too
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -101,7 +114,6 @@ internal sealed unsafe class UdpSocket : IDisposable
             LibC.TrySetOption(descriptor, LibC.SolIpv6, LibC.Ipv6ReceivePacketInfo, 1);
             LibC.TrySetOption(descriptor, LibC.SolIpv6, LibC.Ipv6ReceiveTrafficClass, 1);
             LibC.TrySetOption(descriptor, LibC.SolIpv6, LibC.Ipv6MtuDiscover, LibC.MtuDiscoverProbe);
-            LibC.TrySetOption(descriptor, LibC.SolIpv6, LibC.Ipv6ReceiveError, 1);
             if (!dualStack)
             {
                 return;
@@ -113,7 +125,6 @@ internal sealed unsafe class UdpSocket : IDisposable
 
         // ngtcp2 probes for the path MTU itself (RFC 8899): don't fragment, and don't believe the kernel's guess.
         LibC.TrySetOption(descriptor, LibC.SolIp, LibC.IpMtuDiscover, LibC.MtuDiscoverProbe);
-        LibC.TrySetOption(descriptor, LibC.SolIp, LibC.IpReceiveError, 1);
     }
 
     private static QuicTransportException Failure(IPEndPoint endPoint, int error)

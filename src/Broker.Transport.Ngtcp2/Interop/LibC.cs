@@ -32,6 +32,22 @@ internal struct ControlHeader
     public int Type;
 }
 
+/// <summary><c>struct sock_extended_err</c> (<c>ip(7)</c>).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SocketError
+{
+    public const byte OriginIcmp = 2;
+    public const byte OriginIcmp6 = 3;
+
+    public uint Error;
+    public byte Origin;
+    public byte IcmpType;
+    public byte IcmpCode;
+    public byte Padding;
+    public uint Info;
+    public uint Data;
+}
+
 /// <summary><c>struct pollfd</c>.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct PollDescriptor
@@ -61,6 +77,7 @@ internal static unsafe partial class LibC
     public const int SocketCloseOnExec = 0x80000;
 
     public const int SolSocket = 1;
+    public const int SoError = 4;
     public const int SoSendBuffer = 7;
     public const int SoReceiveBuffer = 8;
     public const int SolIp = 0;
@@ -96,6 +113,7 @@ internal static unsafe partial class LibC
     public const int ErrorInvalid = 22;
     public const int ErrorNotImplemented = 38;
     public const int ErrorAddressInUse = 98;
+    public const int ErrorMessageSize = 90;
     public const int ErrorNoBuffers = 105;
     public const int ErrorConnectionRefused = 111;
 

@@ -42,9 +42,10 @@ internal sealed class ContinuationScheduler(Lock gate, InlineQueue inlineQueue, 
 
     public void Cancel<T>(TaskCompletionSource<T> source, CancellationToken token) => Settle(source, () => source.TrySetCanceled(token));
 
-    private void Settle<T>(TaskCompletionSource<T> source, Action settle)
+    /// <summary>Runs what makes continuations ready, where they may run.</summary>
+    public void Run(Action settle)
     {
-        if (inline && !source.Task.IsCompleted)
+        if (inline)
         {
             inlineQueue.Enqueue(static state => ((Action)state!)(), settle);
             Drain();
@@ -52,6 +53,18 @@ internal sealed class ContinuationScheduler(Lock gate, InlineQueue inlineQueue, 
         else
         {
             settle();
+        }
+    }
+
+    private void Settle<T>(TaskCompletionSource<T> source, Action settle)
+    {
+        if (source.Task.IsCompleted)
+        {
+            settle();
+        }
+        else
+        {
+            Run(settle);
         }
     }
 }

@@ -18,6 +18,7 @@ internal sealed class InMemoryConnection : IQuicConnection
     private long _nextStreamId;
     private int _usedSlots;
     private long _unconsumed;
+    private LazySignal _unreachable;
     private long _bytesSent;
     private long _bytesReceived;
     private QuicCloseInfo? _end;
@@ -49,6 +50,8 @@ internal sealed class InMemoryConnection : IQuicConnection
     public ReadOnlyMemory<byte>? PeerCertificate { get; internal set; }
 
     public Task<QuicCloseInfo> Closed => _closed.Task;
+
+    public Task PeerUnreachable => _unreachable.Task(_options.InlineContinuations);
 
     internal InMemoryConnection Peer { get; set; } = null!;
 
@@ -182,6 +185,17 @@ internal sealed class InMemoryConnection : IQuicConnection
         _streams.Clear();
         _offered.Clear();
         return opened;
+    }
+
+    /// <summary>Not under the gate: the other end is told that this one is unreachable.</summary>
+    internal void ReportToPeer() => _link.ReportUnreachable();
+
+    internal void ReportUnreachable()
+    {
+        if (!HasEnded)
+        {
+            Scheduler.Run(() => _unreachable.Give());
+        }
     }
 
     internal void End(QuicCloseInfo info)

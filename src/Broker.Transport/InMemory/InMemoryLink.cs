@@ -52,6 +52,17 @@ internal sealed class InMemoryLink
     /// <summary>Something passed between the ends, so neither is idle.</summary>
     public void NotePacket() => _lastPacket = _time.GetTimestamp();
 
+    /// <summary>The client is told that nothing listens at the server's address.</summary>
+    public void ReportUnreachable()
+    {
+        lock (Gate)
+        {
+            Client.ReportUnreachable();
+        }
+
+        Client.Scheduler.Drain();
+    }
+
     /// <summary>Ends both sides. Only the first call counts.</summary>
     public void End(QuicCloseInfo forClient, QuicCloseInfo forServer)
     {

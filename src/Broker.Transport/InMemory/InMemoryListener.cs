@@ -93,6 +93,15 @@ internal sealed class InMemoryListener : IQuicListener
         }
     }
 
+    /// <summary>The network says to the clients that nobody is here.</summary>
+    public void ReportUnreachable()
+    {
+        foreach (var (_, connection) in _open.OrderBy(entry => entry.Key))
+        {
+            connection.ReportToPeer();
+        }
+    }
+
     /// <summary>A client on the network connects; both sides judge each other as TLS 1.3 does.</summary>
     public InMemoryConnection Handshake(InMemoryTransport clientTransport, QuicClientOptions client, TlsIdentity clientIdentity, IPEndPoint clientAddress)
     {

@@ -18,6 +18,20 @@ public sealed class InMemoryNetwork
     /// <param name="time">Drives idle timeouts and keep-alive and dates certificate checks. Default: the system's clock.</param>
     public InMemoryNetwork(TimeProvider? time = null) => Time = time ?? TimeProvider.System;
 
+    /// <summary>
+    /// Tells the clients of a listener that nothing listens there (<see cref="IQuicConnection.PeerUnreachable"/>), as a network does when the listener's process was killed, or somebody who
+    /// forges such a report. The listener and its connections are as they were.
+    /// </summary>
+    /// <param name="listener">The listener's address; no effect if there is none.</param>
+    public void ReportUnreachable(IPEndPoint listener)
+    {
+        ArgumentNullException.ThrowIfNull(listener);
+        if (TryFind(listener, out var found))
+        {
+            found.ReportUnreachable();
+        }
+    }
+
     internal TimeProvider Time { get; }
 
     internal InlineQueue InlineQueue { get; } = new();

@@ -31,7 +31,7 @@ public sealed class InMemoryTransport : IQuicTransport
     public string LibraryVersions => "";
 
     /// <inheritdoc/>
-    public QuicCapabilities Capabilities => QuicCapabilities.InlineContinuations | QuicCapabilities.CloseReason;
+    public QuicCapabilities Capabilities => QuicCapabilities.InlineContinuations | QuicCapabilities.CloseReason | QuicCapabilities.PeerUnreachable;
 
     /// <inheritdoc/>
     public async ValueTask<IQuicListener> ListenAsync(QuicListenerOptions options, CancellationToken cancellationToken = default)

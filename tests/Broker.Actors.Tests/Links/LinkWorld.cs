@@ -17,11 +17,17 @@ internal sealed class LinkWorld : IAsyncDisposable
 {
     private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(50);
 
-    public LinkWorld() => Transport = new InMemoryTransport(new InMemoryNetwork(new CertificateTime(Actors.Time)));
+    public LinkWorld()
+    {
+        Network = new InMemoryNetwork(new CertificateTime(Actors.Time));
+        Transport = new InMemoryTransport(Network);
+    }
 
     public TestSystem Actors { get; } = new();
 
     public ActorSystem System => Actors.System;
+
+    public InMemoryNetwork Network { get; }
 
     public InMemoryTransport Transport { get; }
 

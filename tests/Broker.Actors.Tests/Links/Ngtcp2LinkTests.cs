@@ -88,6 +88,25 @@ public sealed class Ngtcp2LinkTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_node_whose_process_ends_is_missed_long_before_its_silence_would_tell()
+    {
+        var options = new NodeLinkOptions { SuspicionTimeout = TimeSpan.FromSeconds(25) };
+        await using var one = await RealNode.StartAsync("node-1", 11, options: options);
+        await using var two = await RealNode.StartAsync("node-2", 22);
+        var (link, _) = one.Node.Dial("node-2", two.Node.EndPoint);
+        var watcher = new LinkWatcher(one.System, link);
+        await watcher.NextAsync<LinkUp>();
+        await ((Ngtcp2Listener)two.Node.Listener).AbandonAsync();
+
+        var start = Stopwatch.GetTimestamp();
+        var down = await watcher.NextAsync<LinkDown>();
+        var took = Stopwatch.GetElapsedTime(start);
+        output.WriteLine($"missed after {took.TotalMilliseconds:0} ms");
+        Assert.True(down.IsGone, down.Reason);
+        Assert.True(took < TimeSpan.FromSeconds(5), $"it took {took}");
+    }
+
+    [Fact]
     public async Task A_node_that_is_refused_is_told_why()
     {
         await using var one = await RealNode.StartAsync("node-1", 11);

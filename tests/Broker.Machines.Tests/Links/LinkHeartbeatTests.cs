@@ -80,6 +80,75 @@ public sealed class LinkHeartbeatTests
         Assert.Equal(s_interval * 5, _heartbeat.LongestGap);
     }
 
+    [Fact]
+    public void A_node_that_is_reported_unreachable_and_does_not_answer_is_gone_after_two_intervals()
+    {
+        Tick(3);
+        _heartbeat.HandlePong(3, _now);
+        Assert.Equal(4UL, _heartbeat.HandleUnreachable(_now += s_interval / 4));
+        Assert.Equal(5UL, Tick(1));
+        Assert.False(_heartbeat.IsSuspect);
+        Tick(1);
+        Assert.True(_heartbeat is { IsGone: true, IsSuspect: true });
+    }
+
+    [Fact]
+    public void Silence_alone_says_not_that_a_node_is_gone()
+    {
+        Tick(10);
+        Assert.True(_heartbeat is { IsGone: false, IsSuspect: true });
+    }
+
+    [Fact]
+    public void An_answer_disproves_the_report()
+    {
+        Tick(3);
+        var ping = _heartbeat.HandleUnreachable(_now += s_interval / 4);
+        Tick(1);
+        Assert.True(_heartbeat.HandlePong(ping, _now));
+        Tick(9);
+        Assert.False(_heartbeat.IsSuspect);
+        Tick(1);
+        Assert.True(_heartbeat is { IsGone: false, IsSuspect: true }); // after the usual time
+    }
+
+    [Fact]
+    public void An_answer_that_was_on_its_way_already_disproves_nothing()
+    {
+        Tick(3);
+        _heartbeat.HandleUnreachable(_now += s_interval / 4);
+        Assert.True(_heartbeat.HandlePong(3, _now));
+        Tick(2);
+        Assert.True(_heartbeat.IsGone);
+    }
+
+    [Fact]
+    public void A_time_without_turns_is_one_interval_of_an_unreachable_node()
+    {
+        Tick(3);
+        _heartbeat.HandleUnreachable(_now += s_interval / 4);
+        _now += TimeSpan.FromMinutes(1); // this process was stopped; the answer waits in front of it
+        Tick(1);
+        _now -= s_interval - TimeSpan.FromMilliseconds(1); // and the timer catches up
+        Tick(1);
+        Assert.False(_heartbeat.IsSuspect);
+        Tick(1);
+        Assert.True(_heartbeat.IsGone);
+    }
+
+    [Fact]
+    public void A_second_report_after_an_answer_counts_from_anew()
+    {
+        Tick(1);
+        _heartbeat.HandlePong(_heartbeat.HandleUnreachable(_now), _now);
+        Tick(1);
+        _heartbeat.HandleUnreachable(_now);
+        Tick(1);
+        Assert.False(_heartbeat.IsSuspect);
+        Tick(1);
+        Assert.True(_heartbeat.IsGone);
+    }
+
     private ulong Tick(int count)
     {
         var number = 0UL;

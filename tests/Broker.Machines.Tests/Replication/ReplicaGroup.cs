@@ -95,20 +95,20 @@ internal sealed class ReplicaGroup
     }
 
     /// <summary>The link between two nodes breaks or comes back.</summary>
-    public void Link(string one, string other, bool isUp)
+    public void Link(string one, string other, bool isUp, bool isGone = false)
     {
         _machines[one].HandleLink(other, isUp, Now);
-        _machines[other].HandleLink(one, isUp, Now);
+        _machines[other].HandleLink(one, isUp, Now, isGone);
         Settle();
     }
 
     /// <summary>Somebody is away, or back; everybody's links say so.</summary>
-    public void SetAway(string node, bool isAway)
+    public void SetAway(string node, bool isAway, bool isGone = false)
     {
         _ = isAway ? Away.Add(node) : Away.Remove(node);
         foreach (var other in _machines.Keys.Where(n => n != node))
         {
-            Link(node, other, isUp: !isAway);
+            Link(node, other, isUp: !isAway, isGone);
         }
     }
 

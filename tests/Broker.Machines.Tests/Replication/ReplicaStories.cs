@@ -138,6 +138,36 @@ public class ReplicaStories
         Assert.Equal(2UL, group["a"].CommittedIndex);
     }
 
+    [Fact]
+    public void A_follower_whose_process_has_ended_leaves_the_set_at_once_and_joins_again_like_any_other()
+    {
+        var group = Abc();
+        group.SetAway("c", isAway: true, isGone: true);
+        group.Append("a");
+        var proposal = Assert.Single(group.AskedBy<ReplicaEffect.Propose>("a")); // no time has passed
+        Assert.Equal(["a", "b"], proposal.To.InSync.Select(r => r.Node));
+        group.Assign(proposal.To);
+        Assert.Equal(2UL, group["a"].CommittedIndex);
+
+        group.SetAway("c", isAway: false); // it was there all the time
+        group.Pass(s_long);
+        var back = group.AskedBy<ReplicaEffect.Propose>("a").Last();
+        Assert.Equal(["a", "b", "c"], back.To.InSync.Select(r => r.Node));
+        group.Assign(back.To);
+        group.SetAway("c", isAway: true); // this time it is only silent
+        Assert.Equal(2, group.AskedBy<ReplicaEffect.Propose>("a").Count());
+    }
+
+    [Fact]
+    public void A_follower_that_was_silent_and_then_known_to_have_ended_leaves_at_once()
+    {
+        var group = Abc();
+        group.SetAway("c", isAway: true);
+        Assert.Empty(group.AskedBy<ReplicaEffect.Propose>("a"));
+        group.SetAway("c", isAway: true, isGone: true);
+        Assert.Equal(["a", "b"], Assert.Single(group.AskedBy<ReplicaEffect.Propose>("a")).To.InSync.Select(r => r.Node));
+    }
+
     /// <summary>While the metadata store does not answer, a leader must not go on without a member of the set: another leader may have been elected with it.</summary>
     [Fact]
     public void Without_an_answer_the_set_stays_and_what_waits_goes_on_waiting()

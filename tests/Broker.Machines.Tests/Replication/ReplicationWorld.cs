@@ -260,8 +260,9 @@ internal sealed class ReplicationWorld
     private void BreakLink(SimulatedReplica one, SimulatedReplica other)
     {
         _links[Pair(one.Name, other.Name)] = _links.GetValueOrDefault(Pair(one.Name, other.Name)) + 1;
-        one.Later(Delay(300), m => m.HandleLink(other.Name, isUp: false, Now));
-        other.Later(Delay(300), m => m.HandleLink(one.Name, isUp: false, Now));
+        var (oneIsGone, otherIsGone) = (_random.Next(4) == 0, _random.Next(4) == 0); // true or not: a network may say anything
+        one.Later(Delay(300), m => m.HandleLink(other.Name, isUp: false, Now, otherIsGone));
+        other.Later(Delay(300), m => m.HandleLink(one.Name, isUp: false, Now, oneIsGone));
     }
 
     private void ResetLink(SimulatedReplica one, SimulatedReplica other)

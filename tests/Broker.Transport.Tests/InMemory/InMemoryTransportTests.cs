@@ -86,6 +86,60 @@ public class InMemoryTransportTests
     }
 
     [Fact]
+    public async Task Network_can_say_that_a_listener_is_gone_and_ends_nothing_by_it()
+    {
+        var network = new InMemoryNetwork();
+        await using var transport = new InMemoryTransport(network);
+        var other = s_listener with { EndPoint = new IPEndPoint(IPAddress.Loopback, 7401) };
+        var listener = await transport.ListenAsync(s_listener);
+        await transport.ListenAsync(other);
+        var connection = await transport.ConnectAsync(s_client);
+        var server = await listener.AcceptConnectionAsync();
+        var elsewhere = await transport.ConnectAsync(s_client with { EndPoint = other.EndPoint });
+        var told = connection.PeerUnreachable;
+
+        network.ReportUnreachable(s_listener.EndPoint);
+
+        await Wait.For(told, "the report");
+        Assert.True(connection.PeerUnreachable.IsCompleted, "who asks later is told, too");
+        Assert.False(server!.PeerUnreachable.IsCompleted || elsewhere.PeerUnreachable.IsCompleted);
+        Assert.False(connection.Closed.IsCompleted);
+        var stream = await connection.OpenStreamAsync();
+        await stream.Output.WriteAsync(new byte[1]);
+        await Wait.For(server.AcceptStreamAsync(), "the stream");
+    }
+
+    [Fact]
+    public async Task Inline_connection_tells_of_an_unreachable_peer_within_the_call()
+    {
+        var network = new InMemoryNetwork();
+        await using var transport = new InMemoryTransport(network);
+        await transport.ListenAsync(s_listener);
+        var connection = await transport.ConnectAsync(s_client with { InlineContinuations = true });
+        var thread = 0;
+        _ = connection.PeerUnreachable.ContinueWith(
+            _ => thread = Environment.CurrentManagedThreadId, TestContext.Current.CancellationToken, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+        network.ReportUnreachable(s_listener.EndPoint);
+
+        Assert.Equal(Environment.CurrentManagedThreadId, thread);
+    }
+
+    [Fact]
+    public async Task Nothing_is_said_of_a_connection_that_has_ended()
+    {
+        var network = new InMemoryNetwork();
+        await using var transport = new InMemoryTransport(network);
+        await transport.ListenAsync(s_listener);
+        var connection = await transport.ConnectAsync(s_client);
+        await connection.CloseAsync(0);
+
+        network.ReportUnreachable(s_listener.EndPoint);
+
+        Assert.False(connection.PeerUnreachable.IsCompleted);
+    }
+
+    [Fact]
     public void Inline_conversation_is_over_when_the_call_that_started_it_returns()
     {
         var context = SynchronizationContext.Current;

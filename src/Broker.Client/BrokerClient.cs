@@ -22,7 +22,7 @@ public sealed partial class BrokerClient : IAsyncDisposable
 {
     private readonly BrokerClientOptions _options;
     private readonly ConnectionKeeper _keeper;
-    private readonly DeclaredTopology _declared = new();
+    private readonly DeclaredTopology _declared;
     private readonly Lock _gate = new();
     private readonly ConcurrentDictionary<IAsyncDisposable, bool> _children = new();
     private Publishing.PublishChannel? _sharedPublisher;
@@ -35,6 +35,7 @@ public sealed partial class BrokerClient : IAsyncDisposable
     {
         _options = options;
         _keeper = keeper;
+        _declared = new DeclaredTopology(options.TimeProvider);
         keeper.Start(_declared.RestoreAsync);
     }
 

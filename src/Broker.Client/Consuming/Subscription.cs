@@ -11,7 +11,7 @@ namespace Broker.Client.Consuming;
 /// time; settling is thread-safe.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
-internal sealed partial class Subscription : IAsyncDisposable
+internal sealed partial class Subscription : IAsyncDisposable, IDebt
 {
     private readonly BrokerConnection _connection;
     private readonly ConsumerOptions _options;
@@ -47,6 +47,9 @@ internal sealed partial class Subscription : IAsyncDisposable
 
     /// <summary>Where its stream is.</summary>
     public BrokerConnection Connection => _connection;
+
+    /// <summary>Whether an answer of the server is due: to SUBSCRIBE, to settlements that it confirms, or to the end.</summary>
+    public bool IsOwed => !_subscribed || (_cancelSent && _cancelled is null) || _disposing || _awaited is { IsEmpty: false };
 
     /// <summary>Completes when the stream is over; never faults.</summary>
     public Task Ended => _closed.Task;
@@ -153,6 +156,7 @@ internal sealed partial class Subscription : IAsyncDisposable
         };
         StreamHeader.Write(_sender.Buffer, StreamKind.Consume);
         subscribe.Write(_sender.Buffer);
+        _connection.Add(this);
         try
         {
             _stream = await _connection.OpenStreamAsync(cancellationToken).ConfigureAwait(false);
@@ -235,6 +239,7 @@ internal sealed partial class Subscription : IAsyncDisposable
             _closed.TrySetResult();
         }
 
+        _connection.Remove(this);
         await _settleTimer.DisposeAsync().ConfigureAwait(false);
         if (_stream is not null)
         {

@@ -60,6 +60,9 @@ public sealed class BrokerClientSettings
     /// <inheritdoc cref="BrokerClientOptions.KeepAliveInterval"/>
     public TimeSpan? KeepAliveInterval { get; set; }
 
+    /// <inheritdoc cref="BrokerClientOptions.SuspicionTime"/>
+    public TimeSpan? SuspicionTime { get; set; }
+
     /// <inheritdoc cref="BrokerClientOptions.MaxMessageBytes"/>
     public int? MaxMessageBytes { get; set; }
 
@@ -97,6 +100,7 @@ public sealed class BrokerClientSettings
             RequestTimeout = RequestTimeout ?? defaults.RequestTimeout,
             IdleTimeout = IdleTimeout ?? defaults.IdleTimeout,
             KeepAliveInterval = KeepAliveInterval ?? defaults.KeepAliveInterval,
+            SuspicionTime = SuspicionTime ?? defaults.SuspicionTime,
             MaxMessageBytes = MaxMessageBytes ?? defaults.MaxMessageBytes,
             StreamReceiveWindow = StreamReceiveWindow ?? defaults.StreamReceiveWindow,
             ConnectionReceiveWindow = ConnectionReceiveWindow ?? defaults.ConnectionReceiveWindow,

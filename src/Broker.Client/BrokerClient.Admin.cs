@@ -29,6 +29,7 @@ public sealed partial class BrokerClient
         var request = new AdminRequestFrame(RequestId, command, Encoding.UTF8.GetBytes((arguments ?? []).ToJsonString()));
         var answer = new AdminAnswer(RequestId, command);
         var connection = await _keeper.GetAsync(cancellationToken).ConfigureAwait(false);
+        using var debt = new Debt(connection);
         var stream = await OpenAsync(connection, StreamKind.Admin, request.Write, command, cancellationToken).ConfigureAwait(false);
         await using (stream.ConfigureAwait(false))
         {

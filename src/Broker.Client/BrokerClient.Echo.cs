@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using Broker.Client.Connections;
 using Broker.Protocol;
 using Broker.Transport;
 
@@ -27,6 +28,7 @@ public sealed partial class BrokerClient
         const string What = "echo";
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         var connection = await _keeper.GetAsync(cancellationToken).ConfigureAwait(false);
+        using var debt = new Debt(connection);
         var stream = await OpenAsync(connection, StreamKind.Echo, null, What, cancellationToken).ConfigureAwait(false);
         await using (stream.ConfigureAwait(false))
         {

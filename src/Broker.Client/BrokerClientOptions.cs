@@ -90,8 +90,8 @@ public sealed record BrokerClientOptions
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// The connection is lost after so long without a packet, and the client goes on at another node: QUIC hears of a killed one in no other way. Default 6 s; the node's own value counts if it is
-    /// less. Range 100 ms to 1 h.
+    /// The connection is lost after so long without a packet, and the client goes on at another node, if <see cref="SuspicionTime"/> has not moved it before. Default 6 s; the node's own value counts
+    /// if it is less. Range 100 ms to 1 h.
     /// </summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(6);
 
@@ -99,6 +99,13 @@ public sealed record BrokerClientOptions
     /// A packet is sent after so long without one, so that an idle connection stays. Default 2 s; zero: never. Below a third of <see cref="IdleTimeout"/>.
     /// </summary>
     public TimeSpan KeepAliveInterval { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// A node that owes an answer and was not heard of for so long is suspected: the client connects to another one, and goes on there if that answers while this one is still silent. Eight round
+    /// trips at least. It needs another endpoint, or one that is a name; without, and if no other node answers, nothing changes. Default 400 ms; 100 ms to 1 min, or
+    /// <see cref="Timeout.InfiniteTimeSpan"/>: never.
+    /// </summary>
+    public TimeSpan SuspicionTime { get; init; } = TimeSpan.FromMilliseconds(400);
 
     /// <summary>
     /// The largest message to accept, in bytes: exchange, routing key, properties and body. Default 16 MiB; 1 KiB to 1 GiB. The node's own limit counts for
@@ -132,6 +139,10 @@ public sealed record BrokerClientOptions
         Require(RequestTimeout > TimeSpan.Zero || RequestTimeout == Timeout.InfiniteTimeSpan, nameof(RequestTimeout), "must be positive, or Timeout.InfiniteTimeSpan");
         Require(ConnectTimeout > TimeSpan.Zero, nameof(ConnectTimeout), "must be positive");
         Require(CloseTimeout >= TimeSpan.Zero, nameof(CloseTimeout), "must not be negative");
+        Require(
+            SuspicionTime == Timeout.InfiniteTimeSpan || (SuspicionTime >= TimeSpan.FromMilliseconds(100) && SuspicionTime <= TimeSpan.FromMinutes(1)),
+            nameof(SuspicionTime),
+            "must be 100 ms to 1 min, or Timeout.InfiniteTimeSpan");
         Require(RecoveryMinDelay > TimeSpan.Zero, nameof(RecoveryMinDelay), "must be positive");
         Require(RecoveryMaxDelay >= RecoveryMinDelay, nameof(RecoveryMaxDelay), "must not be below RecoveryMinDelay");
         Require(RecoveryPatience >= TimeSpan.Zero, nameof(RecoveryPatience), "must not be negative");

@@ -25,6 +25,9 @@ internal sealed partial class ClusterActor
 
         public IPEndPoint? EndPoint { get; set; }
 
+        /// <summary>Where it says that it listens.</summary>
+        public IReadOnlyList<string> Addresses { get; set; } = [];
+
         public bool IsUp { get; set; }
 
         /// <summary>The life that was registered when it was last looked at.</summary>
@@ -102,6 +105,8 @@ internal sealed partial class ClusterActor
             return;
         }
 
+        peer.Addresses = registered.Addresses;
+        _cluster.Links.SetAddresses(peer.Name, peer.Addresses);
         var (node, address) = (peer.Name, registered.Addresses[0]);
         var colon = address.LastIndexOf(':');
         var host = address[..colon].Trim('[', ']');
@@ -146,7 +151,7 @@ internal sealed partial class ClusterActor
 
     private void Dial(Peer peer)
     {
-        var status = new LinkStatus(peer.Name);
+        var status = new LinkStatus(peer.Name) { Addresses = peer.Addresses };
         var client = _options.Dial with { EndPoint = peer.EndPoint!, ServerName = peer.Host };
         var (transport, identity, links, node) = (_transport, _cluster.Identity, _options.Links, _node);
         peer.Link = Context.ActorOf(

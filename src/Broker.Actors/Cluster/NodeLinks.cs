@@ -46,6 +46,18 @@ internal sealed class NodeLinks
         }
     }
 
+    /// <summary>A node says where it listens, best first. No effect while there is no link to it.</summary>
+    public void SetAddresses(string node, IReadOnlyList<string> addresses)
+    {
+        lock (_lock)
+        {
+            if (_links.TryGetValue(node, out var found))
+            {
+                found.Status.Addresses = addresses;
+            }
+        }
+    }
+
     public void Add(string node, ActorRef link, LinkStatus status)
     {
         lock (_lock)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Broker.Client.Streams;
 using Broker.Protocol;
 using Broker.Transport;
@@ -9,11 +10,15 @@ internal sealed class BrokerConnection : IFrameHandler, IAsyncDisposable
 {
     private static readonly TimeSpan s_closeNoticeTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>Of a transport that does not measure it. Where it is longer, another node takes longer to answer as well.</summary>
+    private static readonly TimeSpan s_longestRoundTrip = TimeSpan.FromMilliseconds(50);
+
     private readonly IQuicConnection _quic;
     private readonly IQuicStream _control;
     private readonly FrameInput _controlInput;
     private readonly IAsyncDisposable? _transport;
     private readonly TaskCompletionSource<BrokerConnectionException> _goingAway = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ConcurrentDictionary<IDebt, bool> _debts = new();
     private BrokerConnectionException? _ownReason;
     private int _closing;
 
@@ -34,6 +39,32 @@ internal sealed class BrokerConnection : IFrameHandler, IAsyncDisposable
 
     public HelloFrame Hello { get; }
 
+    /// <summary>How long the node took for WELCOME: a round trip and work, much work at times.</summary>
+    public TimeSpan WelcomeTime { get; init; }
+
+    /// <summary>Where the connection goes.</summary>
+    public System.Net.IPEndPoint RemoteEndPoint => _quic.RemoteEndPoint;
+
+    /// <summary>Completes when the network says that nothing listens at the node's address; <c>null</c> if the transport does not hear of that.</summary>
+    public Task? PeerUnreachable { get; init; }
+
+    /// <summary>Whether something waits for an answer of the node.</summary>
+    public bool IsOwed
+    {
+        get
+        {
+            foreach (var (debt, _) in _debts)
+            {
+                if (debt.IsOwed)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
+
     /// <summary>The server has said that it will close the connection soon.</summary>
     public bool IsGoingAway => _goingAway.Task.IsCompleted;
 
@@ -42,6 +73,21 @@ internal sealed class BrokerConnection : IFrameHandler, IAsyncDisposable
 
     /// <summary>Completes when the connection has ended; with <c>null</c> if this side closed it in order.</summary>
     public Task<BrokerConnectionException?> Closed { get; }
+
+    /// <summary>Something may wait for an answer from now on.</summary>
+    public void Add(IDebt debt) => _debts[debt] = true;
+
+    /// <summary>It waits no more.</summary>
+    public void Remove(IDebt debt) => _debts.TryRemove(debt, out _);
+
+    /// <summary>What was heard of the node so far. Transports that count no packets count what streams have received.</summary>
+    public SilenceReading Read()
+    {
+        var seen = _quic.GetStatistics();
+        return seen.PacketsReceived > 0
+            ? new SilenceReading(seen.PacketsReceived, seen.SmoothedRtt, seen.BytesInFlight > 0)
+            : new SilenceReading(seen.BytesReceived, WelcomeTime < s_longestRoundTrip ? WelcomeTime : s_longestRoundTrip, false);
+    }
 
     public async ValueTask<IQuicStream> OpenStreamAsync(CancellationToken cancellationToken)
     {
@@ -77,6 +123,13 @@ internal sealed class BrokerConnection : IFrameHandler, IAsyncDisposable
     {
         _ownReason ??= new BrokerConnectionException("the server broke the protocol", code, reason, retryable: false);
         await _quic.CloseAsync((long)code, reason).ConfigureAwait(false);
+    }
+
+    /// <summary>Closes because the node is silent and another one answers. Whatever is under way goes on there, if it may.</summary>
+    public async ValueTask GiveUpAsync(string reason)
+    {
+        _ownReason ??= new BrokerConnectionException("connection given up", ErrorCode.Unavailable, reason, retryable: true);
+        await _quic.CloseAsync((long)ErrorCode.NoError, reason).ConfigureAwait(false);
     }
 
     /// <summary>Says goodbye. What is not sent yet is lost: end the streams before.</summary>

@@ -14,9 +14,10 @@ internal sealed class ConnectionHandshake : IFrameHandler
     }
 
     public static async Task<BrokerConnection> RunAsync(
-        IQuicConnection quic, HelloFrame hello, IAsyncDisposable? transport, CancellationToken cancellationToken)
+        IQuicConnection quic, HelloFrame hello, IAsyncDisposable? transport, TimeProvider time, CancellationToken cancellationToken)
     {
         const string What = "handshake";
+        var begun = time.GetTimestamp();
         var control = await quic.OpenStreamAsync(cancellationToken).ConfigureAwait(false);
         StreamHeader.Write(control.Output, StreamKind.Control);
         hello.Write(control.Output);
@@ -40,7 +41,7 @@ internal sealed class ConnectionHandshake : IFrameHandler
             throw new BrokerConnectionException(What, malformed.Fault.Code, malformed.Fault.Reason, retryable: false, innerException: malformed);
         }
 
-        return new BrokerConnection(quic, control, input, handshake._welcome, hello, transport);
+        return new BrokerConnection(quic, control, input, handshake._welcome, hello, transport) { WelcomeTime = time.GetElapsedTime(begun) };
     }
 
     FrameVerdict IFrameHandler.OnFrame(FrameType type, ReadOnlySpan<byte> payload, out FrameFault fault)

@@ -6,7 +6,7 @@ namespace Broker.Client.Connections;
 /// Keeps a client connected: when its connection is lost, or the node goes away, it makes another one. An old connection whose node goes away stays until the
 /// node closes it, for what is under way there.
 /// </summary>
-internal sealed class ConnectionKeeper : IAsyncDisposable
+internal sealed partial class ConnectionKeeper : IConnectionSource, IAsyncDisposable
 {
     private readonly BrokerClientOptions _options;
     private readonly Lock _gate = new();
@@ -14,7 +14,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
     private readonly HashSet<BrokerConnection> _leaving = [];
     private readonly TaskCompletionSource<BrokerConnectionException?> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private Func<BrokerConnection, CancellationToken, Task<IReadOnlyList<BrokerException>>>? _restore;
+    private Func<BrokerConnection, TimeSpan, CancellationToken, Task<IReadOnlyList<BrokerException>>>? _restore;
     private volatile BrokerConnectionException? _end;
     private bool _disposed;
 
@@ -67,8 +67,9 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
     }
 
     /// <summary>Watches the connection from now on.</summary>
-    /// <param name="restore">Makes again on a new connection what went with the old one; returns what could not be.</param>
-    public void Start(Func<BrokerConnection, CancellationToken, Task<IReadOnlyList<BrokerException>>> restore)
+    /// <param name="restore">Makes again on a new connection what went with the old one; returns what could not be. The time is how long to wait for what the old one may still
+    /// hold.</param>
+    public void Start(Func<BrokerConnection, TimeSpan, CancellationToken, Task<IReadOnlyList<BrokerException>>> restore)
     {
         _restore = restore;
         _ = RunAsync();
@@ -100,6 +101,17 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
 
             await changed.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    public async ValueTask<Place> GetPlaceAsync(CancellationToken cancellationToken)
+    {
+        var connection = await GetAsync(cancellationToken).ConfigureAwait(false);
+        return new Place(connection, connection.GoingAway);
+    }
+
+    void IConnectionSource.AvoidDetours()
+    {
+        // There are none.
     }
 
     /// <summary>Says goodbye on all connections. What is not sent yet is lost: end the streams before.</summary>
@@ -143,17 +155,18 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
         while (true)
         {
             var (connection, endpoint) = (Latest, Endpoint);
-            await Task.WhenAny((Task)connection.Closed, connection.GoingAway).ConfigureAwait(false);
+            var other = await UntilLostAsync(connection, endpoint).ConfigureAwait(false);
             var leaves = !connection.Closed.IsCompleted;
             var reason = leaves ? await connection.GoingAway.ConfigureAwait(false) : await connection.Closed.ConfigureAwait(false);
             _ = LetGoAsync(connection);
             if (reason is not { IsRetryable: true })
             {
+                await DropAsync(other).ConfigureAwait(false);
                 return reason;
             }
 
             _options.OnConnectionLost?.Invoke(new ConnectionLost(endpoint, reason, leaves));
-            if (await RecoverAsync(endpoint).ConfigureAwait(false) is { } failure)
+            if (await RecoverAsync(endpoint, other).ConfigureAwait(false) is { } failure)
             {
                 return failure;
             }
@@ -177,8 +190,10 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
     }
 
     /// <summary>Connects again.</summary>
+    /// <param name="lost">The endpoint that was lost.</param>
+    /// <param name="other">A node that has answered already; <c>null</c>: none.</param>
     /// <returns><c>null</c>, or why not.</returns>
-    private async Task<BrokerConnectionException?> RecoverAsync(BrokerEndpoint lost)
+    private async Task<BrokerConnectionException?> RecoverAsync(BrokerEndpoint lost, OtherNode? other)
     {
         var pacer = new RecoveryPacer(_options);
         try
@@ -187,8 +202,10 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
             {
                 try
                 {
-                    var (connection, endpoint) = await ConnectAnyAsync(_options, lost, _stop.Token).ConfigureAwait(false);
-                    await TakeAsync(connection, endpoint).ConfigureAwait(false);
+                    var (ready, patience) = (other, other is null ? TimeSpan.Zero : _options.IdleTimeout);
+                    other = null;
+                    var (connection, endpoint) = ready ?? await ConnectAnyAsync(_options, lost, _stop.Token).ConfigureAwait(false);
+                    await TakeAsync(connection, endpoint, patience).ConfigureAwait(false);
                     return null;
                 }
                 catch (BrokerConnectionException e)
@@ -207,13 +224,13 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
     }
 
     /// <summary>Uses a new connection from now on.</summary>
-    private async ValueTask TakeAsync(BrokerConnection connection, BrokerEndpoint endpoint)
+    private async ValueTask TakeAsync(BrokerConnection connection, BrokerEndpoint endpoint, TimeSpan patience)
     {
         TaskCompletionSource? changed = null;
         IReadOnlyList<BrokerException> notRestored = [];
         try
         {
-            notRestored = await _restore!(connection, _stop.Token).ConfigureAwait(false);
+            notRestored = await _restore!(connection, patience, _stop.Token).ConfigureAwait(false);
             lock (_gate)
             {
                 if (!_disposed)
@@ -259,7 +276,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
         }
     }
 
-    private static async Task<(BrokerConnection Connection, BrokerEndpoint Endpoint)> ConnectAnyAsync(
+    private static async Task<OtherNode> ConnectAnyAsync(
         BrokerClientOptions options, BrokerEndpoint? lost, CancellationToken cancellationToken)
     {
         BrokerConnectionException? last = null;
@@ -267,7 +284,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
         {
             try
             {
-                return (await Connector.ConnectAsync(options, endpoint, cancellationToken).ConfigureAwait(false), endpoint);
+                return new OtherNode(await Connector.ConnectAsync(options, endpoint, cancellationToken).ConfigureAwait(false), endpoint);
             }
             catch (BrokerConnectionException e)
             {

@@ -8,7 +8,12 @@ namespace Broker.Client.Connections;
 /// <summary>Makes one connection to one endpoint.</summary>
 internal static class Connector
 {
-    public static async Task<BrokerConnection> ConnectAsync(BrokerClientOptions options, BrokerEndpoint endpoint, CancellationToken cancellationToken)
+    /// <param name="options">The client's options.</param>
+    /// <param name="endpoint">Where to.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <param name="last">The address that is tried last if the endpoint's name has several; <c>null</c>: as they come.</param>
+    public static async Task<BrokerConnection> ConnectAsync(
+        BrokerClientOptions options, BrokerEndpoint endpoint, CancellationToken cancellationToken, IPEndPoint? last = null)
     {
         var what = $"connect to {endpoint}";
         IAsyncDisposable? ownTransport = null;
@@ -25,8 +30,8 @@ internal static class Connector
                 ownTransport = transport;
             }
 
-            quic = await ConnectAsync(transport, options, endpoint, tls, linked.Token).ConfigureAwait(false);
-            return await ConnectionHandshake.RunAsync(quic, Hello(options), ownTransport, linked.Token).ConfigureAwait(false);
+            quic = await ConnectAsync(transport, options, endpoint, tls, last, linked.Token).ConfigureAwait(false);
+            return await ConnectionHandshake.RunAsync(quic, Hello(options), ownTransport, options.TimeProvider, linked.Token).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -53,10 +58,11 @@ internal static class Connector
     }
 
     private static async Task<IQuicConnection> ConnectAsync(
-        IQuicTransport transport, BrokerClientOptions options, BrokerEndpoint endpoint, QuicTlsOptions tls, CancellationToken cancellationToken)
+        IQuicTransport transport, BrokerClientOptions options, BrokerEndpoint endpoint, QuicTlsOptions tls, IPEndPoint? last, CancellationToken cancellationToken)
     {
-        QuicTransportException? last = null;
-        foreach (var address in await ResolveAsync(endpoint, cancellationToken).ConfigureAwait(false))
+        QuicTransportException? failure = null;
+        var addresses = await ResolveAsync(endpoint, cancellationToken).ConfigureAwait(false);
+        foreach (var address in addresses.OrderBy(address => last is not null && last.Port == endpoint.Port && last.Address.Equals(address)))
         {
             try
             {
@@ -79,11 +85,11 @@ internal static class Connector
             }
             catch (QuicTransportException e) when (e.Error is QuicError.ConnectionRefused or QuicError.HandshakeTimeout or QuicError.Transport)
             {
-                last = e; // the next address of the same name may be the one that is reachable
+                failure = e; // the next address of the same name may be the one that is reachable
             }
         }
 
-        throw last ?? new QuicTransportException(QuicError.ConnectionRefused, $"'{endpoint.Host}' has no address");
+        throw failure ?? new QuicTransportException(QuicError.ConnectionRefused, $"'{endpoint.Host}' has no address");
     }
 
     private static async Task<IPAddress[]> ResolveAsync(BrokerEndpoint endpoint, CancellationToken cancellationToken)

@@ -11,7 +11,7 @@ namespace Broker.Client.Consuming;
 /// time; settling is thread-safe.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
-internal sealed partial class Subscription : IAsyncDisposable
+internal sealed partial class Subscription : IAsyncDisposable, IDebt
 {
     private readonly BrokerConnection _connection;
     private readonly ConsumerOptions _options;
@@ -29,6 +29,7 @@ internal sealed partial class Subscription : IAsyncDisposable
     private Subscription(BrokerConnection connection, BrokerClientOptions clientOptions, string queue, ConsumerOptions options)
     {
         _connection = connection;
+        Left = connection.GoingAway;
         _options = options;
         _closeTimeout = clientOptions.CloseTimeout;
         _recovers = clientOptions.RecoverConnection;
@@ -47,6 +48,12 @@ internal sealed partial class Subscription : IAsyncDisposable
 
     /// <summary>Where its stream is.</summary>
     public BrokerConnection Connection => _connection;
+
+    /// <summary>Whether an answer of the server is due: to SUBSCRIBE, to settlements that it confirms, or to the end.</summary>
+    public bool IsOwed => !_subscribed || (_cancelSent && _cancelled is null) || _disposing || _awaited is { IsEmpty: false };
+
+    /// <summary>Completes when another subscription is to take over.</summary>
+    public Task Left { get; private set; }
 
     /// <summary>Completes when the stream is over; never faults.</summary>
     public Task Ended => _closed.Task;
@@ -118,6 +125,24 @@ internal sealed partial class Subscription : IAsyncDisposable
         await CloseAsync(new BrokerStreamException(_what, ErrorCode.NoError, "the consumer was disposed")).ConfigureAwait(false);
     }
 
+    /// <summary>The same, at a place that is released at the end.</summary>
+    public static async Task<Subscription> SubscribeAsync(
+        Place place, BrokerClientOptions clientOptions, string queue, ConsumerOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var subscription = await SubscribeAsync(place.Connection, clientOptions, queue, options, cancellationToken).ConfigureAwait(false);
+            subscription.Left = place.Left;
+            _ = place.ReleaseAfterAsync(subscription.Ended);
+            return subscription;
+        }
+        catch
+        {
+            place.Release();
+            throw;
+        }
+    }
+
     public static async Task<Subscription> SubscribeAsync(
         BrokerConnection connection,
         BrokerClientOptions clientOptions,
@@ -153,6 +178,7 @@ internal sealed partial class Subscription : IAsyncDisposable
         };
         StreamHeader.Write(_sender.Buffer, StreamKind.Consume);
         subscribe.Write(_sender.Buffer);
+        _connection.Add(this);
         try
         {
             _stream = await _connection.OpenStreamAsync(cancellationToken).ConfigureAwait(false);
@@ -235,6 +261,7 @@ internal sealed partial class Subscription : IAsyncDisposable
             _closed.TrySetResult();
         }
 
+        _connection.Remove(this);
         await _settleTimer.DisposeAsync().ConfigureAwait(false);
         if (_stream is not null)
         {

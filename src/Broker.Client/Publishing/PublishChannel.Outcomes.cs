@@ -8,6 +8,8 @@ internal sealed partial class PublishChannel
 {
     private PublishOutcomes _outcomes; // not reported yet to those who watch
 
+    bool IPublishStreamOwner.HasPending => !_window.IsEmpty;
+
     bool IPublishStreamOwner.OnReady(PublisherReadyFrame ready, out FrameFault fault)
     {
         if (!_isNumbered)

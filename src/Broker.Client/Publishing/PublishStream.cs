@@ -7,6 +7,9 @@ namespace Broker.Client.Publishing;
 /// <summary>What a publisher hears of its stream. Everything but <see cref="OnFramesHandled"/> is called under the gate.</summary>
 internal interface IPublishStreamOwner
 {
+    /// <summary>Whether messages have no outcome, as far as one can tell without the gate.</summary>
+    bool HasPending { get; }
+
     bool OnReady(PublisherReadyFrame ready, out FrameFault fault);
 
     bool OnConfirm(List<SequenceRange> ranges, out FrameFault fault);
@@ -31,6 +34,8 @@ internal sealed class PublishStream : FrameStream
         _owner = owner;
         new PublisherOpenFrame(producerId).Write(Sender.Buffer);
     }
+
+    public override bool IsOwed => !_isReady || _owner.HasPending;
 
     /// <summary>Under the gate: where to write frames; call <see cref="Send"/> after.</summary>
     public SendBuffer Buffer => Sender.Buffer;

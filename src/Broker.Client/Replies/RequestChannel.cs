@@ -12,7 +12,7 @@ namespace Broker.Client.Replies;
 /// what has no reply then fails, and the client makes another of these.
 /// </summary>
 [SuppressMessage("Reliability", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
-internal sealed class RequestChannel : IAsyncDisposable
+internal sealed class RequestChannel : IAsyncDisposable, IDebt
 {
     /// <summary>Requests without a reply; more wait.</summary>
     private const int MaxPending = 65_536;
@@ -43,7 +43,7 @@ internal sealed class RequestChannel : IAsyncDisposable
         _former = former;
         _disposal = new Lazy<Task>(EndAsync);
         Connection = connection;
-        _publisher = new PublishChannel(keeper, options, s_publisher, connection);
+        _publisher = new PublishChannel(keeper, options, s_publisher, only: connection);
     }
 
     /// <summary>Where requests go and replies come.</summary>
@@ -55,8 +55,12 @@ internal sealed class RequestChannel : IAsyncDisposable
     /// <summary>Completes when requests can be sent, or fails as they would.</summary>
     public Task Ready => _ready.Task;
 
+    /// <summary>Whether replies are waited for, which come by way of the node.</summary>
+    public bool IsOwed => !_pending.IsEmpty;
+
     public void Start()
     {
+        Connection.Add(this);
         _publisher.Start();
 
         // No part of whatever the first who asks is doing now.
@@ -109,6 +113,7 @@ internal sealed class RequestChannel : IAsyncDisposable
     private async Task EndAsync()
     {
         await Task.Yield();
+        Connection.Remove(this);
         End(_publisher.End ?? new BrokerStreamException(What, Protocol.ErrorCode.Cancelled, "the client was disposed"));
         using var timeout = new CancellationTokenSource(_options.CloseTimeout, _options.TimeProvider);
         try

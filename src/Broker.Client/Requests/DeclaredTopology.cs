@@ -8,8 +8,11 @@ namespace Broker.Client.Requests;
 /// What this client has declared and a lost connection or node may have taken along: exclusive, transient and auto-delete queues, such exchanges, and the
 /// bindings of both. Durable ones stay, and are not declared again: somebody may have deleted them on purpose. Thread-safe.
 /// </summary>
-internal sealed class DeclaredTopology
+/// <param name="time">The clock.</param>
+internal sealed class DeclaredTopology(TimeProvider time)
 {
+    private static readonly TimeSpan s_lockPause = TimeSpan.FromMilliseconds(100);
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, ExchangeDeclaration> _exchanges = new(StringComparer.Ordinal);
     private readonly Dictionary<string, QueueDeclaration> _queues = new(StringComparer.Ordinal);
@@ -81,9 +84,12 @@ internal sealed class DeclaredTopology
         : _exchanges.ContainsKey(binding.Destination));
 
     /// <summary>Declares everything on a new connection.</summary>
+    /// <param name="connection">The new connection.</param>
+    /// <param name="patience">How long to wait for queues that the cluster still takes for those of the old connection, as it may not have noticed yet that this one is gone.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <returns>Why some of it could not be.</returns>
     /// <exception cref="BrokerConnectionException">The new connection is lost already.</exception>
-    public async Task<IReadOnlyList<BrokerException>> RestoreAsync(BrokerConnection connection, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<BrokerException>> RestoreAsync(BrokerConnection connection, TimeSpan patience, CancellationToken cancellationToken)
     {
         Func<RequestStream, Task>[] declare;
         lock (_gate)
@@ -104,20 +110,36 @@ internal sealed class DeclaredTopology
 
         var stream = new RequestStream(connection, recovers: true);
         stream.Start();
+        var begun = time.GetTimestamp();
         foreach (var ask in declare)
         {
-            try
+            while (await AskAsync(ask).ConfigureAwait(false) is { } failure)
             {
-                await ask(stream).ConfigureAwait(false);
-            }
-            catch (BrokerException e) when (e is not BrokerConnectionException)
-            {
-                failures.Add(e);
+                if (failure.ErrorCode != ErrorCode.ResourceLocked || time.GetElapsedTime(begun) >= patience)
+                {
+                    failures.Add(failure);
+                    break;
+                }
+
+                await Task.Delay(s_lockPause, time, cancellationToken).ConfigureAwait(false);
             }
         }
 
         await stream.EndAsync(cancellationToken).ConfigureAwait(false);
         return failures;
+
+        async Task<BrokerException?> AskAsync(Func<RequestStream, Task> ask)
+        {
+            try
+            {
+                await ask(stream).ConfigureAwait(false);
+                return null;
+            }
+            catch (BrokerException e) when (e is not BrokerConnectionException)
+            {
+                return e;
+            }
+        }
 
         Func<RequestStream, Task> Ask<T>(Func<PendingRequest<T>> create, Action<ulong, IBufferWriter<byte>> write) =>
             stream => stream.AskAsync(create(), write, cancellationToken);

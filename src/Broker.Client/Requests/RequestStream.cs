@@ -25,6 +25,8 @@ internal sealed class RequestStream : FrameStream, ISettlementSink
         : base(connection, StreamKind.Request, Math.Max(connection.Hello.MaxFrameBytes, ProtocolLimits.MaxControlFrameBytes), "requests") =>
         _recovers = recovers;
 
+    public override bool IsOwed => _pending.Count > 0;
+
     /// <summary>Sends a request and waits for its answer.</summary>
     public async Task<T> AskAsync<T>(PendingRequest<T> request, Action<ulong, IBufferWriter<byte>> write, CancellationToken cancellationToken)
     {

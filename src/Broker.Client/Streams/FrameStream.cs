@@ -5,7 +5,7 @@ using Broker.Transport;
 namespace Broker.Client.Streams;
 
 /// <summary>A stream that is read at once, whatever comes: publish and request streams. Its state is guarded by <see cref="Gate"/>.</summary>
-internal abstract class FrameStream : IFrameHandler
+internal abstract class FrameStream : IFrameHandler, IDebt
 {
     private readonly BrokerConnection _connection;
     private readonly string _what;
@@ -34,6 +34,9 @@ internal abstract class FrameStream : IFrameHandler
 
     /// <summary>Why the stream is over; <c>null</c> while it is not.</summary>
     public BrokerException? End { get; private set; }
+
+    /// <summary>Whether an answer of the server is due, as far as one can tell without the gate.</summary>
+    public abstract bool IsOwed { get; }
 
     protected Lock Gate { get; }
 
@@ -107,6 +110,7 @@ internal abstract class FrameStream : IFrameHandler
     private async Task RunAsync()
     {
         BrokerException reason;
+        _connection.Add(this);
         try
         {
             _stream = await _connection.OpenStreamAsync(CancellationToken.None).ConfigureAwait(false);
@@ -132,6 +136,8 @@ internal abstract class FrameStream : IFrameHandler
         {
             reason = await _connection.ExplainAsync(e, _what).ConfigureAwait(false);
         }
+
+        _connection.Remove(this);
 
         // Answers that came just before the end still count.
         OnFramesHandled();

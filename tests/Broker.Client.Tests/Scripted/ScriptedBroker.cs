@@ -8,17 +8,17 @@ using Broker.Transport.Tests;
 
 namespace Broker.Client.Tests.Scripted;
 
-/// <summary>A server that does only what the test says, over the in-memory transport.</summary>
+/// <summary>A server that does only what the test says, over the in-memory transport unless it is given another.</summary>
 internal sealed class ScriptedBroker : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<StreamKind, Channel<PeerStream>> _streams = new();
-    private readonly InMemoryTransport _transport;
+    private readonly IQuicTransport _transport;
     private readonly IQuicListener _listener;
 
     /// <summary>As <see cref="Options"/>, with recovery that does not make a test wait.</summary>
     public BrokerClientOptions RecoveringOptions => Recovering(Options);
 
-    private ScriptedBroker(InMemoryTransport transport, IQuicListener listener)
+    private ScriptedBroker(IQuicTransport transport, IQuicListener listener)
     {
         _transport = transport;
         _listener = listener;
@@ -26,6 +26,9 @@ internal sealed class ScriptedBroker : IAsyncDisposable
 
     /// <summary>The client's connection, once it was accepted.</summary>
     public IQuicConnection Connection { get; private set; } = null!;
+
+    /// <summary>How many connections were accepted.</summary>
+    public int Connections { get; private set; }
 
     public PeerStream Control { get; private set; } = null!;
 
@@ -41,7 +44,7 @@ internal sealed class ScriptedBroker : IAsyncDisposable
         RecoverConnection = false, // what recovers has tests of its own
     };
 
-    public static async Task<ScriptedBroker> StartAsync(InMemoryTransport? shared = null)
+    public static async Task<ScriptedBroker> StartAsync(IQuicTransport? shared = null)
     {
         var transport = shared ?? new InMemoryTransport();
         var listener = await transport.ListenAsync(new QuicListenerOptions
@@ -80,6 +83,7 @@ internal sealed class ScriptedBroker : IAsyncDisposable
     public async Task AcceptHelloAsync()
     {
         Connection = await Within.TimeAsync(_listener.AcceptConnectionAsync().AsTask(), "a connection") ?? throw new InvalidOperationException("no listener");
+        Connections++;
         _ = AcceptStreamsAsync();
         Control = await AcceptAsync(StreamKind.Control);
         Hello = await Control.ReadAsync<HelloFrame>(FrameType.Hello, HelloFrame.TryRead);
@@ -88,6 +92,9 @@ internal sealed class ScriptedBroker : IAsyncDisposable
     /// <summary>The next stream of a kind that the client opens.</summary>
     public async Task<PeerStream> AcceptAsync(StreamKind kind) =>
         await Within.TimeAsync(Streams(kind).Reader.ReadAsync().AsTask(), $"the client to open a {kind} stream");
+
+    /// <summary>The same, however long it takes.</summary>
+    public Task<PeerStream> WaitForAsync(StreamKind kind) => Streams(kind).Reader.ReadAsync().AsTask();
 
     /// <summary>The next publish stream, made ready.</summary>
     public async Task<PeerStream> AcceptPublisherAsync(ulong lastSequence = 0)

@@ -25,6 +25,19 @@ public sealed class ClusterShowTests
     }
 
     [Fact]
+    public async Task Each_node_says_where_the_leader_of_a_queue_listens()
+    {
+        await using var cluster = await ClusterProcess.StartAsync();
+        var leader = await cluster.LeaderOfAsync(ClusterProcess.ShardOf("orders"));
+        foreach (var node in cluster.Nodes)
+        {
+            await using var client = await node.Process.ConnectAsync();
+            var queue = await Wait.For(client.DeclareQueueAsync("orders"), $"the declaration at {node.Name}");
+            Assert.Equal(node == leader ? "" : leader.Endpoint.ToString(), queue.Leader);
+        }
+    }
+
+    [Fact]
     public async Task A_node_whose_etcd_does_not_answer_ends_with_a_sentence()
     {
         await using var cluster = await ClusterProcess.PrepareAsync(nodes: 1);

@@ -10,6 +10,12 @@ internal sealed record Fault(string What, ClusterNode? Victim, Func<Task> DoAsyn
     /// <summary>The longest pause of a queue's confirms that passes, for clients of other nodes. Generous, as the machine may be busy with other things.</summary>
     public required TimeSpan Limit { get; init; }
 
+    /// <summary>
+    /// The same for clients that were connected to the victim: they must find out that it is gone, and do so before the idle timeout of their connections, which is 6 s.
+    /// <c>null</c> (default): they may wait for it.
+    /// </summary>
+    public TimeSpan? LimitForVictimsClients { get; init; }
+
     /// <summary>For how long it lasts at least. Default: until every queue confirms again.</summary>
     public TimeSpan Lasts { get; init; }
 

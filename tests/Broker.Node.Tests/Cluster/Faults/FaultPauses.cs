@@ -11,8 +11,11 @@ internal sealed record FaultPauses(IReadOnlyList<(bool IsOfVictim, bool IsLed, T
     /// <summary>The same, of queues that the victim led.</summary>
     public TimeSpan OfLed => Max(probe => !probe.IsOfVictim && probe.IsLed);
 
+    /// <summary>The longest of clients of the victim.</summary>
+    public TimeSpan OfVictimsClients => Max(probe => probe.IsOfVictim);
+
     public override string ToString() => Each.Any(probe => probe.IsOfVictim)
-        ? $"writes paused for {Text(OfLed)} on the {Led} queues that it led, {Text(Max(p => !p.IsOfVictim && !p.IsLed))} on others; for its own clients {Text(Max(p => p.IsOfVictim))}"
+        ? $"writes paused for {Text(OfLed)} on the {Led} queues that it led, {Text(Max(p => !p.IsOfVictim && !p.IsLed))} on others; for its own clients {Text(OfVictimsClients)}"
         : $"writes paused for {Text(Longest)}";
 
     private static string Text(TimeSpan time) => $"{time.TotalMilliseconds:0} ms";

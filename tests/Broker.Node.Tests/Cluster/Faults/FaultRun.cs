@@ -34,9 +34,6 @@ internal sealed class FaultRun : IAsyncDisposable
         }
     }
 
-    /// <summary>After so long a client that hears nothing of its node looks for another one. The library's default is 30 s.</summary>
-    public static TimeSpan ClientIdleTimeout { get; } = TimeSpan.FromSeconds(2);
-
     public ClusterProcess Cluster { get; }
 
     public IReadOnlyList<QueueLog> Queues { get; }
@@ -127,6 +124,8 @@ internal sealed class FaultRun : IAsyncDisposable
         await shift.EndAsync();
         AssertNoViolations();
         Assert.True(during.Longest < fault.Limit, $"{fault}: {during}; at most {fault.Limit.TotalSeconds:0.#} s were expected\n{Transcripts}");
+        Assert.True(
+            !(during.OfVictimsClients >= fault.LimitForVictimsClients), $"{fault}: {during}; at most {fault.LimitForVictimsClients?.TotalSeconds:0.#} s were expected for its clients\n{Transcripts}");
     }
 
     /// <summary>Waits until each queue has confirmed, after now, something to a usual producer of each of some homes.</summary>

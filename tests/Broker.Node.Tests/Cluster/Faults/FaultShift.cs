@@ -95,8 +95,7 @@ internal sealed class FaultShift : IAsyncDisposable
             Transport = _transport,
             ConnectTimeout = TimeSpan.FromSeconds(2),
             CloseTimeout = TimeSpan.FromSeconds(2),
-            IdleTimeout = mayLeave ? FaultRun.ClientIdleTimeout : TimeSpan.FromMinutes(2),
-            KeepAliveInterval = FaultRun.ClientIdleTimeout / 4,
+            IdleTimeout = mayLeave ? options.IdleTimeout : TimeSpan.FromMinutes(2),
             RecoverConnection = true, // failover is the library's work
             RecoveryPatience = TimeSpan.FromMinutes(2),
         });

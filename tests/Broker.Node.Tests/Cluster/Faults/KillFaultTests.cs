@@ -18,13 +18,13 @@ public sealed class KillFaultTests(ITestOutputHelper output)
         for (var round = 0; round < FaultSettings.Rounds; round++)
         {
             var victim = await run.VictimAsync();
-            await run.InjectAsync(new Fault("kill -9 of", victim, victim.KillAsync, victim.StartAsync) { Limit = s_limit });
+            await run.InjectAsync(new Fault("kill -9 of", victim, victim.KillAsync, victim.StartAsync) { Limit = s_limit, LimitForVictimsClients = s_limit });
 
             var replaced = await run.VictimAsync();
-            await run.InjectAsync(new Fault("kill -9 and loss of the disk of", replaced, replaced.KillAsync, () => StartEmptyAsync(replaced)) { Limit = s_limit });
+            await run.InjectAsync(new Fault("kill -9 and loss of the disk of", replaced, replaced.KillAsync, () => StartEmptyAsync(replaced)) { Limit = s_limit, LimitForVictimsClients = s_limit });
 
             var other = await run.CoordinatorAsync(); // from here on what was copied counts
-            await run.InjectAsync(new Fault("kill -9 of", other, other.KillAsync, other.StartAsync) { Limit = s_limit });
+            await run.InjectAsync(new Fault("kill -9 of", other, other.KillAsync, other.StartAsync) { Limit = s_limit, LimitForVictimsClients = s_limit });
         }
 
         await run.InjectAsync(new Fault("kill -9 of all nodes, and their start", null, () => RestartAllAsync(run.Cluster), () => Task.CompletedTask) { Limit = s_limitOfStart });

@@ -81,6 +81,12 @@ internal sealed partial class World
             return true;
         }
 
+        if (kind is >= 13 and < 18)
+        {
+            LoseConnection(_publishers[kind % 2 + 1], history, queue);
+            return true;
+        }
+
         if (!history.IsLog)
         {
             return false;
@@ -115,6 +121,34 @@ internal sealed partial class World
         }
 
         return true;
+    }
+
+    /// <summary>First nothing comes back any more, and some time later the publisher notices it.</summary>
+    private void LoseConnection(SimulatedPublisher publisher, QueueHistory history, LocalQueue queue)
+    {
+        if (publisher.Reconnect(Node.System, FindActor))
+        {
+            Seen.Add("connections of publishers that were lost");
+            return;
+        }
+
+        publisher.LoseAnswers();
+        if (history.Arguments.Overflow == OverflowBehavior.RejectPublish)
+        {
+            for (var i = _random.Next(2, 9); i > 0; i--)
+            {
+                publisher.Publish(queue.Actor, history); // until something is refused
+            }
+
+            var consumer = new SimulatedConsumer(Node.System, queue.Actor, history, noAck: false, subscribe: true);
+            _consumers.Add(consumer);
+            consumer.Grant(_random.Next(1, 6)); // and there is room again
+            for (var steps = _random.Next(20, 200); steps > 0 && Node.Step(); steps--)
+            {
+            }
+
+            publisher.Publish(queue.Actor, history);
+        }
     }
 
     private void Pause(QueueHistory history, LocalQueue queue, bool pause)

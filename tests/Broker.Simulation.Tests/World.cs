@@ -1,4 +1,5 @@
 using Broker.Actors.Queues;
+using Broker.Actors.Runtime;
 using Broker.Actors.Storage;
 using Broker.Actors.Topology;
 using Broker.Simulation.Tests.Checkers;
@@ -59,7 +60,7 @@ internal sealed partial class World
         _disk = new MemoryDisk(new MemoryDiskOptions { Seed = options.Seed, CapacityBytes = options.CapacityBytes, ShortReads = options.Seed % 3 == 0 });
         for (var i = 0; i < 3; i++)
         {
-            _publishers.Add(new SimulatedPublisher(i, named: i > 0, _random));
+            _publishers.Add(new SimulatedPublisher(i, named: i > 0, _random, Seen.Add));
         }
     }
 
@@ -229,9 +230,11 @@ internal sealed partial class World
 
         foreach (var publisher in _publishers)
         {
-            publisher.Connect(Node.System, history => Node.Find(history.Name)?.Actor);
+            publisher.Connect(Node.System, FindActor);
         }
     }
+
+    private ActorRef? FindActor(QueueHistory history) => Node.Find(history.Name)?.Actor;
 
     private void Collect()
     {

@@ -32,7 +32,7 @@ internal sealed class RemoteInboxesActor(string name, ActorRef route) : Actor
                 Send(m.Batch);
                 break;
             case RouteMessage { Kind: RouteKind.Published } m when _parts.Remove(m.Number, out var part):
-                if (part.Batch.HandleAnswered(m.Number, m.Fault, m.Second) is { } whole)
+                if (part.Batch.HandleAnswered(m.Number, m.Refused) is { } whole)
                 {
                     part.Publisher.Tell(whole, Self);
                 }

@@ -64,16 +64,16 @@ internal sealed class RoutedInboxesActor(NodeServices node, ShardSender sender) 
 
     private void HandOver(RouteMessage message)
     {
-        FrameFault? fault = null;
+        RouteRefusal[] refused = [];
         if (DirectNames.IsInbox(message.Text) && node.Inboxes.TryGetHere(message.Text, out var inbox))
         {
             inbox.Tell(new QueueMessage.Enqueue(PublishBatch.Of(message.Text, null, message.Items)), Self);
         }
         else
         {
-            fault = new FrameFault(ErrorCode.Unroutable, $"nobody consumes from '{EntityName.LocalOf(message.Text)}'");
+            refused = [new RouteRefusal(0, message.Items.Count, new FrameFault(ErrorCode.Unroutable, $"nobody consumes from '{EntityName.LocalOf(message.Text)}'"))];
         }
 
-        _answers.Enqueue(new RouteMessage(RouteKind.Published, message.Peer) { Number = message.Number, Fault = fault });
+        _answers.Enqueue(new RouteMessage(RouteKind.Published, message.Peer) { Number = message.Number, Refused = refused });
     }
 }

@@ -23,7 +23,7 @@ internal sealed class ProducerDirectory
     {
         lock (_lock)
         {
-            _table.Set(mark);
+            _table.Set(mark with { Refused = null }); // which each queue has of its own
         }
     }
 

@@ -332,6 +332,7 @@ internal sealed partial class PublisherStreamActor : FrameStreamActor
                     _machine.HandleAnswered(batch, NotTaken(queue), parked);
                 }
 
+                _machine.HandleQueueOver(queue, NotTaken(queue));
                 return;
             }
         }

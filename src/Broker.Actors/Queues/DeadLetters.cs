@@ -216,7 +216,7 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
         }
 
         target.UnderWay = BatchOf(target);
-        found.Tell(new QueueMessage.Enqueue(target.UnderWay), self);
+        found.Tell(new QueueMessage.Enqueue(target.UnderWay) { BeginsAnew = true }, self);
     }
 
     private PublishBatch BatchOf(Target target)
@@ -237,11 +237,18 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
         return PublishBatch.Of(target.Name, _producer, items);
     }
 
-    /// <summary>What the target has is done; so is what it will never take. The rest is sent again, the first of it first.</summary>
+    /// <summary>
+    /// What the target has is done; so is what it will never take, as it says, or as it has a later one. The rest is sent again, the first of it first.
+    /// </summary>
     private void HandleAnswered(Target target, PublisherSignal.Answered answer)
     {
         var refusals = answer.Fault is { } fault ? answer.Refused ?? [new BatchRefusal(0, answer.Batch.Count, fault)] : [];
-        var again = refusals.Where(r => MayTakeLater(r.Fault)).Select(r => (int?)r.First).FirstOrDefault() ?? answer.Batch.Count;
+        var again = answer.Batch.Count;
+        for (var i = refusals.Count - 1; i >= 0 && refusals[i] is var last && last.First + last.Count == again && MayTakeLater(last.Fault); i--)
+        {
+            again = last.First;
+        }
+
         var lost = refusals.Where(r => r.First < again).Sum(r => r.Count);
         for (var i = 0; i < again; i++)
         {

@@ -273,7 +273,8 @@ internal sealed partial class QueueActor : Actor, IQueueEffects
                 Answer(e.BatchId, fault: null);
                 break;
             case QueueEffect.NotAccepted e:
-                Answer(e.BatchId, e.Fault with { Reason = $"queue '{EntityName.LocalOf(_name)}': {e.Fault.Reason}" }, e.AcceptedCount);
+                BatchRefusal[] refused = [.. e.Refused.Select(r => r with { Fault = r.Fault with { Reason = $"queue '{EntityName.LocalOf(_name)}': {r.Fault.Reason}" } })];
+                Answer(e.BatchId, refused[0].Fault, refused);
                 break;
             case QueueEffect.DeadLetter e:
                 Letters.Begin(e.Message, Context);
@@ -307,11 +308,10 @@ internal sealed partial class QueueActor : Actor, IQueueEffects
         }
     }
 
-    private void Answer(long batchId, FrameFault? fault, int accepted = 0)
+    private void Answer(long batchId, FrameFault? fault, IReadOnlyList<BatchRefusal>? refused = null)
     {
         if (_batches is not null && _batches.Remove(batchId, out var pending))
         {
-            var refused = fault is { } reason && accepted > 0 ? new BatchRefusal[] { new(accepted, pending.Batch.Count - accepted, reason) } : null;
             Tell(pending.Publisher, new PublisherSignal.Answered(pending.Batch, fault, pending.Parked, refused));
         }
     }

@@ -38,7 +38,13 @@ internal abstract record QueueMessage
     public sealed record Peek(int Count) : QueueMessage;
 
     /// <summary>By a publisher stream. Answer: <see cref="PublisherSignal.Answered"/>, after <see cref="PublisherSignal.Parked"/> if the queue is full.</summary>
-    public sealed record Enqueue(PublishBatch Batch) : QueueMessage;
+    public sealed record Enqueue(PublishBatch Batch) : QueueMessage
+    {
+        /// <summary>
+        /// The sender goes on after UNAVAILABLE, and the batch begins with the first message that has no outcome. Others do not, and of them nothing is taken that follows a lost message.
+        /// </summary>
+        public bool BeginsAnew { get; init; }
+    }
 
     /// <summary>By a consumer stream. Answer: <see cref="ConsumerSignal.Subscribed"/>; then <see cref="ConsumerSignal.Deliver"/> as credit allows.</summary>
     public sealed record Subscribe(bool Exclusive, bool NoAck, int MaxMessageBytes) : QueueMessage

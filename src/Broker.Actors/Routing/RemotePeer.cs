@@ -1,7 +1,9 @@
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Machines.Publishing;
+using Broker.Machines.Queues;
 using Broker.Protocol;
+using Broker.Protocol.Links;
 
 namespace Broker.Actors.Routing;
 
@@ -29,8 +31,32 @@ internal sealed class RemotePeer(ulong number, ActorRef actor, QueueMessage? que
 
     public bool IsCancelling { get; set; }
 
+    /// <summary>Whether the queue has refused something of it, a producer, and nothing that came later is certain there.</summary>
+    public bool IsRefused { get; private set; }
+
+    /// <summary>Whether a later message of it, a producer, is not to come to the queue's next leader before those that this one has not answered, or has refused and only by itself knows of.</summary>
+    public bool MustBeginAnew => IsRefused || Batches.Values.Any(b => b.Batch.Producer.Name is not null);
+
     /// <summary>Whether it may have deliveries to settle.</summary>
     public bool MayHold { get; set; }
+
+    /// <summary>A part of a batch is answered.</summary>
+    /// <param name="number">Its number.</param>
+    /// <param name="refused">What of it was not taken.</param>
+    /// <param name="self">Who tells.</param>
+    public void HandlePublished(ulong number, IReadOnlyList<RouteRefusal> refused, ActorRef self)
+    {
+        if (!Batches.Remove(number, out var batch))
+        {
+            return;
+        }
+
+        IsRefused = batch.Batch.Producer.Name is not null && refused.Any(r => r.Fault.Code == ErrorCode.ResourceExhausted);
+        if (batch.HandleAnswered(number, refused) is { } whole)
+        {
+            actor.Tell(whole, self);
+        }
+    }
 
     /// <summary>Tells it that nothing more will come.</summary>
     /// <param name="fault">Why.</param>
@@ -90,16 +116,17 @@ internal sealed class RemoteBatch(PublishBatch batch)
 
     /// <summary>A part is answered.</summary>
     /// <param name="number">Its number.</param>
-    /// <param name="fault">Why it was not taken; <c>null</c> if it was.</param>
-    /// <param name="accepted">How many of its messages were taken nevertheless.</param>
+    /// <param name="refused">What of it was not taken.</param>
     /// <returns>The answer to the batch, once all its parts are answered.</returns>
-    public PublisherSignal.Answered? HandleAnswered(ulong number, FrameFault? fault, ulong accepted)
+    public PublisherSignal.Answered? HandleAnswered(ulong number, IReadOnlyList<RouteRefusal> refused)
     {
         _parts.Remove(number, out var part);
-        if (fault is { } reason)
+        foreach (var refusal in refused)
         {
-            var taken = (int)Math.Min(accepted, (ulong)part.Count);
-            _refused.Add(new BatchRefusal(part.First + taken, part.Count - taken, reason));
+            if (refusal.First < part.Count) // else it is about messages that were never sent
+            {
+                _refused.Add(new BatchRefusal(part.First + refusal.First, Math.Min(refusal.Count, part.Count - refusal.First), refusal.Fault));
+            }
         }
 
         return _parts.Count == 0 ? Answer() : null;

@@ -13,12 +13,8 @@ internal sealed partial class RemoteQueueActor
     {
         switch (answer.Kind)
         {
-            case RouteKind.Published when peer.Batches.Remove(answer.Number, out var batch):
-                if (batch.HandleAnswered(answer.Number, answer.Fault, answer.Second) is { } whole)
-                {
-                    peer.Actor.Tell(whole, Self);
-                }
-
+            case RouteKind.Published:
+                peer.HandlePublished(answer.Number, answer.Refused, Self);
                 break;
             case RouteKind.Parked when peer.Batches.TryGetValue(answer.Number, out var parked) && !parked.IsParked:
                 parked.IsParked = true;
@@ -101,7 +97,7 @@ internal sealed partial class RemoteQueueActor
         else
         {
             var reason = fault?.Reason ?? "its leader has ended it";
-            peer.End(Fault(reason), BatchFault(reason), Self);
+            End(peer, Fault(reason), BatchFault(reason));
         }
     }
 

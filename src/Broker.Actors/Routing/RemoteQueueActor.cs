@@ -21,6 +21,7 @@ internal sealed partial class RemoteQueueActor : Actor
     private readonly ActorRef _route;
     private readonly Dictionary<ActorRef, RemotePeer> _peers = [];
     private readonly Dictionary<ulong, RemotePeer> _byNumber = [];
+    private readonly Dictionary<ActorRef, FrameFault> _given = []; // producers that have lost something on the way, or what only the leader knew, and why: they are to begin anew
     private LocalQueue? _registration;
     private ulong _lastBatch;
     private bool _deleted;
@@ -55,7 +56,11 @@ internal sealed partial class RemoteQueueActor : Actor
     {
         switch (message)
         {
+            case QueueMessage.Enqueue m when !m.BeginsAnew && _given.TryGetValue(Sender, out var given):
+                Sender.Tell(new PublisherSignal.Answered(m.Batch, given, WasParked: false), Self); // the sender did not know yet
+                break;
             case QueueMessage.Enqueue m:
+                _given.Remove(Sender);
                 Publish(m.Batch);
                 break;
             case QueueMessage.Grant m:
@@ -91,6 +96,7 @@ internal sealed partial class RemoteQueueActor : Actor
                 GiveUp(m.Reason);
                 break;
             case Terminated m:
+                _given.Remove(m.Actor);
                 if (_peers.TryGetValue(m.Actor, out var gone))
                 {
                     Remove(gone);
@@ -270,11 +276,21 @@ internal sealed partial class RemoteQueueActor : Actor
         foreach (var peer in _byNumber.Values)
         {
             _route.Tell(new RouteCommand.Gone(peer.Number), Self); // it may have been forwarded again since it was lost
-            peer.End(fault, batchFault, Self);
+            End(peer, fault, batchFault);
         }
 
         _byNumber.Clear();
         _peers.Clear();
+    }
+
+    private void End(RemotePeer peer, FrameFault fault, FrameFault batchFault)
+    {
+        if (peer.MustBeginAnew)
+        {
+            _given[peer.Actor] = batchFault;
+        }
+
+        peer.End(fault, batchFault, Self);
     }
 
     private FrameFault Fault(string reason) => new(ErrorCode.Unavailable, $"queue '{EntityName.LocalOf(_name)}' cannot be reached: {reason}");

@@ -105,7 +105,7 @@ internal sealed class RemoteShardActor(int shard, TimeSpan patience) : Actor
             else if (_peers.TryGetValue(next.Message.Peer, out var queue))
             {
                 var fault = new FrameFault(ErrorCode.MessageTooLarge, $"the message takes {next.Size} bytes on the way to node '{_life.Node}', which takes {sender.MaxMessageBytes}");
-                queue.Tell(new RouteMessage(RouteKind.Published, next.Message.Peer) { Number = next.Message.Number, Fault = fault }, Self);
+                queue.Tell(new RouteMessage(RouteKind.Published, next.Message.Peer) { Number = next.Message.Number, Refused = [new RouteRefusal(0, next.Message.Items.Count, fault)] }, Self);
             }
         }
     }

@@ -52,7 +52,7 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
                 End(node.QueueGone(name));
                 break;
             case PublisherSignal.Answered m when _batches.Remove(m.Batch, out var number):
-                Answer(new RouteMessage(RouteKind.Published, peer) { Number = number, Second = AcceptedOf(m), Fault = m.Fault });
+                Answer(new RouteMessage(RouteKind.Published, peer) { Number = number, Refused = RefusedOf(m) });
                 break;
             case PublisherSignal.Parked m when _batches.TryGetValue(m.Batch, out var parked):
                 Answer(new RouteMessage(RouteKind.Parked, peer) { Number = parked, Fault = new FrameFault(ErrorCode.NoError, m.Reason) });
@@ -249,8 +249,12 @@ internal sealed class RoutedPeerActor(NodeServices node, int shard, ulong peer, 
 
     private void Answer(RouteMessage message) => Context.Parent.Tell(message, Self);
 
-    /// <summary>How many messages of a refused batch the queue has taken. It takes the first ones, if any.</summary>
-    private static ulong AcceptedOf(PublisherSignal.Answered answer) => answer is { Fault: not null, Refused: [var part, ..] } ? (ulong)part.First : 0;
+    private static RouteRefusal[] RefusedOf(PublisherSignal.Answered answer) => answer switch
+    {
+        { Fault: null } => [],
+        { Refused: { } parts } => [.. parts.Select(p => new RouteRefusal(p.First, p.Count, p.Fault))],
+        { Fault: { } fault } => [new RouteRefusal(0, answer.Batch.Count, fault)],
+    };
 
     private static FieldTable ArgumentsOf(RouteMessage message) =>
         message.Items is [var item] && FieldTable.TryRead(item.Bytes.Span, out var table, out _) ? table : FieldTable.Empty;

@@ -73,6 +73,7 @@ internal static class LedgerCheckpoint
             Paused = ledger.IsPaused ? true : null,
             LastExpiring = ledger.LastExpiring,
         });
+        QueueRecordCodec.WriteRefused(writer, ledger.Producers.Marks);
         if (ledger.Ids.Count > 0)
         {
             content.ResetWrittenCount();
@@ -97,6 +98,7 @@ internal static class LedgerCheckpoint
     {
         var ledger = new QueueLedger();
         var marks = new QueueRecord { FirstPosition = 0 };
+        List<ProducerMark> producers = [];
         ulong lastDead = 0;
         var reader = new LedgerReader(checkpoint);
         while (!reader.AtEnd)
@@ -114,11 +116,10 @@ internal static class LedgerCheckpoint
                     DecodeSegments(ledger, ref content);
                     break;
                 case LedgerSection.Producers:
-                    foreach (var mark in QueueRecordCodec.DecodeProducers(ref content))
-                    {
-                        ledger.Producers.Set(mark);
-                    }
-
+                    producers = QueueRecordCodec.DecodeProducers(ref content);
+                    break;
+                case LedgerSection.Refused:
+                    producers = QueueRecordCodec.DecodeRefused(ref content, producers);
                     break;
                 case LedgerSection.Remembered:
                     while (!content.AtEnd)
@@ -136,6 +137,11 @@ internal static class LedgerCheckpoint
                         ?? throw new LedgerFormatException($"a checkpoint has a section {(ulong)section}, which this version of the broker does not know");
                     break;
             }
+        }
+
+        foreach (var mark in producers)
+        {
+            ledger.Producers.Set(mark);
         }
 
         foreach (var range in marks.Priorities)

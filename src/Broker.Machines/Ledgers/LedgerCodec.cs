@@ -120,6 +120,9 @@ internal enum LedgerSection
     /// <summary>The highest position with an expiration of its own.</summary>
     Expiring = 10,
 
+    /// <summary>What was refused of producers.</summary>
+    Refused = 11,
+
     /// <summary>Checkpoint: next position, bytes.</summary>
     State = 16,
 

@@ -1,11 +1,10 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace Broker.Machines.Ledgers;
 
 /// <summary>How far a producer has published to a queue.</summary>
 /// <param name="Producer">The producer's name, with its user.</param>
 /// <param name="LastSequence">The highest sequence that the queue has taken.</param>
-public readonly record struct ProducerMark(string Producer, ulong LastSequence);
+/// <param name="Refused">What the queue has refused below that; in a record, since the mark before. <c>null</c>: nothing.</param>
+public readonly record struct ProducerMark(string Producer, ulong LastSequence, RefusedSequences? Refused = null);
 
 /// <summary>
 /// The producers that a queue knows, so that a message which comes a second time is not taken twice. Bounded: who has not published for longest is forgotten first.
@@ -16,44 +15,28 @@ public sealed class ProducerTable(int capacity = ProducerTable.DefaultCapacity)
     /// <summary>So many producers are known unless said otherwise.</summary>
     public const int DefaultCapacity = 4096;
 
-    private Dictionary<string, LinkedListNode<ProducerMark>>? _marks; // made with the first producer, as is the next: most queues are idle
-    private LinkedList<ProducerMark>? _byUse; // the one that published last is last
+    private RecentProducers<(ulong LastSequence, RefusedSequences? Refused)>? _marks; // made with the first producer: most queues are idle
 
     /// <summary>Number of producers.</summary>
     public int Count => _marks?.Count ?? 0;
 
     /// <summary>All of them; the one that published last comes last.</summary>
-    public IEnumerable<ProducerMark> Marks => _byUse ?? [];
+    public IEnumerable<ProducerMark> Marks => _marks?.InOrder.Select(m => new ProducerMark(m.Producer, m.Value.LastSequence, m.Value.Refused)) ?? [];
 
     /// <summary>The highest sequence that was taken of a producer; 0 if it is not known.</summary>
-    public ulong LastSequenceOf(string producer) => _marks is not null && _marks.TryGetValue(producer, out var node) ? node.Value.LastSequence : 0;
+    public ulong LastSequenceOf(string producer) => _marks is not null && _marks.TryGet(producer, out var mark) ? mark.LastSequence : 0;
+
+    /// <summary>What was refused of a producer below that; <c>null</c>: nothing.</summary>
+    public RefusedSequences? RefusedOf(string producer) => _marks is not null && _marks.TryGet(producer, out var mark) ? mark.Refused : null;
 
     /// <summary>A producer has published up to a sequence.</summary>
     public void Set(in ProducerMark mark)
     {
-        _marks ??= new Dictionary<string, LinkedListNode<ProducerMark>>(StringComparer.Ordinal);
-        _byUse ??= new LinkedList<ProducerMark>();
-        if (_marks.TryGetValue(mark.Producer, out var node))
+        ref var known = ref (_marks ??= new RecentProducers<(ulong, RefusedSequences?)>(capacity)).Touch(mark.Producer);
+        known.LastSequence = Math.Max(mark.LastSequence, known.LastSequence);
+        if (mark.Refused is { } refused)
         {
-            _byUse.Remove(node);
-            node.Value = mark with { LastSequence = Math.Max(mark.LastSequence, node.Value.LastSequence) };
-            _byUse.AddLast(node);
-            return;
+            known.Refused = known.Refused?.And(refused) ?? refused;
         }
-
-        if (_marks.Count >= capacity)
-        {
-            RemoveOldest(_marks, _byUse);
-        }
-
-        _marks.Add(mark.Producer, _byUse.AddLast(mark));
-    }
-
-    [SuppressMessage("Performance", "CA1864", Justification = "There is nothing to add.")]
-    private static void RemoveOldest(Dictionary<string, LinkedListNode<ProducerMark>> marks, LinkedList<ProducerMark> byUse)
-    {
-        var oldest = byUse.First!;
-        byUse.RemoveFirst();
-        marks.Remove(oldest.Value.Producer);
     }
 }

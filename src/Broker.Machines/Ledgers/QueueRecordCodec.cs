@@ -1,4 +1,5 @@
 using System.Buffers;
+using Broker.Protocol;
 
 namespace Broker.Machines.Ledgers;
 
@@ -27,6 +28,7 @@ public static class QueueRecordCodec
         }
 
         QueueMarksCodec.Write(writer, record);
+        WriteRefused(writer, record.Producers);
         return output.WrittenMemory;
     }
 
@@ -46,6 +48,7 @@ public static class QueueRecordCodec
             {
                 LedgerSection.Producers => record with { Producers = DecodeProducers(ref content) },
                 LedgerSection.Delivered => record with { Delivered = DecodeRanges(ref content) },
+                LedgerSection.Refused => record with { Producers = DecodeRefused(ref content, record.Producers) },
                 LedgerSection.Settled => record with { SettledBytes = (long)content.Number(), Settled = DecodeRanges(ref content) },
                 _ => QueueMarksCodec.Read(section, ref content, record)
                     ?? throw new LedgerFormatException($"operations have a section {(ulong)section}, which this version of the broker does not know"),
@@ -74,6 +77,63 @@ public static class QueueRecordCodec
         while (!reader.AtEnd)
         {
             marks.Add(new ProducerMark(reader.Text(), reader.Number()));
+        }
+
+        return marks;
+    }
+
+    /// <summary>Writes what was refused of producers, which are known by their places in the section before.</summary>
+    internal static void WriteRefused(LedgerWriter writer, IEnumerable<ProducerMark> producers)
+    {
+        var output = new ArrayBufferWriter<byte>();
+        var content = new LedgerWriter(output);
+        ulong place = 0;
+        foreach (var mark in producers)
+        {
+            if (mark.Refused is { } refused)
+            {
+                content.Number(place);
+                content.Number(refused.ForgottenUpTo);
+                content.Number((ulong)refused.Ranges.Count);
+                ulong end = 0;
+                foreach (var range in refused.Ranges)
+                {
+                    content.Number(range.First - end);
+                    content.Number(range.Last - range.First);
+                    end = range.Last + 1;
+                }
+            }
+
+            place++;
+        }
+
+        if (output.WrittenCount > 0)
+        {
+            writer.Section(LedgerSection.Refused, output);
+        }
+    }
+
+    /// <summary>Reads it.</summary>
+    /// <returns>The producers with what was refused of them.</returns>
+    internal static List<ProducerMark> DecodeRefused(ref LedgerReader reader, IReadOnlyList<ProducerMark> producers)
+    {
+        var marks = new List<ProducerMark>(producers);
+        while (!reader.AtEnd)
+        {
+            var (place, forgottenUpTo, count) = (reader.Number(), reader.Number(), reader.Number());
+            if (place >= (ulong)marks.Count)
+            {
+                throw new LedgerFormatException($"sequences of producer {place} were refused, and there are {marks.Count}");
+            }
+
+            var ranges = new List<SequenceRange>();
+            for (ulong end = 0; (ulong)ranges.Count < count; end = ranges[^1].Last + 1)
+            {
+                var range = reader.Range(from: end);
+                ranges.Add(new SequenceRange(range.First, range.Last));
+            }
+
+            marks[(int)place] = marks[(int)place] with { Refused = RefusedSequences.Of(forgottenUpTo, ranges) };
         }
 
         return marks;

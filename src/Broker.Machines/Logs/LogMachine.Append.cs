@@ -48,9 +48,9 @@ public sealed partial class LogMachine
 
     private void Append(PublisherId publisher, long batchId, ReadOnlyMemory<StoredMessage> messages, in ProducerBatch producer)
     {
-        var all = messages.Length;
-        messages = messages[_intake.TakenBefore(producer)..];
-        _intake.MarkProducer(producer, all);
+        var repeated = _intake.CountRepeated(producer);
+        messages = messages[repeated..];
+        _intake.MarkTaken(producer, repeated, messages.Length);
         foreach (ref readonly var message in messages.Span)
         {
             _tail.Append(++_last, message);

@@ -25,7 +25,7 @@ public readonly record struct PublishOutcome(ulong Sequence, bool Returned, Fram
 /// <param name="vhost">That of the connection: exchanges are those in it.</param>
 /// <param name="seed">What random exchanges draw by; each stream should have another.</param>
 /// <param name="access">What the publisher may do; <c>null</c>: everything.</param>
-public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits limits, string vhost = ProtocolInfo.DefaultVhost, ulong seed = 0, IPublishAccess? access = null)
+public sealed partial class PublishStreamMachine(IRouter router, PublishStreamLimits limits, string vhost = ProtocolInfo.DefaultVhost, ulong seed = 0, IPublishAccess? access = null)
 {
     private readonly ConfirmTracker _tracker = new();
     private readonly RouteWalk _walk = new(router);
@@ -172,58 +172,6 @@ public sealed class PublishStreamMachine(IRouter router, PublishStreamLimits lim
 
         LastSequence = sequence;
         return null;
-    }
-
-    /// <summary>A queue is full and has parked the batch.</summary>
-    public void HandleParked() => ParkedCount++;
-
-    /// <summary>A queue has taken the batch, or says why it has not.</summary>
-    /// <param name="batch">The batch.</param>
-    /// <param name="fault">Why not; <c>null</c> if it has.</param>
-    /// <param name="wasParked">Whether it had parked it.</param>
-    /// <param name="refused">With a fault: what it has not taken, ascending; the rest was taken. <c>null</c>: nothing was.</param>
-    public void HandleAnswered(PublishBatch batch, FrameFault? fault, bool wasParked, IReadOnlyList<BatchRefusal>? refused = null)
-    {
-        ArgumentNullException.ThrowIfNull(batch);
-        OutstandingBytes -= batch.SizeBytes;
-        _unansweredCount--;
-        if (wasParked)
-        {
-            ParkedCount--;
-        }
-
-        if (fault is not { } reason)
-        {
-            Complete(batch.Slots, fault: null);
-            return;
-        }
-
-        var done = 0;
-        foreach (var part in refused ?? [new BatchRefusal(0, batch.Count, reason)])
-        {
-            BreakIfAway(part.Fault);
-            Complete(batch.Slots[done..part.First], fault: null);
-            done = part.First + part.Count;
-            Complete(batch.Slots[part.First..done], part.Fault);
-        }
-
-        Complete(batch.Slots[done..], fault: null);
-    }
-
-    private void BreakIfAway(FrameFault fault)
-    {
-        if (_producer is not null && fault.Code is (ErrorCode.Unavailable or ErrorCode.NotLeader))
-        {
-            Broken ??= fault;
-        }
-    }
-
-    private void Complete(ReadOnlySpan<long> slots, FrameFault? fault)
-    {
-        foreach (var slot in slots)
-        {
-            _tracker.Complete(slot, fault);
-        }
     }
 
     /// <summary>

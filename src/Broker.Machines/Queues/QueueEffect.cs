@@ -13,9 +13,12 @@ public abstract record QueueEffect
     public sealed record Accepted(PublisherId Publisher, long BatchId) : QueueEffect;
 
     /// <summary>
-    /// The first messages of the batch are in the queue, the others are not, for good: the queue is full and refuses what it has no room for. Tell the publisher.
+    /// Some messages of the batch are not in the queue, for good: it is full and refuses what it has no room for, or has refused them before. The others are. Tell the publisher.
     /// </summary>
-    public sealed record NotAccepted(PublisherId Publisher, long BatchId, int AcceptedCount, FrameFault Fault) : QueueEffect;
+    /// <param name="Publisher">Whose it is.</param>
+    /// <param name="BatchId">Its number.</param>
+    /// <param name="Refused">What is not in the queue, ascending, each with its reason; at least one.</param>
+    public sealed record NotAccepted(PublisherId Publisher, long BatchId, IReadOnlyList<BatchRefusal> Refused) : QueueEffect;
 
     /// <summary>The batch waits: tell the publisher why, in words that follow the queue's name. <see cref="Accepted"/> follows when there is room. Nothing needs to be certain for it.</summary>
     public sealed record Parked(PublisherId Publisher, long BatchId, string Reason) : QueueEffect;

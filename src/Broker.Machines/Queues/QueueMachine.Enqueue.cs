@@ -60,11 +60,12 @@ public sealed partial class QueueMachine
 
     private void Append(PublisherId publisher, long batchId, ReadOnlyMemory<StoredMessage> messages, in ProducerBatch producer)
     {
-        var before = _intake.TakenBefore(producer);
-        messages = messages[before..];
+        var repeated = _intake.CountRepeated(producer);
+        var refused = repeated > 0 ? _intake.RefuseAgain(producer, repeated) : null;
+        messages = messages[repeated..];
         if (IsSelective)
         {
-            AppendSelected(publisher, batchId, messages, producer, before);
+            AppendSelected(publisher, batchId, messages, producer, repeated, refused);
             return;
         }
 
@@ -75,8 +76,20 @@ public sealed partial class QueueMachine
 
         _enqueued += messages.Length;
         _intake.Join(messages);
-        _intake.MarkProducer(producer, before + messages.Length);
-        Add(new QueueEffect.Accepted(publisher, batchId));
+        _intake.MarkTaken(producer, repeated, messages.Length);
+        Answer(publisher, batchId, refused);
+    }
+
+    private void Answer(PublisherId publisher, long batchId, List<BatchRefusal>? refused)
+    {
+        if (refused is null)
+        {
+            Add(new QueueEffect.Accepted(publisher, batchId));
+            return;
+        }
+
+        Rare.Refused += refused.Sum(r => r.Count);
+        Add(new QueueEffect.NotAccepted(publisher, batchId, refused));
     }
 
     private bool AdmitParked()

@@ -60,7 +60,7 @@ public sealed partial class QueueMachine
     }
 
     /// <summary>Takes a batch in message by message, in order: the first that the queue has no room for ends it.</summary>
-    private void AppendSelected(PublisherId publisher, long batchId, ReadOnlyMemory<StoredMessage> messages, in ProducerBatch producer, int before)
+    private void AppendSelected(PublisherId publisher, long batchId, ReadOnlyMemory<StoredMessage> messages, in ProducerBatch producer, int before, List<BatchRefusal>? refused)
     {
         var accepted = 0;
         while (accepted < messages.Length)
@@ -87,22 +87,21 @@ public sealed partial class QueueMachine
         }
 
         var areDeadLettered = accepted < messages.Length && _settings is { Overflow: OverflowBehavior.RejectPublishDeadLetter, DeadLetters: true };
-        _intake.MarkProducer(producer, before + (areDeadLettered ? messages.Length : accepted)); // who did not hear of the refusal sends again, and must not have it dead-lettered twice
-        if (accepted == messages.Length)
+        _intake.MarkTaken(producer, before, areDeadLettered ? messages.Length : accepted); // who did not hear of the refusal sends again, and must not have it dead-lettered twice
+        if (accepted < messages.Length)
         {
-            Add(new QueueEffect.Accepted(publisher, batchId));
-        }
-        else
-        {
-            var refused = messages[accepted..];
-            Rare.Refused += refused.Length;
+            (refused ??= []).Add(new BatchRefusal(before + accepted, messages.Length - accepted, FullFault()));
             if (areDeadLettered)
             {
-                JoinDead(refused);
+                JoinDead(messages[accepted..]);
             }
-
-            Add(new QueueEffect.NotAccepted(publisher, batchId, before + accepted, FullFault()));
+            else
+            {
+                _intake.MarkRefused(producer, before + accepted);
+            }
         }
+
+        Answer(publisher, batchId, refused);
     }
 
     /// <summary>Messages that are refused and dead-lettered join as dead ones: only so are they on the disk until they are at their new place.</summary>

@@ -48,7 +48,7 @@ public enum RouteKind : ulong
     /// <summary>Messages for an inbox, whose name is the text: number is that of this message.</summary>
     Inbox = 0x0f,
 
-    /// <summary>The batch with that number is in the queue, or why not. With a reason, second number says how many of its first messages are there nevertheless.</summary>
+    /// <summary>The batch with that number is in the queue, but for what is refused.</summary>
     Published = 0x20,
 
     /// <summary>The batch with that number waits; the fault's reason says why.</summary>

@@ -26,6 +26,7 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
         Fault = 16,
         Ranges = 32,
         Items = 64,
+        Refused = 128,
     }
 
     /// <summary>The kind's number.</summary>
@@ -45,6 +46,9 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
 
     /// <summary>Delivery tags.</summary>
     public IReadOnlyList<SequenceRange> Ranges { get; init; } = [];
+
+    /// <summary>Messages of a batch that the queue has not taken, ascending.</summary>
+    public IReadOnlyList<RouteRefusal> Refused { get; init; } = [];
 
     /// <summary>Messages.</summary>
     public IReadOnlyList<RouteItem> Items { get; init; } = [];
@@ -79,6 +83,7 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
             Text = fields.HasFlag(Fields.Text) ? reader.Text("text", MaxTextBytes) : "",
             Fault = fields.HasFlag(Fields.Fault) ? ReadFault(ref reader) : null,
             Ranges = fields.HasFlag(Fields.Ranges) ? ReadRanges(ref reader) : [],
+            Refused = fields.HasFlag(Fields.Refused) ? ReadRefused(ref reader) : [],
             Items = fields.HasFlag(Fields.Items) ? ReadItems(ref reader, payload) : [],
         };
         return reader.End(out fault);
@@ -129,6 +134,15 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
             RangeList.WriteRanges(ref writer, Ranges.ToArray().AsSpan());
         }
 
+        if (fields.HasFlag(Fields.Refused))
+        {
+            writer.Number(Refused.Count);
+            for (var i = 0; i < Refused.Count; i++)
+            {
+                Refused[i].Write(ref writer);
+            }
+        }
+
         if (fields.HasFlag(Fields.Items))
         {
             writer.Number(Items.Count);
@@ -149,7 +163,7 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
         RouteKind.Settle => Fields.Flags | Fields.Text | Fields.Ranges,
         RouteKind.Peek or RouteKind.PeekDelayed or RouteKind.Deleted => Fields.Number,
         RouteKind.Delete or RouteKind.Pause => Fields.Flags,
-        RouteKind.Published => Fields.Number | Fields.Second | Fields.Fault,
+        RouteKind.Published => Fields.Number | Fields.Refused,
         RouteKind.Parked or RouteKind.Purged or RouteKind.Paused => Fields.Number | Fields.Fault,
         RouteKind.Subscribed or RouteKind.Settled or RouteKind.Refused or RouteKind.NotDone or RouteKind.PeerOver => Fields.Fault,
         RouteKind.Deliver => Fields.Items,
@@ -173,6 +187,24 @@ public sealed record RouteMessage(RouteKind Kind, ulong Peer) : IFrame
         var ranges = new List<SequenceRange>();
         RangeList.Read(ref reader, ranges);
         return ranges;
+    }
+
+    private static RouteRefusal[] ReadRefused(ref PayloadReader reader)
+    {
+        var count = (int)reader.Number("refusal count", MaxItems);
+        if (count > reader.Remaining / RouteRefusal.MinBytes)
+        {
+            reader.Fail($"refusal count: the payload does not hold {count} refusals");
+            return [];
+        }
+
+        var refused = new RouteRefusal[count];
+        for (var i = 0; i < count && !reader.Failed; i++)
+        {
+            refused[i] = RouteRefusal.Read(ref reader, from: i > 0 ? refused[i - 1].First + refused[i - 1].Count : 0);
+        }
+
+        return refused;
     }
 
     private static RouteItem[] ReadItems(ref PayloadReader reader, ReadOnlyMemory<byte> payload)

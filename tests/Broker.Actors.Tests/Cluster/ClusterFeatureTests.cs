@@ -2,6 +2,7 @@ using Broker.Actors.Cluster;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Actors.Tests.Links;
 using Broker.Actors.Tests.Nodes;
+using Broker.Actors.Tests.Nodes.Durable;
 using Broker.Coordination;
 using Broker.Machines.Cluster;
 using Broker.Machines.Direct;
@@ -99,6 +100,51 @@ public sealed class ClusterFeatureTests
             await requests.SendAsync(w => new PurgeQueueFrame(1, "short node-1").Write(w));
             Assert.Equal(3UL, await requests.ExpectCountAsync());
         }
+    }
+
+    [Fact]
+    public async Task What_was_refused_is_refused_again_by_way_of_whatever_node_and_by_whoever_leads_the_queue()
+    {
+        await using var cluster = await StartAsync();
+        await using (var client = await ConnectAsync(cluster["node-1"]))
+        {
+            await client.DeclareAsync("short", ("x-max-length", 2), ("x-overflow", "reject-publish"));
+            await cluster.UntilAsync(() => cluster.There.All(n => n.Services.Queues.TryGet("short", out var q) && q.IsAvailable), "all nodes know the queue");
+            await RepeatAsync(client, "1 2 3 4", "+1 +2 -3 -4");
+            await using var requests = await client.OpenRequestsAsync();
+            await requests.SendAsync(w => new PurgeQueueFrame(1, "short").Write(w));
+            Assert.Equal(2UL, await requests.ExpectCountAsync());
+            await RepeatAsync(client, "5", "+5");
+        }
+
+        await using (var client = await ConnectAsync(cluster["node-2"]))
+        {
+            await RepeatAsync(client, "1 2 3 4 5 6 7", "+1 +2 -3 -4 +5 +6 -7");
+        }
+
+        await using (var client = await ConnectAsync(cluster["node-3"]))
+        {
+            await RepeatAsync(client, "2 3 4 5 6 7 8", "+2 -3 -4 +5 +6 -7 -8");
+        }
+
+        var lost = Leader(cluster, "short")!;
+        await lost.KillAsync();
+        await cluster.UntilAsync(() => Leader(cluster, "short") is { } next && next != lost, "another node leads the queue");
+        foreach (var node in cluster.There) // of which one leads it
+        {
+            await cluster.UntilAsync(() => node.Services.Queues.TryGet("short", out var q) && q.IsAvailable, $"the queue is served, and {node.Name} knows where");
+            await using var client = await ConnectAsync(node);
+            await RepeatAsync(client, "3 4 5 6 7", "-3 -4 +5 +6 -7");
+        }
+    }
+
+    private static async Task RepeatAsync(WireConnection client, string sequences, string outcomes)
+    {
+        var numbers = sequences.Split(' ').Select(ulong.Parse).ToList();
+        var (publisher, _) = await client.OpenProducerAsync("p");
+        await publisher.SendAsync(w => numbers.ForEach(n => WireStream.WritePublish(w, n, "", "short", "x"u8.ToArray(), PublishFlags.Durable)));
+        Assert.Equal(outcomes, await ProducerTests.OutcomesAsync(publisher, numbers.Count));
+        await publisher.DisposeAsync();
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text;
 using Broker.Actors.Tests.Nodes;
+using Broker.Machines.Queues;
 using Broker.Protocol;
 
 namespace Broker.Actors.Tests.Routing;
@@ -70,6 +71,64 @@ public sealed class HandOverTests
         await publisher.ExpectConfirmsAsync(1);
         var again = await connection.SubscribeAsync("orders");
         Assert.Equal("after", (await again.ExpectDeliveryAsync()).Text);
+    }
+
+    /// <summary>
+    /// Before a leader has taken something that came later, it alone knows what it has refused. If the next one took a later message first, a refused one that comes again would pass for a repetition.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task A_producer_of_whom_the_leader_has_refused_something_begins_anew_with_the_next_leader(int client)
+    {
+        await using var world = await RoutingWorld.StartAsync();
+        await world.DeclareAsync("orders", QueueArguments.None with { MaxLength = 1, Overflow = OverflowBehavior.RejectPublish });
+        await world.LeadAsync("orders", world.Two);
+        var node = client switch { 1 => world.One, 2 => world.Two, _ => world.Three };
+        await using var connection = await node.ConnectAsync();
+        var (producer, _) = await connection.OpenProducerAsync("p");
+        var nameless = await connection.OpenPublisherAsync();
+        await producer.PublishAsync(1, "", "orders", "1");
+        await producer.ExpectConfirmsAsync(1);
+        foreach (var stream in new[] { producer, nameless })
+        {
+            await stream.PublishAsync(2, "", "orders", "refused");
+            Assert.Equal(ErrorCode.ResourceExhausted, (await stream.ExpectRejectAsync()).Code);
+        }
+
+        await world.LeadAsync("orders", world.Three);
+        if (client == 1)
+        {
+            await producer.PublishAsync(3, "", "orders", "3"); // only now is there anybody to tell
+            Assert.Equal(ErrorCode.Unavailable, (await producer.ExpectRejectAsync()).Code);
+        }
+
+        Assert.Equal(ErrorCode.Unavailable, (await producer.ExpectErrorAsync()).Code);
+        var (again, _) = await connection.OpenProducerAsync("p");
+        await again.PublishAsync(2, "", "orders", "2");
+        await again.ExpectConfirmsAsync(1);
+        await nameless.PublishAsync(3, "", "orders", "refused"); // it sends nothing again, and goes on
+        Assert.Equal(ErrorCode.ResourceExhausted, (await nameless.ExpectRejectAsync()).Code);
+        var consumer = await connection.SubscribeAsync("orders");
+        Assert.Equal("2", (await consumer.ExpectDeliveryAsync()).Text);
+    }
+
+    /// <summary>The producer's stream has sent the second message before it has heard that the first was lost.</summary>
+    [Fact]
+    public async Task What_follows_a_message_that_was_lost_does_not_come_to_the_next_leader_before_it()
+    {
+        await using var world = await RoutingWorld.StartAsync(TimeSpan.FromMilliseconds(200));
+        await world.DeclareAsync("orders");
+        Assert.True(world.One.Services.Queues.TryGet("orders", out var queue));
+        var producer = new StandInProducer(world.One.System, queue.Actor);
+        Assert.Equal(ErrorCode.Unavailable, await producer.PublishAsync(1));
+        await world.LeadAsync("orders", world.Two);
+        Assert.Equal(ErrorCode.Unavailable, await producer.PublishAsync(2));
+        Assert.Null(await new StandInProducer(world.One.System, queue.Actor).PublishAsync(1)); // its next stream
+        Assert.Null(await producer.PublishAsync(2, beginsAnew: true)); // one that outlives it
+        Assert.Null(await producer.PublishAsync(3));
+        await RoutingWorld.EventuallyAsync(() => world.Two.Services.Queues.TryGet("orders", out var there) && there.Status.Ready == 3, "all three at the leader");
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime.Sharding;
 using Broker.Machines.Cluster;
+using Broker.Machines.Queues;
 using Broker.Machines.Topology;
 using Broker.Transport.InMemory;
 
@@ -42,9 +43,9 @@ internal sealed class RoutingWorld : IAsyncDisposable
     }
 
     /// <summary>Declares a queue on all nodes; nobody leads it yet.</summary>
-    public async Task DeclareAsync(string queue)
+    public async Task DeclareAsync(string queue, QueueArguments? arguments = null)
     {
-        var definition = new QueueDefinition(queue, Durable: false, ++_lastQueue);
+        var definition = new QueueDefinition(queue, Durable: false, ++_lastQueue) { Arguments = arguments ?? QueueArguments.None };
         foreach (var node in _nodes)
         {
             node.Definitions[queue] = definition;

@@ -1,5 +1,6 @@
 using Broker.Machines.Ledgers;
 using Broker.Machines.Tests.Histories;
+using Broker.Protocol;
 
 namespace Broker.Machines.Tests.Ledgers;
 
@@ -31,6 +32,16 @@ public class LedgerCheckpointTests
     {
         Assert.Equal(Golden, Convert.ToHexStringLower(Sample().Checkpoint().Span));
         LedgerText.AssertAlike(Sample(), QueueLedger.Restore(Convert.FromHexString(Golden), 2));
+    }
+
+    [Fact]
+    public void What_was_refused_of_producers_is_in_it()
+    {
+        var ledger = Sample();
+        ledger.Apply(
+            new QueueRecord { FirstPosition = 102, Producers = [new ProducerMark("bank", 3), new ProducerMark("shop", 12, RefusedSequences.Of(new SequenceRange(9, 10)))] }, messageCount: 0);
+        Assert.EndsWith("0b" + "05" + "01" + "00" + "01" + "0901", Convert.ToHexStringLower(ledger.Checkpoint().Span), StringComparison.Ordinal); // of the second producer, 9 and one more
+        LedgerText.AssertAlike(ledger, QueueLedger.Restore(ledger.Checkpoint().Span, ledger.LastIndex));
     }
 
     [Fact]

@@ -9,7 +9,7 @@ internal static class LedgerText
     public static string ContentOf(QueueLedger ledger) => $"""
         last {ledger.LastIndex}, next {ledger.NextPosition}, bytes {ledger.LiveBytes}
         live {string.Join(' ', ledger.Live.Ranges().Select(r => $"{r.First}-{r.Last}:{r.DeliveryCount}{(r.Priority > 0 ? $"^{r.Priority}" : "")}"))}
-        producers {string.Join(' ', ledger.Producers.Marks.Select(m => $"{m.Producer}@{m.LastSequence}"))}
+        producers {string.Join(' ', ledger.Producers.Marks.Select(m => $"{m.Producer}@{m.LastSequence}{(m.Refused is { } refused ? $" but {refused}" : "")}"))}
         held {string.Join(' ', ledger.Held.InOrder)}
         dead {string.Join(' ', ledger.Dead.InOrder)}, last {ledger.LastDead}
         keyed {string.Join(' ', ledger.Keyed.InOrder)}

@@ -1,5 +1,6 @@
 using Broker.Machines.Ledgers;
 using Broker.Machines.Tests.Histories;
+using Broker.Protocol;
 
 namespace Broker.Machines.Tests.Ledgers;
 
@@ -26,6 +27,19 @@ public class ProducerTableTests
         var table = new ProducerTable();
         table.Set(new ProducerMark("shop", 7));
         Assert.Equal(0UL, table.LastSequenceOf("Shop"));
+    }
+
+    [Fact]
+    public void What_was_refused_of_a_producer_adds_up()
+    {
+        var table = new ProducerTable();
+        table.Set(new ProducerMark("shop", 3, RefusedSequences.Of(new SequenceRange(1, 2))));
+        table.Set(new ProducerMark("bank", 9));
+        table.Set(new ProducerMark("shop", 6));
+        table.Set(new ProducerMark("shop", 9, RefusedSequences.Of(new SequenceRange(7, 7))));
+        Assert.Equal("1-2 7-7", table.RefusedOf("shop")!.ToString());
+        Assert.Null(table.RefusedOf("bank"));
+        Assert.Equal(9UL, table.LastSequenceOf("shop"));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using Broker.Machines.Ledgers;
 using Broker.Machines.Tests.Histories;
 using Broker.Machines.Tests.Messages;
+using Broker.Protocol;
 
 namespace Broker.Machines.Tests.Ledgers;
 
@@ -29,6 +30,23 @@ public class QueueRecordCodecTests
         AssertAlike(Sample, QueueRecordCodec.Decode(Convert.FromHexString(Golden), Sample.FirstPosition, Sample.MessageBytes));
     }
 
+    /// <summary>Refused sequences <c>0b</c>: of the second producer, those up to 4 are forgotten, and 6 to 8 and 200 were refused.</summary>
+    [Fact]
+    public void What_was_refused_stands_behind_everything_else()
+    {
+        const string Refused = "0b" + "08" + "01" + "04" + "02" + "0602" + "40bf00";
+        var record = Sample with { Producers = [Sample.Producers[0], Sample.Producers[1] with { Refused = RefusedSequences.Of(4, [new SequenceRange(6, 8), new SequenceRange(200, 200)]) }] };
+        Assert.Equal(Golden + Refused, Convert.ToHexStringLower(QueueRecordCodec.Encode(record).Span));
+        AssertAlike(record, QueueRecordCodec.Decode(Convert.FromHexString(Golden + Refused), record.FirstPosition, record.MessageBytes));
+    }
+
+    [Theory]
+    [InlineData("0b" + "05" + "00" + "00" + "01" + "0100")] // before there are any producers
+    [InlineData("01" + "06" + "0473686f70" + "07" + "0b" + "05" + "01" + "00" + "01" + "0100")] // of a second one
+    [InlineData("01" + "06" + "0473686f70" + "07" + "0b" + "05" + "00" + "00" + "02" + "0100")] // two, of which one is missing
+    public void Refused_sequences_of_nobody_are_refused(string operations) =>
+        Assert.Throws<LedgerFormatException>(() => QueueRecordCodec.Decode(Convert.FromHexString(operations), 1, 0));
+
     [Fact]
     public void A_record_of_messages_only_has_no_operations()
     {
@@ -48,7 +66,7 @@ public class QueueRecordCodecTests
             var record = new QueueRecord
             {
                 FirstPosition = (ulong)steps.Count,
-                Producers = [.. steps.Where(s => s.Section == 0).Select(s => new ProducerMark(new string('p', (int)(s.Length % 200)), (ulong)s.Number))],
+                Producers = [.. steps.Where(s => s.Section == 0).Select(s => new ProducerMark(new string('p', (int)(s.Length % 200)), (ulong)s.Number, RefusedIn(s.Number, s.Length)))],
                 Delivered = [.. ranges.Where((_, i) => steps[i].Section == 1)],
                 Settled = [.. ranges.Where((_, i) => steps[i].Section == 2)],
                 SettledBytes = steps.Any(s => s.Section == 2) ? steps[0].Number : 0,
@@ -58,7 +76,7 @@ public class QueueRecordCodecTests
 
     [Theory]
     [InlineData("00" + "00")]
-    [InlineData("0b" + "00")]
+    [InlineData("0c" + "00")]
     [InlineData("10" + "00")]
     [InlineData("02" + "02" + "0100" + "7fff" + "01" + "00")]
     public void A_section_that_is_not_known_is_refused(string operations)
@@ -117,9 +135,14 @@ public class QueueRecordCodecTests
         }
     }
 
+    /// <summary>Of every third producer.</summary>
+    private static RefusedSequences? RefusedIn(long number, long length) => number % 3 > 0 ? null : RefusedSequences.Of(
+        (ulong)(length % 2) * 7,
+        [.. Enumerable.Range(0, (int)(length % 5)).Select(i => new SequenceRange((ulong)(10 + (1000 * i)), (ulong)(10 + (1000 * i) + (length % 900))))]);
+
     private static void AssertAlike(QueueRecord expected, QueueRecord actual)
     {
-        Same.Sequence(expected.Producers, actual.Producers);
+        Same.Sequence(expected.Producers.Select(p => p.ToString()), actual.Producers.Select(p => p.ToString()));
         Same.Sequence(expected.Delivered, actual.Delivered);
         Same.Sequence(expected.Settled, actual.Settled);
         Assert.Equal((expected.FirstPosition, expected.MessageBytes, expected.SettledBytes), (actual.FirstPosition, actual.MessageBytes, actual.SettledBytes));

@@ -1,4 +1,5 @@
 using Broker.Machines.Publishing;
+using Broker.Machines.Queues;
 using Broker.Protocol;
 
 namespace Broker.Machines.Tests.Publishing;
@@ -67,9 +68,32 @@ public class PartialRefusalTests
         Assert.Equal(expected, confirmed.Count == 1 ? "confirmed" : others is [{ Returned: true, Fault.Code: ErrorCode.Unroutable }] ? "returned" : "rejected");
     }
 
-    private static PublishBatch Publish(PublishStream stream, int count)
+    /// <summary>Whoever goes on with the queue may not know what was refused, and a later message that it took would make it take a refused one that comes again for a repetition.</summary>
+    [Theory]
+    [InlineData("user\nproducer", ErrorCode.Unavailable, false, true)]
+    [InlineData("user\nproducer", ErrorCode.Unavailable, true, false)] // what is certain there says what was refused
+    [InlineData("user\nproducer", ErrorCode.QueueDeleted, false, false)]
+    [InlineData(null, ErrorCode.Unavailable, false, false)] // it sends nothing again
+    public void A_queue_that_moves_after_it_has_refused_something_breaks_the_stream_of_a_producer(string? producer, ErrorCode fate, bool hasTakenMore, bool breaks)
     {
-        for (var i = 1; i <= count; i++)
+        var stream = new PublishStream(open: false);
+        stream.Router.Set("x", "k", "q");
+        stream.Machine.HandleOpen(producer);
+        stream.Machine.HandleAnswered(Publish(stream, 3), s_full, wasParked: false, [Refusal("3-3")]);
+        if (hasTakenMore)
+        {
+            stream.Machine.HandleAnswered(Publish(stream, 1, first: 4), fault: null, wasParked: false);
+        }
+
+        stream.Machine.HandleQueueOver("other", s_away);
+        Assert.Null(stream.Machine.Broken);
+        stream.Machine.HandleQueueOver("q", new FrameFault(fate, "over"));
+        Assert.Equal(breaks, stream.Machine.IsBrokenOff);
+    }
+
+    private static PublishBatch Publish(PublishStream stream, int count, int first = 1)
+    {
+        for (var i = first; i < first + count; i++)
         {
             Assert.Null(stream.Publish((ulong)i, "k"));
         }

@@ -19,6 +19,7 @@ namespace Broker.Machines.Tests.Queues;
 /// </remarks>
 internal sealed partial class QueueScript
 {
+    private readonly Dictionary<long, int> _sizes = []; // of batches, in messages
     private long _now;
 
     /// <summary>Plays a story on a queue that ends with the process, and on a durable one.</summary>
@@ -94,6 +95,7 @@ internal sealed partial class QueueScript
                 "no-dead-letters" => settings with { DeadLetters = false },
                 "drop-head" => settings with { Overflow = OverflowBehavior.DropHead },
                 "reject-publish" => settings with { Overflow = OverflowBehavior.RejectPublish },
+                "reject-publish-dlx" => settings with { Overflow = OverflowBehavior.RejectPublishDeadLetter, DeadLetters = true },
                 "window" => settings with { DeduplicationWindow = number },
                 "max-priority" => settings with { MaxPriority = (int)number! },
                 _ => throw new ArgumentException($"'{change}' is no setting"),
@@ -105,7 +107,10 @@ internal sealed partial class QueueScript
 
     private string DescribeFeature(QueueEffect effect) => effect switch
     {
-        QueueEffect.NotAccepted e => $"{_names[(int)e.Publisher.Value]} #{e.BatchId} accepted {e.AcceptedCount}, others refused: {e.Fault.Code}, {e.Fault.Reason}",
+        QueueEffect.NotAccepted { Refused: [var only] } e when only.First + only.Count == _sizes[e.BatchId] =>
+            $"{_names[(int)e.Publisher.Value]} #{e.BatchId} accepted {only.First}, others refused: {only.Fault.Code}, {only.Fault.Reason}",
+        QueueEffect.NotAccepted e =>
+            $"{_names[(int)e.Publisher.Value]} #{e.BatchId} refused {string.Join("; ", e.Refused.Select(r => $"{r.First + 1}..{r.First + r.Count}: {r.Fault.Code}, {r.Fault.Reason}"))}",
         QueueEffect.DeadLetter { Message: var m } => $"dead {m.Sequence}: {Describe(m.Entry)} {m.Reason.NameOf()} at {m.At}{(m.Text.Length > 0 ? $", {m.Text}" : "")}",
         QueueEffect.Unused e => $"unused: {e.Reason}",
         QueueEffect.ConsumerRefused e => $"{_names[(int)e.Consumer.Value]} ends: {e.Fault.Code}, {e.Fault.Reason}",

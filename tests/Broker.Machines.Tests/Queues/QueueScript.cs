@@ -198,6 +198,7 @@ internal sealed partial class QueueScript
     private void Publish(string shop, StoredMessage[] messages, long? sequence)
     {
         var producer = sequence is { } first ? new ProducerBatch(shop, Enumerable.Range((int)first, messages.Length).Select(s => (ulong)s).ToArray()) : default;
+        _sizes.Add(_lastBatch + 1, messages.Length);
         _machine.HandleEnqueue(new PublisherId(IdOf(shop)), ++_lastBatch, messages, producer);
     }
 

@@ -55,7 +55,11 @@ internal static class LinkSamples
         new(RouteKind.Pause, 8) { Flags = 1 },
         new(RouteKind.PeekDelayed, 9) { Number = 20 },
         new(RouteKind.Inbox, 1) { Number = 3, Text = "amq.address.ann", Items = [new RouteItem(0, 0, 0, 0, "hi"u8.ToArray())] },
-        new(RouteKind.Published, 1) { Number = 7, Second = 3, Fault = new FrameFault(ErrorCode.ResourceExhausted, "full") },
+        new(RouteKind.Published, 1)
+        {
+            Number = 7,
+            Refused = [new RouteRefusal(1, 2, new FrameFault(ErrorCode.ResourceExhausted, "refused before")), new RouteRefusal(5, 1, new FrameFault(ErrorCode.ResourceExhausted, "full"))],
+        },
         new(RouteKind.Parked, 1) { Number = 7, Fault = new FrameFault(ErrorCode.NoError, "is full") },
         new(RouteKind.Subscribed, 2) { Fault = new FrameFault(ErrorCode.ResourceLocked, "taken") },
         new(RouteKind.Deliver, 2) { Items = [new RouteItem(1, 9, 2, 1, "two"u8.ToArray())] },

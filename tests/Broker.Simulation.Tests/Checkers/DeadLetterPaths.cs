@@ -40,7 +40,7 @@ internal static class DeadLetterPaths
             Assert.False(hasArrived && fate is { Settled: true, Rejected: false }, $"{id} was acknowledged and is at the dead-letter target: {source.StoryOf(id)}; {target.StoryOf(id)}");
             var hasDied = fate.Rejected
                 || (fate.Refused && source.Arguments.Overflow == OverflowBehavior.RejectPublishDeadLetter)
-                || (fate is { Confirmed: true, MaySettle: false } && !there.Contains(id) && !Departures.MayNotHaveJoined(source, id, fate));
+                || (fate is { Confirmed: true, MaySettle: false } && !there.Contains(id) && !Deduplication.MayRepeat(source, id, fate));
             Assert.True(!hasDied || hasArrived, $"{id} has died and is not at the dead-letter target '{target.Name}': {source.StoryOf(id)}");
             Assert.True(dead is null || dead.Position > 0, $"{id} is at the target without a place");
         }

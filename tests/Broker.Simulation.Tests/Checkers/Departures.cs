@@ -11,16 +11,8 @@ internal static class Departures
         : MayHaveExpired(queue, fate) ? "expired"
         : MayHaveOverflown(queue, id) || (queue.Arguments.Overflow == OverflowBehavior.RejectPublishDeadLetter && fate.Sends > 1) ? "maxlen" // the refusal was not heard
         : MayHaveReturnedTooOften(queue, fate) ? "delivery_limit"
-        : MayNotHaveJoined(queue, id, fate) ? "not taken"
+        : Deduplication.MayRepeat(queue, id, fate) ? "not taken"
         : null;
-
-    /// <summary>
-    /// Whether the queue may have confirmed the message without taking it: for a repetition, by its message id or by its sequence. The latter happens to who did not hear of a refusal and sends the
-    /// message again: if the queue has taken later ones of that publisher meanwhile, it takes this one for a repetition. What is refused is given up, heard of or not.
-    /// </summary>
-    public static bool MayNotHaveJoined(QueueHistory queue, MessageId id, MessageFate fate) =>
-        Deduplication.MayRepeat(queue, id, fate)
-        || (queue.Arguments.Overflow == OverflowBehavior.RejectPublish && fate.Sends > 1);
 
     public static bool MayHaveExpired(QueueHistory queue, MessageFate fate)
     {

@@ -10,7 +10,7 @@ internal sealed class MessageFate
     /// <summary>When it was sent first; it was not taken before.</summary>
     public long SentAt { get; init; }
 
-    /// <summary>When it was sent last; what counts from its arrival may count from here.</summary>
+    /// <summary>When it was sent last before anybody could tell that it had been taken; what counts from its arrival may count from here.</summary>
     public long SentAgainAt { get; set; }
 
     public int Sends { get; set; } = 1;

@@ -62,7 +62,8 @@ internal sealed class QueueHistory(string name, Func<SimulatedMoment> now)
         var at = now().Milliseconds;
         if (!_fates.TryAdd(id, new MessageFate { Properties = properties, SentAt = at, SentAgainAt = at }))
         {
-            (_fates[id].SentAgainAt, _fates[id].Sends) = (at, _fates[id].Sends + 1);
+            var fate = _fates[id];
+            (fate.SentAgainAt, fate.Sends) = (fate.TakenBy is null ? at : fate.SentAgainAt, fate.Sends + 1);
         }
 
         Tell(id, "sent");
@@ -73,6 +74,17 @@ internal sealed class QueueHistory(string name, Func<SimulatedMoment> now)
         _fates[id].Confirmed = true;
         _fates[id].TakenBy ??= now().Milliseconds;
         Tell(id, "confirmed");
+    }
+
+    /// <summary>The queue has said what becomes of the message, and its publisher has not heard it.</summary>
+    public void OnUnheard(MessageId id, bool isRefused)
+    {
+        if (!isRefused)
+        {
+            _fates[id].TakenBy ??= now().Milliseconds;
+        }
+
+        Tell(id, isRefused ? "refused, unheard" : "confirmed, unheard");
     }
 
     /// <summary>The queue has said that it does not take the message.</summary>

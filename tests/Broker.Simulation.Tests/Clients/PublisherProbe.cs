@@ -1,16 +1,24 @@
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Machines.Publishing;
+using Broker.Machines.Queues;
 using Broker.Protocol;
 using Broker.Simulation.Tests.Checkers;
 
 namespace Broker.Simulation.Tests.Clients;
 
 /// <summary>
-/// A publisher that lives longer than the node: after a crash, one with a lasting name sends again, under the same sequences, whatever was not confirmed, and one without gives it up.
+/// A publisher that lives longer than the node and its connections: when either is lost, one with a lasting name sends again, under the same sequences, whatever it has no outcome of, and one without
+/// gives it up.
 /// </summary>
-internal sealed class SimulatedPublisher(int index, bool named, Random random)
+/// <param name="index">Which one.</param>
+/// <param name="named">Whether it has a lasting name.</param>
+/// <param name="random">Decides.</param>
+/// <param name="seen">Is told of what is worth simulating.</param>
+internal sealed class SimulatedPublisher(int index, bool named, Random random, Action<string> seen)
 {
+    private readonly LostRefusals _lost = new();
+    private bool _isDeaf;
     private readonly List<Unconfirmed> _unconfirmed = [];
     private readonly Dictionary<PublishBatch, QueueHistory> _underWay = [];
     private ActorRef _actor = ActorRef.NoSender;
@@ -20,12 +28,30 @@ internal sealed class SimulatedPublisher(int index, bool named, Random random)
 
     public int UnconfirmedCount => _unconfirmed.Count;
 
+    /// <summary>Nothing that the node says arrives any more, until the publisher notices and connects anew.</summary>
+    public void LoseAnswers() => _isDeaf = true;
+
+    /// <summary>Connects anew if it hears nothing any more.</summary>
+    /// <returns>Whether it did.</returns>
+    public bool Reconnect(ActorSystem system, Func<QueueHistory, ActorRef?> find)
+    {
+        if (_isDeaf)
+        {
+            system.Stop(_actor);
+            Connect(system, find);
+            return true;
+        }
+
+        return false;
+    }
+
     /// <summary>Connects to a node that has just started.</summary>
     /// <param name="system">The node's actors.</param>
     /// <param name="find">Finds the actor of a queue; <c>null</c> if it is gone.</param>
     public void Connect(ActorSystem system, Func<QueueHistory, ActorRef?> find)
     {
         _underWay.Clear();
+        _isDeaf = false;
         _actor = system.ActorOf(Props.Create(() => new Probe(this)));
         var again = _unconfirmed.ToList();
         _unconfirmed.Clear();
@@ -95,11 +121,23 @@ internal sealed class SimulatedPublisher(int index, bool named, Random random)
         for (var i = 0; i < answer.Batch.Count; i++)
         {
             var id = ClientMessages.IdOf(answer.Batch.Messages.Span[i]);
-            if (refusals.Any(r => r.First <= i && i < r.First + r.Count))
+            var refusal = refusals.FirstOrDefault(r => r.First <= i && i < r.First + r.Count);
+            if (_isDeaf)
+            {
+                history.OnUnheard(id, isRefused: refusal.Count > 0);
+                _lost.Add(history.Name, id, isRefused: refusal.Count > 0);
+                continue;
+            }
+
+            if (refusal.Count > 0 && !refusal.Fault.Reason.EndsWith(Intake.Forgotten.Reason, StringComparison.Ordinal)) // of which nobody knows
             {
                 history.OnRefused(id); // and given up
+                if (_lost.IsRepeated(history.Name, id))
+                {
+                    seen("refusals that were not heard, and came again after a later message was taken");
+                }
             }
-            else
+            else if (refusal.Count == 0)
             {
                 history.OnConfirmed(id);
             }

@@ -20,6 +20,9 @@ internal sealed record ClusterOptions
     /// <summary>Whether there is a log beside the queues.</summary>
     public bool HasLog { get; init; }
 
+    /// <summary>Whether one of the queues is short, and refuses what it has no room for.</summary>
+    public bool Refuses { get; init; }
+
     public required PlacementOptions Placement { get; init; }
 
     public required ReplicaOptions Replication { get; init; }

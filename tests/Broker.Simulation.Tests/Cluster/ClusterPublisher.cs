@@ -1,6 +1,7 @@
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Machines.Publishing;
+using Broker.Protocol;
 using Broker.Simulation.Tests.Checkers;
 using Broker.Simulation.Tests.Clients;
 
@@ -14,6 +15,7 @@ internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named
     private const int MaxUnconfirmed = 300;
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(1500);
     private readonly Dictionary<ClusterQueue, PublisherStream> _streams = [];
+    private readonly LostRefusals _lost = new();
 
     private sealed class PublisherStream
     {
@@ -29,6 +31,10 @@ internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named
         public ActorRef Actor { get; set; } = ActorRef.NoSender;
         public required ActorRef Queue { get; init; }
         public bool HasEnded { get; set; }
+
+        /// <summary>What comes back does not arrive; the publisher's patience ends it.</summary>
+        public bool IsDeaf { get; set; }
+
         public Dictionary<PublishBatch, TimeSpan> UnderWay { get; } = new(ReferenceEqualityComparer.Instance);
         public bool IsOver => HasEnded || life.IsOver;
     }
@@ -50,6 +56,7 @@ internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named
             queue.Fates.OnPublished(id);
         }
 
+        stream.Session!.IsDeaf |= queue.Definition.Arguments.Overflow is not null && world.Random.Next(10) == 0;
         stream.Unconfirmed.AddRange(messages);
         Send(queue, stream.Session!, messages);
     }
@@ -138,20 +145,44 @@ internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named
     private void OnAnswered(ClusterQueue queue, PublisherStream stream, Session session, PublisherSignal.Answered answer)
     {
         world.Trace($"publisher {index} of {queue.Name}: {answer.Batch.Count} {answer.Fault?.Code}");
-        session.UnderWay.Remove(answer.Batch);
-        if (answer.Fault is not null)
+        if (answer.Fault is { Code: not ErrorCode.ResourceExhausted } && !session.IsDeaf)
         {
             End(session, stream);
             return;
         }
 
         var ids = new HashSet<MessageId>();
-        foreach (var message in answer.Batch.Messages.Span)
+        for (var i = 0; i < answer.Batch.Count; i++)
         {
-            var id = ClientMessages.IdOf(message);
-            queue.Fates.OnConfirmed(id);
-            ids.Add(id);
+            var id = ClientMessages.IdOf(answer.Batch.Messages.Span[i]);
+            var fault = answer.Refused is null ? answer.Fault : answer.Refused.Where(r => r.First <= i && i < r.First + r.Count).Select(r => (FrameFault?)r.Fault).FirstOrDefault();
+            if (session.IsDeaf)
+            {
+                if (fault is null or { Code: ErrorCode.ResourceExhausted })
+                {
+                    _lost.Add(queue.Name, id, isRefused: fault is not null);
+                }
+            }
+            else if (fault is null)
+            {
+                queue.Fates.OnConfirmed(id);
+                ids.Add(id);
+            }
+            else
+            {
+                queue.Fates.Tell(id, "refused");
+                world.Seen.Count("refused");
+                world.Seen.Count("refused again after a later message was taken", _lost.IsRepeated(queue.Name, id) ? 1 : 0);
+                ids.Add(id); // given up
+            }
         }
+
+        if (session.IsDeaf)
+        {
+            return;
+        }
+
+        session.UnderWay.Remove(answer.Batch);
 
         stream.Unconfirmed.RemoveAll(u => ids.Contains(u.Id));
     }

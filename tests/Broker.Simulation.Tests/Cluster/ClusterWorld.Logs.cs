@@ -50,5 +50,8 @@ internal sealed partial class ClusterWorld
         Seen.Count("read of a log", _offsets.ReadCount);
     }
 
-    private static QueueArguments ArgumentsOf(string queue) => queue == LogName ? QueueArguments.None with { Kind = QueueKind.Log } : QueueArguments.None with { DeliveryLimit = -1 };
+    private QueueArguments ArgumentsOf(string queue) =>
+        queue == LogName ? QueueArguments.None with { Kind = QueueKind.Log }
+        : Options.Refuses && queue == "q1" ? QueueArguments.None with { DeliveryLimit = -1, MaxLength = 6, Overflow = OverflowBehavior.RejectPublish }
+        : QueueArguments.None with { DeliveryLimit = -1 };
 }

@@ -119,7 +119,7 @@ public sealed partial class StorageDocumentTests
     {
         var golden = string.Join(' ', GoldenStore.Names.SelectMany(GoldenFile.Read).Select(vector => (string)vector!["hex"]!));
         var examples = HexBlock().Matches(s_text).Select(match => Whitespace().Replace(match.Groups[1].Value, "")).ToArray();
-        Assert.Equal(6, examples.Length);
+        Assert.Equal(7, examples.Length);
         Assert.All(examples, example => Assert.Contains(example, golden, StringComparison.Ordinal));
     }
 

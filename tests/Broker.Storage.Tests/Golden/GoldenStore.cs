@@ -24,6 +24,8 @@ internal static class GoldenStore
 
     private static readonly byte[] s_features = Convert.FromHexString("0403070105" + "05080880030d400a0167" + "060703020a02410000" + "090101");
 
+    private static readonly byte[] s_refused = Convert.FromHexString("011210636c69656e740a62696c6c696e672d312e" + "0b050000012b02");
+
     private static readonly byte[] s_state = Convert.FromHexString("20050204000105210401010204");
 
     // Messages as they are on the wire: exchange, routing key, properties, body.
@@ -67,8 +69,9 @@ internal static class GoldenStore
         var disk = new MemoryDisk();
         var log = WriteAheadLog.Open(disk, TestLog.Folder, Store, TestLog.Small, new Findings(), time: new Clock());
         Commit(log, Record(RecordKind.Operations, Queue, 1, 7, s_features, s_message, s_other));
+        Commit(log, Record(RecordKind.Operations, Queue, 2, 9, s_refused, s_message));
         log.CommitMark();
-        return PiecesOf(LogImage.Of(disk), ["priorities, a delay, a dead message and a pause", "the log at rest"]);
+        return PiecesOf(LogImage.Of(disk), ["priorities, a delay, a dead message and a pause", "a message after others were refused", "the log at rest"]);
     }
 
     /// <summary>The first file of the log of a node of a cluster: what there is in a replicated shard.</summary>

@@ -70,6 +70,63 @@ public sealed class ProducerTests
         await ExpectBodiesAsync(admin, "orders", "1", "2", "3", "4", "6");
     }
 
+    /// <summary>On its second connection the producer sends again what it has not heard of on the first.</summary>
+    [Theory]
+    [InlineData(DeclareQueueFlags.Durable)]
+    [InlineData(DeclareQueueFlags.None)]
+    public async Task What_was_refused_is_refused_again_although_a_later_message_was_taken_since(DeclareQueueFlags flags)
+    {
+        await using var broker = await BrokerFixture.StartAsync(disk: _disk);
+        await using var admin = await broker.AdministerAsync();
+        await admin.Connection.DeclareAsync("short", flags, ("x-max-length", 2), ("x-overflow", "reject-publish"));
+        await using (var client = await broker.ConnectAsync())
+        {
+            var (publisher, _) = await client.OpenProducerAsync("p");
+            await PublishAsync(publisher, "short", 1, 2, 3, 4);
+            Assert.Equal("+1 +2 -3 -4", await OutcomesAsync(publisher, 4));
+            await ExpectBodiesAsync(admin, "short", "1", "2");
+            await using var requests = await admin.Connection.OpenRequestsAsync();
+            await requests.SendAsync(w => new PurgeQueueFrame(1, "short").Write(w));
+            Assert.Equal(2UL, await requests.ExpectCountAsync());
+            await PublishAsync(publisher, "short", 5);
+            Assert.Equal("+5", await OutcomesAsync(publisher, 1));
+        }
+
+        await using var second = await broker.ConnectAsync();
+        var (repeating, _) = await second.OpenProducerAsync("p");
+        await PublishAsync(repeating, "short", 1, 2, 3, 4, 5, 6, 7);
+        Assert.Equal("+1 +2 -3 -4 +5 +6 -7", await OutcomesAsync(repeating, 7));
+        await ExpectBodiesAsync(admin, "short", "5", "6");
+    }
+
+    [Fact]
+    public async Task A_restart_does_not_change_that()
+    {
+        await using (var broker = await BrokerFixture.StartAsync(disk: _disk))
+        {
+            await using var client = await broker.ConnectAsync();
+            await client.DeclareAsync("short", DeclareQueueFlags.Durable, ("x-max-length", 1), ("x-overflow", "reject-publish"));
+            var (publisher, _) = await client.OpenProducerAsync("p");
+            await PublishAsync(publisher, "short", 1, 2);
+            Assert.Equal("+1 -2", await OutcomesAsync(publisher, 2));
+            await using var requests = await client.OpenRequestsAsync();
+            await requests.SendAsync(w => new PurgeQueueFrame(1, "short").Write(w));
+            await requests.ExpectCountAsync();
+            await PublishAsync(publisher, "short", 3, 4);
+            Assert.Equal("+3 -4", await OutcomesAsync(publisher, 2));
+        }
+
+        await using var restarted = await BrokerFixture.StartAsync(disk: _disk);
+        await using var admin = await restarted.AdministerAsync();
+        await using var again = await restarted.ConnectAsync();
+        await using var consumer = await again.SubscribeAsync("short");
+        Assert.Equal("3", (await consumer.ExpectDeliveryAsync()).Text);
+        var (repeating, _) = await again.OpenProducerAsync("p");
+        await PublishAsync(repeating, "short", 2, 3, 4);
+        Assert.Equal("-2 +3 +4", await OutcomesAsync(repeating, 3)); // nothing above 4 was taken, so it is looked at anew
+        Assert.Equal("4", (await consumer.ExpectDeliveryAsync()).Text);
+    }
+
     [Fact]
     public async Task Ready_tells_the_last_sequence_whatever_became_of_its_message()
     {
@@ -324,4 +381,12 @@ public sealed class ProducerTests
 
     private static async Task ExpectBodiesAsync(WireAdmin admin, string queue, params string[] bodies) =>
         Assert.Equal(bodies, (await admin.RunAsync("queue peek", $$"""{"queue":"{{queue}}","count":1000}""")).Select(r => (string)r["body"]!));
+
+    /// <returns>Each sequence with + for confirmed or - for refused because the queue is or was full, in order.</returns>
+    internal static async Task<string> OutcomesAsync(WireStream publisher, int count)
+    {
+        var (confirmed, rejected) = await QueueFeatureTests.OutcomesAsync(publisher, count);
+        Assert.All(rejected, r => Assert.Equal(ErrorCode.ResourceExhausted, r.Code));
+        return string.Join(' ', confirmed.Select(s => (Sequence: s, Text: $"+{s}")).Concat(rejected.Select(r => (r.Sequence, Text: $"-{r.Sequence}"))).OrderBy(o => o.Sequence).Select(o => o.Text));
+    }
 }

@@ -12,6 +12,7 @@ internal sealed partial class FeatureModel(QueueSettings settings)
     private readonly List<Message> _messages = []; // in order of position
     private readonly SortedDictionary<long, Consumer> _consumers = [];
     private readonly Dictionary<string, long> _ids = []; // and until when each counts
+    private readonly Dictionary<string, SortedDictionary<ulong, bool>> _producers = []; // by sequence, whether it was taken
     private ulong _lastPosition;
 
     internal enum State
@@ -112,6 +113,8 @@ internal sealed partial class FeatureModel(QueueSettings settings)
         }
     }
 
+    private bool RefusedAreDeadLettered => Settings is { DeadLetters: true, Overflow: OverflowBehavior.RejectPublishDeadLetter };
+
     private bool HasCredit => !Paused && _consumers.Values.Any(c => c.Credit > 0);
 
     public ErrorCode? Subscribe(long id, bool noAck) => _consumers.TryAdd(id, new Consumer(noAck)) ? null : ErrorCode.ProtocolViolation;
@@ -126,8 +129,30 @@ internal sealed partial class FeatureModel(QueueSettings settings)
 
     public ulong[] TagsOf(long consumer) => [.. Of(State.Unsettled).Where(m => m.Consumer == consumer).Select(m => m.Tag).Order()];
 
+    /// <returns>Whether each is confirmed: it is in the queue, or was.</returns>
+    public IReadOnlyList<bool> Publish(IReadOnlyList<FeatureMessage> messages, string? producer, IReadOnlyList<ulong> sequences)
+    {
+        if (producer is null)
+        {
+            var taken = Publish(messages);
+            return [.. messages.Select((_, i) => i < taken)];
+        }
+
+        _producers.TryAdd(producer, []);
+        var known = _producers[producer];
+        var last = known.Where(k => k.Value).Select(k => k.Key).DefaultIfEmpty(0UL).Max();
+        var repeated = sequences.TakeWhile(s => s <= last).Select(s => known[s]).ToList();
+        var count = Publish([.. messages.Skip(repeated.Count)]);
+        for (var i = repeated.Count; i < sequences.Count; i++)
+        {
+            known[sequences[i]] = i < repeated.Count + count || RefusedAreDeadLettered;
+        }
+
+        return [.. repeated, .. Enumerable.Range(0, messages.Count - repeated.Count).Select(i => i < count)];
+    }
+
     /// <returns>How many of them are taken.</returns>
-    public int Publish(IReadOnlyList<FeatureMessage> messages)
+    private int Publish(IReadOnlyList<FeatureMessage> messages)
     {
         var credit = Paused ? 0 : _consumers.Values.Sum(c => c.Credit);
         var taken = 0; // by consumers, meanwhile
@@ -241,7 +266,7 @@ internal sealed partial class FeatureModel(QueueSettings settings)
 
     private void RefuseFrom(IReadOnlyList<FeatureMessage> messages, int first)
     {
-        for (var i = first; i < messages.Count && Settings is { DeadLetters: true, Overflow: OverflowBehavior.RejectPublishDeadLetter }; i++)
+        for (var i = first; i < messages.Count && RefusedAreDeadLettered; i++)
         {
             Die(Add(messages[i]), DeadLetterReason.MaxLength);
         }

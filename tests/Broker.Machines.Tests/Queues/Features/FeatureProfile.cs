@@ -6,7 +6,11 @@ using Broker.Protocol;
 namespace Broker.Machines.Tests.Queues.Features;
 
 /// <summary>What a message of a history is like.</summary>
-internal sealed record FeatureMessage(StoredMessage Stored, long? Expiration, long Delay, string? Group, string? Id);
+internal sealed record FeatureMessage(StoredMessage Stored, long? Expiration, long Delay, string? Group, string? Id)
+{
+    /// <summary>The same one, taken by the node at another time.</summary>
+    public FeatureMessage At(long now) => this with { Stored = new StoredMessage(Stored.Bytes, new MessageMeta(Stored.Traits, Stored.Meta.Priority, now)) };
+}
 
 /// <summary>Which features a set of histories is about.</summary>
 /// <param name="Settings">The first is what the queue is declared with; policies make others of it.</param>

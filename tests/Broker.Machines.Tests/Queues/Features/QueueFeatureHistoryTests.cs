@@ -13,6 +13,15 @@ public class QueueFeatureHistoryTests
 
     private static readonly QueueSettings DeadLetters = new() { DeadLetters = true };
 
+    private static readonly QueueSettings[] Refusing =
+    [
+        new() { MaxLength = 3, Overflow = OverflowBehavior.RejectPublish },
+        new() { MaxLengthBytes = 40, Overflow = OverflowBehavior.RejectPublish, DeadLetters = true },
+        new() { MaxLength = 2, Overflow = OverflowBehavior.RejectPublishDeadLetter, DeadLetters = true },
+        new() { MaxLength = 5, DeadLetters = true },
+        new(),
+    ];
+
     [Fact]
     public void Messages_are_handed_out_in_order_when_some_are_held_back() => Check(new FeatureProfile(new QueueSettings()) { Delays = [0, 0, 0, 10, 30] });
 
@@ -36,6 +45,12 @@ public class QueueFeatureHistoryTests
         new QueueSettings { MaxLengthBytes = 30 },
         new QueueSettings { MaxLengthBytes = 50, Overflow = OverflowBehavior.RejectPublish },
         new QueueSettings { MaxLengthBytes = 40, Overflow = OverflowBehavior.RejectPublishDeadLetter, DeadLetters = true }));
+
+    [Fact]
+    public void A_queue_that_refuses_says_the_same_of_a_message_again() => Check(new FeatureProfile(Refusing));
+
+    [Fact]
+    public void So_does_one_that_ends_with_the_process() => Check(new FeatureProfile(Refusing) { Durable = false, Limits = new QueueLimits() });
 
     [Fact]
     public void Higher_priorities_come_first() => Check(new FeatureProfile(

@@ -30,7 +30,7 @@ internal sealed class EqualReplicas
     private static string Text(ulong queue, QueueLedger ledger)
     {
         var live = string.Join(' ', ledger.Live.Ranges().Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.First}-{r.Last}x{r.DeliveryCount}")));
-        var producers = string.Join(' ', ledger.Producers.Marks.Select(m => $"{m.Producer.ReplaceLineEndings("/")}:{m.LastSequence}"));
+        var producers = string.Join(' ', ledger.Producers.Marks.Select(m => $"{m.Producer.ReplaceLineEndings("/")}:{m.LastSequence} {m.Refused}"));
         return string.Create(CultureInfo.InvariantCulture, $"  queue {queue}, record {ledger.LastIndex}, next {ledger.NextPosition}, {ledger.LiveBytes} bytes; {live}; {producers}");
     }
 }

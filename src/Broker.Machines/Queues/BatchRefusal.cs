@@ -1,6 +1,6 @@
 using Broker.Protocol;
 
-namespace Broker.Machines.Publishing;
+namespace Broker.Machines.Queues;
 
 /// <summary>Messages of a batch, lying together, that a queue has not taken although it may have taken others.</summary>
 /// <param name="First">Index of the first one, from 0.</param>

@@ -136,6 +136,11 @@ internal sealed partial class ReplicaActor
 
     private void FinishInstall(SnapshotInstall install)
     {
+        if (install.TakeNewest())
+        {
+            WriteState(default); // what is on the disk is void, and what comes in its place is this
+        }
+
         install.IsWritten = true;
         foreach (var (queue, ledger) in install.Queues)
         {

@@ -8,15 +8,18 @@ namespace Broker.Actors.Replication;
 /// <summary>A snapshot on its way to the disk: messages go to segments of their queues, whose ledgers count once everything is there.</summary>
 /// <param name="storage">The node's store.</param>
 /// <param name="from">The node that it comes from.</param>
-/// <param name="log">What it stands for.</param>
+/// <param name="log">What it stands for as it begins; parts that come may make it more.</param>
 internal sealed class SnapshotInstall(NodeStorage storage, string from, Lineage log)
 {
-    private readonly List<(ulong Queue, QueueLedger Ledger)> _queues = [];
+    private readonly Dictionary<ulong, QueueLedger> _queues = [];
+    private ulong _queue; // that is being written
     private SnapshotWriter? _writer;
+    private Lineage _newest = log;
 
     public string From => from;
 
-    public Lineage Log => log;
+    /// <summary>What it stands for, as it is on the disk.</summary>
+    public Lineage Log { get; private set; } = log;
 
     /// <summary>Parts that have come and are still to be written.</summary>
     public Queue<ReadOnlyMemory<byte>> Parts { get; } = new();
@@ -40,7 +43,7 @@ internal sealed class SnapshotInstall(NodeStorage storage, string from, Lineage 
     public bool IsWritten { get; set; }
 
     /// <summary>The queues that have come.</summary>
-    public IReadOnlyList<(ulong Queue, QueueLedger Ledger)> Queues => _queues;
+    public IReadOnlyDictionary<ulong, QueueLedger> Queues => _queues;
 
     /// <summary>Writes a part. Blocks.</summary>
     /// <exception cref="Broker.Storage.Disks.DiskException">The disk failed.</exception>
@@ -65,6 +68,15 @@ internal sealed class SnapshotInstall(NodeStorage storage, string from, Lineage 
                     }
 
                     break;
+                case SnapshotPart.Again:
+                    EndQueue();
+                    _newest = ReplicaMessageCodec.ReadLineage(reader);
+                    for (var ended = reader.Count(minBytes: 8); ended > 0; ended--)
+                    {
+                        DropQueue(reader.Fixed());
+                    }
+
+                    break;
                 case SnapshotPart.End:
                     EndQueue();
                     IsComplete = true;
@@ -79,18 +91,43 @@ internal sealed class SnapshotInstall(NodeStorage storage, string from, Lineage 
         }
     }
 
+    /// <summary>All has come: it stands for what the last parts said.</summary>
+    /// <returns>Whether that is more than it was when it began, so that the disk has to know.</returns>
+    public bool TakeNewest()
+    {
+        var isMore = Log.Last != _newest.Last;
+        Log = _newest;
+        return isMore;
+    }
+
     /// <summary>Ends a snapshot that does not count.</summary>
     public void Abandon() => _writer?.Dispose();
 
     private void BeginQueue(ReplicaReader reader)
     {
-        var queue = reader.Fixed();
+        _queue = reader.Fixed();
         var index = reader.Number();
         var ledger = QueueLedger.Restore(reader.Bytes().Span, index);
         ledger.ForgetPlaces();
-        _queues.Add((queue, ledger));
-        storage.Segments.DeleteAll(queue);
-        _writer = storage.Options.Store.WriteSnapshot(queue);
+        if (reader.Number() == 0)
+        {
+            storage.Segments.DeleteAll(_queue);
+        }
+        else if (_queues.TryGetValue(_queue, out var before))
+        {
+            ledger.Relocate(before); // what came then is there, and what has left since need not be
+            foreach (var segment in ledger.TakeDropped(ledger.DroppedSegments.Count))
+            {
+                storage.Segments.Delete(_queue, segment);
+            }
+        }
+        else
+        {
+            throw new ReplicaFormatException($"a snapshot goes on with queue number {_queue}, which it has not begun");
+        }
+
+        _queues[_queue] = ledger;
+        _writer = storage.Options.Store.WriteSnapshot(_queue, new SegmentCursor(ledger.OpenSegment.Number, ledger.OpenSegment.Length, ledger.LastSegment));
     }
 
     private void EndQueue()
@@ -105,7 +142,15 @@ internal sealed class SnapshotInstall(NodeStorage storage, string from, Lineage 
         _writer = null;
         if (result.Blocks.Count > 0)
         {
-            _queues[^1].Ledger.Moved(0, QueueCheckpoints.EntriesOf(result), (result.Cursor.Segment, result.Cursor.Length));
+            _queues[_queue].Moved(0, QueueCheckpoints.EntriesOf(result), (result.Cursor.Segment, result.Cursor.Length));
+        }
+    }
+
+    private void DropQueue(ulong queue)
+    {
+        if (_queues.Remove(queue))
+        {
+            storage.Segments.DeleteAll(queue);
         }
     }
 }

@@ -14,6 +14,9 @@ internal static class SnapshotPart
     /// <summary>It is complete.</summary>
     public const ulong End = 18;
 
+    /// <summary>What has changed since: the snapshot stands for more records, and some queues have ended.</summary>
+    public const ulong Again = 19;
+
     /// <summary>Whether bytes that have come are a part of a snapshot, and not a message.</summary>
-    public static bool IsOne(ReadOnlyMemory<byte> bytes) => Varint.TryRead(bytes.Span, out var kind, out _) && kind is Queue or Messages or End;
+    public static bool IsOne(ReadOnlyMemory<byte> bytes) => Varint.TryRead(bytes.Span, out var kind, out _) && kind is >= Queue and <= Again;
 }

@@ -11,8 +11,8 @@ namespace Broker.Actors.Storage;
 /// <para><see cref="LogRecord.NeededFrom"/> must be at or before the first record of the shard that is in the log and not known to be committed. Queues answer for the others: that of a queue's
 /// checkpoint must be at or before the queue's first record that the checkpoint does not contain. A shard's entity is never forgotten: its last state stays in the log.</para>
 /// <para>To install a snapshot: a state that is installing, with the lineage that the snapshot stands for; then, when that is on the disk, nothing of the shard counts any more,
-/// and the queues' segments may
-/// go and come anew; then a checkpoint of each queue; then the same state, no longer installing. One that is installing and of another lineage, or of another run of the node, begins anew. To give up
+/// and the queues' segments may go and come anew; if the snapshot has come to stand for more meanwhile, a state that is installing with that; then a checkpoint of each queue; then the same
+/// state, no longer installing. One that is installing and of another lineage, or of another run of the node, begins anew. To give up
 /// the copy altogether: a state that is installing, with an empty lineage.</para>
 /// <para>When a queue's end is committed: a Deleted record of this node alone (shard index 0); when that is on the disk, its segments may go, and <see cref="WriteAheadLog.Forget"/> it. The
 /// replicated record is not enough: a checkpoint may have come behind it, before it was committed, and would be left alone when the log is given up from the front.</para>

@@ -297,9 +297,11 @@ internal sealed class ShardReplay(int shard)
         }
     }
 
-    /// <summary>The node has let go of a queue: what is held back of it is not to bring it back.</summary>
+    /// <summary>The node has let go of a queue, as its end is committed: what is held back of it is not to bring it back.</summary>
     private void Drop(ulong queue)
     {
+        var end = _held.LastOrDefault(h => h.Kind == RecordKind.Deleted && h.Entity == queue);
+        NoteCommitted(end?.ShardIndex ?? 0); // a state with an earlier one last would lack the queue, and what follows would not go with it
         _replays.Remove(queue);
         _dropped.Add(queue);
         for (var node = _held.First; node is not null; node = node.Next)

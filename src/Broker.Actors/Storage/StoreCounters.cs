@@ -11,6 +11,7 @@ internal sealed class StoreCounters
     private long _loads;
     private long _loadedMessages;
     private long _lostMessages;
+    private long _snapshotRounds;
 
     /// <summary>Checkpoints of queues that are on the disk.</summary>
     public long Checkpoints => Volatile.Read(ref _checkpoints);
@@ -36,6 +37,9 @@ internal sealed class StoreCounters
     /// <summary>Messages that could not be read and were taken out of their queues.</summary>
     public long LostMessages => Volatile.Read(ref _lostMessages);
 
+    /// <summary>Times that a snapshot for another node went on with what had come since it was begun, as the log had let go of that.</summary>
+    public long SnapshotRounds => Volatile.Read(ref _snapshotRounds);
+
     public void CountCheckpoint() => Interlocked.Increment(ref _checkpoints);
 
     public void CountCopy(long messages, bool compaction)
@@ -51,6 +55,8 @@ internal sealed class StoreCounters
         Interlocked.Increment(ref _loads);
         Interlocked.Add(ref _loadedMessages, messages);
     }
+
+    public void CountSnapshotRound() => Interlocked.Increment(ref _snapshotRounds);
 
     public void CountLost(long messages) => Interlocked.Add(ref _lostMessages, messages);
 }

@@ -162,8 +162,9 @@ public sealed partial class QueueLedger
     }
 
     /// <summary>Messages lie where a ledger of the same queue says that has fewer records: they were copied there since, and others deleted.</summary>
-    internal void Relocate(QueueLedger earlier)
+    public void Relocate(QueueLedger earlier)
     {
+        ArgumentNullException.ThrowIfNull(earlier);
         Index.Relocate([.. earlier.Index.Segments.Select(s => s with { Live = CountLive(s.First, s.Last) })]);
         OpenSegment = earlier.OpenSegment;
         LastSegment = Math.Max(LastSegment, earlier.LastSegment);

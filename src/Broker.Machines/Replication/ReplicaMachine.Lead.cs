@@ -49,7 +49,7 @@ public sealed partial class ReplicaMachine
     /// <summary>The state that goes with a <see cref="ReplicaMessage.Snapshot"/> was read from the disk, and is as of another record than the one that was asked for.</summary>
     /// <param name="node">To whom it goes.</param>
     /// <param name="session">The follower's session.</param>
-    /// <param name="last">Index of the last record that is in it; committed, and such that the log has all behind it.</param>
+    /// <param name="last">Index of the last record that is in it; committed, and at the end of the snapshot such that the log has all behind it.</param>
     public void HandleSnapshotRead(string node, long session, ulong last)
     {
         if (CurrentRole == Role.Leading && _followers.TryGetValue(node, out var progress) && progress.Session == session && progress.IsInstalling)

@@ -90,21 +90,11 @@ public static class ReplicaMessageCodec
         };
     }
 
-    private static ReplicaMessage.Records ReadRecords(ReplicaReader reader, long epoch, long session)
+    /// <summary>Writes a lineage.</summary>
+    public static void Write(ReplicaWriter writer, Lineage log)
     {
-        var first = reader.Number();
-        var committed = reader.Number();
-        var runs = new EpochRun[reader.Count(minBytes: 2)];
-        for (var i = 0; i < runs.Length; i++)
-        {
-            runs[i] = new EpochRun((long)reader.Number(), reader.Number());
-        }
-
-        return new ReplicaMessage.Records(epoch, session, first, runs, committed);
-    }
-
-    private static void Write(ReplicaWriter writer, Lineage log)
-    {
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(log);
         writer.Number(log.First);
         writer.Number(log.Last);
         writer.Number((ulong)log.Eras.Count);
@@ -115,8 +105,11 @@ public static class ReplicaMessageCodec
         }
     }
 
-    private static Lineage ReadLineage(ReplicaReader reader)
+    /// <summary>Reads a lineage.</summary>
+    /// <exception cref="ReplicaFormatException">It is none.</exception>
+    public static Lineage ReadLineage(ReplicaReader reader)
     {
+        ArgumentNullException.ThrowIfNull(reader);
         var (first, last) = (reader.Number(), reader.Number());
         var eras = new Era[reader.Count(minBytes: 2)];
         for (var i = 0; i < eras.Length; i++)
@@ -132,5 +125,18 @@ public static class ReplicaMessageCodec
         {
             throw new ReplicaFormatException($"a replica has sent a lineage that contradicts itself: {e.Message}");
         }
+    }
+
+    private static ReplicaMessage.Records ReadRecords(ReplicaReader reader, long epoch, long session)
+    {
+        var first = reader.Number();
+        var committed = reader.Number();
+        var runs = new EpochRun[reader.Count(minBytes: 2)];
+        for (var i = 0; i < runs.Length; i++)
+        {
+            runs[i] = new EpochRun((long)reader.Number(), reader.Number());
+        }
+
+        return new ReplicaMessage.Records(epoch, session, first, runs, committed);
     }
 }

@@ -32,7 +32,8 @@ internal sealed partial class ShardScript
         var (all, log) = (Records, Copy(Log));
         var old = Ledgers.Keys.ToList();
         (IsInstalling, Records, Log, Ledgers, Committed) = (true, [], new Lineage(), [], 0);
-        Append(new ShardStateRecord(_client, Shard, new ShardState(Epoch, log, log.Last, IsInstalling: true)));
+        var begun = Epoch % 2 == 0 && all.Count > 1 ? new Lineage(log.Last, [new Era(1, log.Last - 1)], log.Last - 1) : log; // what is sent may become more on the way
+        Append(new ShardStateRecord(_client, Shard, new ShardState(Epoch, begun, begun.Last, IsInstalling: true)));
         yield return true;
         CommitAll();
         Floor = 0;
@@ -42,6 +43,12 @@ internal sealed partial class ShardScript
         }
 
         yield return true;
+        if (begun != log)
+        {
+            Append(new ShardStateRecord(_client, Shard, new ShardState(Epoch, log, log.Last, IsInstalling: true)));
+            yield return true;
+        }
+
         Ledgers = LedgersAt(all, log.Last);
         foreach (var (queue, ledger) in Ledgers)
         {

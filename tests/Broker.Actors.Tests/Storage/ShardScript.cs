@@ -29,8 +29,11 @@ internal sealed partial class ShardScript
     private readonly Dictionary<ulong, long> _ended = []; // queues that the node has let go of, with where the log says so
     private Dictionary<ulong, QueueLedger> _ahead = []; // with what is not committed
 
-    public ShardScript(MemoryDisk? disk = null)
+    private readonly StoreOptions _options;
+
+    public ShardScript(MemoryDisk? disk = null, StoreOptions? options = null)
     {
+        _options = options ?? Options;
         Disk = disk ?? new MemoryDisk();
         Open();
     }
@@ -238,6 +241,8 @@ internal sealed partial class ShardScript
 
     public byte[] BytesOf(ulong queue, ulong position) => BytesOf(Records, Committed, queue, position);
 
+    public byte[] BytesAt(ulong last, ulong queue, ulong position) => BytesOf(Records, last, queue, position);
+
     internal static IEnumerable<ulong> Positions(ulong first, ulong last) => Enumerable.Range(0, (int)(last - first) + 1).Select(i => first + (ulong)i);
 
     private static byte[] BytesOf(ImmutableList<ScriptRecord> all, ulong last, ulong queue, ulong position)
@@ -323,7 +328,9 @@ internal sealed partial class ShardScript
 
     private void Append(LogRecord record)
     {
-        var noted = record.Kind == RecordKind.Checkpoint ? record.ShardIndex : record.CommittedDistance == 0 ? 0 : record.ShardIndex - record.CommittedDistance;
+        var noted = record.Kind == RecordKind.Checkpoint ? record.ShardIndex
+            : record is { Kind: RecordKind.Deleted, ShardIndex: 0 } ? Committed
+            : record.CommittedDistance == 0 ? 0 : record.ShardIndex - record.CommittedDistance;
         var before = Expected.IsInstalling ? 0 : Expected.Noted;
         _appended.Add((record, IsInstalling
             ? new ScriptState(Epoch, "", 0, 0, true, [])
@@ -339,7 +346,7 @@ internal sealed partial class ShardScript
 
     private void Open()
     {
-        Store = NodeStore.Open(Disk, Options);
+        Store = NodeStore.Open(Disk, _options);
         Recovery = new QueueRecovery(Store, isClustered: true);
         Store.Recover(Recovery);
         foreach (var queue in Recovery.Dropped)

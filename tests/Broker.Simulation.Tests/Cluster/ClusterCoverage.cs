@@ -19,6 +19,7 @@ internal sealed class ClusterCoverage
         Count("checkpoints", life.Storage.Counters.Checkpoints);
         Count("copies out of the log", life.Storage.Counters.Copies);
         Count("deleted segments", life.Storage.Counters.DeletedSegments);
+        Count("later rounds of snapshots", life.Storage.Counters.SnapshotRounds);
         Count("log files retired", life.Log.StartPosition > 0 ? 1 : 0);
     }
 

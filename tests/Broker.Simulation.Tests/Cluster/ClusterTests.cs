@@ -10,7 +10,7 @@ public sealed class ClusterTests
     [
         "confirmed", "settled", "redelivered", "crash", "restart", "emptied disk", "full disk", "FirstAssignment", "Election", "LeaderLost", "InSyncRepair", "in-sync set changed by the leader",
         "another life without a start", "log files retired", "copies out of the log", "read of a log", "refused",
-        "refused again after a later message was taken",
+        "refused again after a later message was taken", "later rounds of snapshots",
     ];
 
     [Fact]

@@ -7,7 +7,7 @@ namespace Broker.Simulation.Tests.Cluster;
 internal sealed partial class ClusterWorld
 {
     private const int MostReaders = 4;
-    private const int MostPublishes = 50; // a log never gets shorter here, and a snapshot must be through before the nodes' tiny logs have let go of what came meanwhile (docs/cluster.md)
+    private const int MostPublishes = 400; // several times what the log of a node keeps; what nobody can settle would make a history longer and longer
     private const string LogName = "log";
     private readonly LogOffsets _offsets = new(LogName);
     private readonly List<ClusterReader> _readers = [];

@@ -53,10 +53,10 @@ internal sealed partial class PublishChannel
     /// <summary>Waits for a connection, opens a stream on it and waits for its end.</summary>
     private async Task<BrokerException> RunStreamAsync()
     {
-        Place place;
+        BrokerConnection connection;
         try
         {
-            place = _only is null ? await _source.GetPlaceAsync(_abandon.Token).ConfigureAwait(false) : new Place(_only, _only.GoingAway);
+            connection = _only ?? await _keeper.GetAsync(_abandon.Token).ConfigureAwait(false);
         }
         catch (BrokerException e)
         {
@@ -67,16 +67,16 @@ internal sealed partial class PublishChannel
             return new BrokerConnectionException("publisher: the client was disposed", ErrorCode.NoError, "", retryable: false, innerException: e);
         }
 
-        var stream = new PublishStream(place.Connection, _producerId, _gate, this);
+        var stream = new PublishStream(connection, _producerId, _gate, this);
         lock (_gate)
         {
-            Begin(stream, place.Connection);
+            Begin(stream, connection);
         }
 
         stream.Start();
         if (_recovers)
         {
-            await Task.WhenAny(stream.Closed, place.Left).ConfigureAwait(false);
+            await Task.WhenAny(stream.Closed, connection.GoingAway).ConfigureAwait(false);
             if (!stream.Closed.IsCompleted)
             {
                 LeaveStream(stream); // what was sent is answered, the rest follows on another connection
@@ -84,7 +84,6 @@ internal sealed partial class PublishChannel
         }
 
         await stream.Closed.ConfigureAwait(false);
-        place.Release();
         return stream.End!;
     }
 

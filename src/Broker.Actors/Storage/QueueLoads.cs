@@ -1,4 +1,5 @@
 using Broker.Actors.Queues;
+using Broker.Actors.Replication;
 using Broker.Actors.Runtime;
 using Broker.Machines.Ledgers;
 using Broker.Machines.Messages;
@@ -85,6 +86,11 @@ internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue,
             _known = (result.Segment, result.SegmentLength, result.Blocks);
         }
 
+        if (result.Damages.Count > 0 && FailIfReplicated($"'{result.Damages[0].File}' is damaged at {result.Damages[0].Offset}"))
+        {
+            return;
+        }
+
         storage.Counters.CountLoad(result.Messages.Count);
         var lost = machine.HandleLoaded(result.Messages, result.First, result.Last);
         if (lost.Count > 0 || result.Damages.Count > 0)
@@ -97,11 +103,31 @@ internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue,
     /// <summary>Messages that were to be copied could not be read.</summary>
     public void HandleUnreadable(IReadOnlyList<ulong> positions, IQueueMachine machine)
     {
+        if (FailIfReplicated($"{positions.Count} message(s) of queue '{queue.Name}' cannot be read"))
+        {
+            return;
+        }
+
         var lost = positions.SelectMany(p => machine.HandleLost(p, p)).ToList();
         if (lost.Count > 0)
         {
             Report([], lost);
         }
+    }
+
+    /// <summary>
+    /// A replicated queue takes nothing out that this node cannot read: that would be a record, and gone from the peers, too, which have it whole. The node's log ends, so that one of them leads.
+    /// </summary>
+    /// <returns><c>false</c> if the queue is this node's alone.</returns>
+    private bool FailIfReplicated(string damage)
+    {
+        if (journal is not ReplicatedQueueJournal)
+        {
+            return false;
+        }
+
+        storage.Log.Fail(StoreMode.DamagedCopy(damage));
+        return true;
     }
 
     private void Report(IReadOnlyList<StoreDamage> damages, IReadOnlyList<PositionRange> lost)

@@ -30,9 +30,12 @@ internal static class StoreMode
             .ToList();
         Refuse(
             findings.Count > 0,
-            $"this node's copy of the cluster's queues is damaged, and its peers have it whole: {StartAnew}; the node is filled from its peers then. "
-            + $"Found: {string.Join("; ", findings.Take(3))}{(findings.Count > 3 ? $" and {findings.Count - 3} more" : "")}");
+            DamagedCopy($"{string.Join("; ", findings.Take(3))}{(findings.Count > 3 ? $" and {findings.Count - 3} more" : "")}"));
     }
+
+    /// <summary>What is said of a store of a cluster's node when part of it cannot be read.</summary>
+    public static string DamagedCopy(string found) =>
+        $"this node's copy of the cluster's queues is damaged, and its peers have it whole: {StartAnew}; the node is filled from its peers then. Found: {found}";
 
     private static void Refuse([DoesNotReturnIf(true)] bool condition, string text)
     {

@@ -211,6 +211,7 @@ public sealed partial class LogMachine : IQueueMachine
         _settled.Clear();
         _settledBytes = 0;
         _pauseChange = null;
+        KeepToBudget(); // what has joined since the last record had to stay until now
         return record;
     }
 

@@ -8,6 +8,9 @@ public sealed class ManualTimeProvider : TimeProvider
     private TimeSpan _now;
     private long _created;
 
+    /// <summary>What is to be added to the wall clock, which may be set while the other one goes on.</summary>
+    public TimeSpan WallOffset { get; set; }
+
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
     public int ActiveTimers
@@ -21,7 +24,7 @@ public sealed class ManualTimeProvider : TimeProvider
         }
     }
 
-    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + Now();
+    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + Now() + WallOffset;
 
     public override long GetTimestamp() => Now().Ticks;
 

@@ -4,6 +4,7 @@ using Broker.Machines.Queues;
 using Broker.Protocol;
 using Broker.Simulation.Tests.Checkers;
 using Broker.Simulation.Tests.Clients;
+using Broker.Simulation.Tests.Cluster.Checkers;
 
 namespace Broker.Simulation.Tests.Cluster;
 
@@ -16,7 +17,9 @@ internal sealed class ClusterConsumer
     private readonly ActorRef _target;
     private readonly ActorRef _actor;
     private readonly SortedDictionary<ulong, (MessageId Id, int Count)> _held = [];
-    private readonly Dictionary<object, List<(MessageId Id, int Count)>> _settling = new(ReferenceEqualityComparer.Instance); // those that are to be certain, by the ranges that were sent
+    // Those that are to be certain, by the ranges that were sent.
+    private readonly Dictionary<object, (List<(MessageId Id, int Count)> Settled, bool IsRejection)> _settling = new(ReferenceEqualityComparer.Instance);
+
     private ulong _lastNew;
     private bool _hasEnded;
 
@@ -48,7 +51,7 @@ internal sealed class ClusterConsumer
     /// <summary>Settles some of what it holds.</summary>
     public void Settle(Random random)
     {
-        var outcome = (SettleOutcome)(random.Next(4) == 0 ? random.Next(3) : 0);
+        var outcome = (SettleOutcome)(random.Next(_queue.Target is null ? 4 : 2) == 0 ? random.Next(3) : 0);
         var certain = random.Next(4) > 0;
         var ranges = new List<SequenceRange>();
         var settled = new List<(MessageId Id, int Count)>();
@@ -66,10 +69,16 @@ internal sealed class ClusterConsumer
 
         if (outcome != SettleOutcome.Requeue)
         {
-            settled.ForEach(s => _queue.Fates.OnSettling(s.Id));
+            foreach (var (id, _) in settled)
+            {
+                _queue.Facts[id].MayBeAcknowledged |= outcome == SettleOutcome.Ack;
+                _queue.Facts[id].MayBeRejected |= outcome == SettleOutcome.Reject;
+                _queue.Facts.Tell(id, outcome == SettleOutcome.Ack ? "acknowledging" : "rejecting");
+            }
+
             if (certain)
             {
-                _settling.Add(ranges, settled);
+                _settling.Add(ranges, (settled, outcome == SettleOutcome.Reject));
             }
         }
 
@@ -81,8 +90,23 @@ internal sealed class ClusterConsumer
         var id = ClientMessages.IdOf(delivery.Entry.Message);
         Assert.True(delivery.Redelivered || delivery.Entry.Position > _lastNew, $"'{_queue.Name}': new messages come as {_lastNew}, {delivery.Entry.Position}");
         _lastNew = delivery.Redelivered ? _lastNew : delivery.Entry.Position;
-        _queue.Fates.OnDelivered(id, delivery);
-        _queue.Order.OnDelivered(id, delivery.Entry.Position);
+        if (!_queue.Facts.Messages.ContainsKey(id))
+        {
+            Assert.True(_queue.Source?.Facts.Messages.ContainsKey(id) ?? false, $"'{_queue.Name}': {id} was never published here");
+            _queue.Facts.Add(id);
+            _world.Seen.Count("dead letters");
+            _world.Seen.Count("dead letters to another shard", _queue.Source!.Shard != _queue.Shard ? 1 : 0);
+        }
+
+        _queue.Facts.Tell(id, $"delivered as {delivery.Entry.Position}, {delivery.Entry.DeliveryCount} times before");
+        RefusedStaysOut.OnDelivered(_queue.Facts, id);
+        SettledStaysSettled.OnDelivered(_queue.Facts, id, delivery.Entry.DeliveryCount);
+        NothingTwice.OnDelivered(_queue.Facts, id, delivery.Entry);
+        if (_queue.Source is null) // those die in any order
+        {
+            _queue.Order.OnDelivered(id, delivery.Entry.Position);
+        }
+
         _world.Trace($"{_queue.Name} delivers {id} as {delivery.Entry.Position}");
         Received.Add(id);
         _held.Add(delivery.Tag, (id, delivery.Entry.DeliveryCount));
@@ -92,7 +116,12 @@ internal sealed class ClusterConsumer
     {
         if (_settling.Remove(answer.Ranges, out var settled) && answer.Fault is null)
         {
-            settled.ForEach(s => _queue.Fates.OnSettled(s.Id, s.Count));
+            foreach (var (id, count) in settled.Settled)
+            {
+                (_queue.Facts[id].SettledAt, _queue.Facts[id].WasRejected) = (count, settled.IsRejection);
+                _queue.Facts.Tell(id, $"settled after {count} deliveries");
+                SettledStaysSettled.OnSettled(_queue.Facts, id, count);
+            }
         }
     }
 

@@ -17,11 +17,8 @@ internal sealed record ClusterOptions
 
     public required int Queues { get; init; }
 
-    /// <summary>Whether there is a log beside the queues.</summary>
-    public bool HasLog { get; init; }
-
-    /// <summary>Whether one of the queues is short, and refuses what it has no room for.</summary>
-    public bool Refuses { get; init; }
+    /// <summary>What there is beside plain queues.</summary>
+    public ClusterWorkload Workload { get; init; }
 
     public required PlacementOptions Placement { get; init; }
 
@@ -37,7 +34,15 @@ internal sealed record ClusterOptions
     {
         var random = new Random(seed);
         var nodes = random.Next(6) switch { 0 => 2, 1 => 4, 2 => random.Next(2, 6), _ => 3 };
-        var shards = random.Next(1, 4);
+        var workload = (seed % 12) switch
+        {
+            0 or 3 => ClusterWorkload.Log,
+            6 => ClusterWorkload.LogOfBytes,
+            9 => ClusterWorkload.LogOfTime,
+            1 or 4 or 7 or 10 => ClusterWorkload.Features,
+            _ => ClusterWorkload.Plain,
+        };
+        var shards = workload == ClusterWorkload.Features ? random.Next(2, 4) : random.Next(1, 4);
         var replicas = Math.Min(3, nodes);
         var minInSync = Math.Min(2, nodes);
         return new ClusterOptions
@@ -45,7 +50,8 @@ internal sealed record ClusterOptions
             Seed = seed,
             Nodes = nodes,
             Faults = faults ?? ((seed % 10) switch { 0 => 24, < 4 => 10, _ => 5 }),
-            Queues = random.Next(1, 5),
+            Queues = workload == ClusterWorkload.Features ? 1 : random.Next(1, 5),
+            Workload = workload,
             Placement = new PlacementOptions
             {
                 Shards = shards,

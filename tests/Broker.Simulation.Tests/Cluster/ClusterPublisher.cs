@@ -1,6 +1,7 @@
 using Broker.Actors.Queues;
 using Broker.Actors.Runtime;
 using Broker.Machines.Publishing;
+using Broker.Machines.Queues;
 using Broker.Protocol;
 using Broker.Simulation.Tests.Checkers;
 using Broker.Simulation.Tests.Clients;
@@ -12,6 +13,7 @@ namespace Broker.Simulation.Tests.Cluster;
 /// </summary>
 internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named)
 {
+    public const int PublisherCount = 3;
     private const int MaxUnconfirmed = 300;
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(1500);
     private readonly Dictionary<ClusterQueue, PublisherStream> _streams = [];
@@ -39,21 +41,21 @@ internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named
         public bool IsOver => HasEnded || life.IsOver;
     }
 
-    /// <summary>Messages that have to be confirmed before all is well.</summary>
-    public int Unconfirmed => named ? _streams.Values.Sum(s => s.Unconfirmed.Count) : 0;
+    /// <summary>Messages that have to be confirmed, or refused, before all is well.</summary>
+    public int Unconfirmed => named ? _streams.Where(s => !s.Key.IsDeleted).Sum(s => s.Value.Unconfirmed.Count) : 0;
 
     public void Publish(ClusterQueue queue)
     {
         var stream = StreamOf(queue);
-        if (stream.Unconfirmed.Count > MaxUnconfirmed || !IsConnected(queue, stream))
+        if (stream.Unconfirmed.Count > MaxUnconfirmed || queue.IsDeleting || !IsConnected(queue, stream))
         {
             return;
         }
 
-        var messages = Enumerable.Range(0, world.Random.Next(1, 6)).Select(_ => (new MessageId(index, ++stream.Sequence), SizeOf())).ToList();
+        var messages = Enumerable.Range(0, world.Random.Next(1, 6)).Select(_ => (IdOf(queue, ++stream.Sequence), SizeFor(queue))).ToList();
         foreach (var (id, _) in messages)
         {
-            queue.Fates.OnPublished(id);
+            queue.Facts.Add(id);
         }
 
         stream.Session!.IsDeaf |= queue.Definition.Arguments.Overflow is not null && world.Random.Next(10) == 0;
@@ -61,9 +63,25 @@ internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named
         Send(queue, stream.Session!, messages);
     }
 
+    /// <summary>Takes its connection for lost, and sends again what it has no answer for, while the first of it is still on its way.</summary>
+    public void Reconnect(ClusterQueue queue)
+    {
+        if (_streams.TryGetValue(queue, out var stream) && stream.Session is { IsOver: false } session)
+        {
+            world.Seen.Count("requests repeated", named && stream.Unconfirmed.Count > 0 ? 1 : 0);
+            End(session, stream);
+            IsConnected(queue, stream);
+        }
+    }
+
     /// <summary>Gives up what gets no answer, and begins anew elsewhere.</summary>
     public void Tend()
     {
+        foreach (var queue in _streams.Keys.Where(q => q.IsDeleted).ToList())
+        {
+            _streams.Remove(queue);
+        }
+
         foreach (var (queue, stream) in _streams)
         {
             if (stream.Session is { IsOver: false } session && session.UnderWay.Values.Any(sent => world.Now - sent > s_patience))
@@ -117,15 +135,25 @@ internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named
         return true;
     }
 
-    private int SizeOf() => world.Random.Next(12) == 0 ? world.Random.Next(2000, 12_000) : world.Random.Next(12, 600);
+    /// <summary>Each queue has its own publishers' numbers, and a queue that was declared anew others than the one before.</summary>
+    private MessageId IdOf(ClusterQueue queue, ulong sequence) => new(index + ((int)queue.Definition.Id * PublisherCount), sequence);
+
+    private int SizeFor(ClusterQueue queue) => queue.Arguments is { Kind: QueueKind.Log, MaxLengthBytes: not null } or { Kind: QueueKind.Log, MaxAge: not null }
+        ? world.Random.Next(500, 8000)
+        : world.Random.Next(12) == 0 ? world.Random.Next(2000, 12_000) : world.Random.Next(12, 600);
 
     private void Send(ClusterQueue queue, Session session, IReadOnlyList<(MessageId Id, int Size)> messages)
     {
         var batch = new PublishBatch(queue.Name, named ? $"simulated\npublisher-{index}" : null);
         foreach (var (id, size) in messages)
         {
-            batch.Add(ClientMessages.Make(id, size), slot: 0, id.Sequence);
-            queue.Fates.Tell(id, $"goes to {session.Life.Member.Name} with {messages.Count}");
+            // What may become a dead letter is an encoded message: something is to be written into it.
+            var message = queue.Target is null
+                ? ClientMessages.Make(id, size)
+                : ClientMessages.Make(id, size, queue.Name, new MessageProperties(), (long)world.WallClockAt(session.Life.Member).TotalMilliseconds);
+            batch.Add(message, slot: 0, id.Sequence);
+            queue.Facts[id].Sends++;
+            queue.Facts.Tell(id, $"goes to {session.Life.Member.Name} with {messages.Count}");
         }
 
         session.UnderWay.Add(batch, world.Now);
@@ -145,46 +173,51 @@ internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named
     private void OnAnswered(ClusterQueue queue, PublisherStream stream, Session session, PublisherSignal.Answered answer)
     {
         world.Trace($"publisher {index} of {queue.Name}: {answer.Batch.Count} {answer.Fault?.Code}");
-        if (answer.Fault is { Code: not ErrorCode.ResourceExhausted } && !session.IsDeaf)
+        if (session.IsDeaf)
+        {
+            OnUnheard(queue, answer);
+            return;
+        }
+
+        session.UnderWay.Remove(answer.Batch);
+        if (answer.Fault is { Code: not ErrorCode.ResourceExhausted })
         {
             End(session, stream);
             return;
         }
 
+        var refusals = answer.Fault is { } fault ? answer.Refused ?? [new BatchRefusal(0, answer.Batch.Count, fault)] : [];
         var ids = new HashSet<MessageId>();
         for (var i = 0; i < answer.Batch.Count; i++)
         {
             var id = ClientMessages.IdOf(answer.Batch.Messages.Span[i]);
-            var fault = answer.Refused is null ? answer.Fault : answer.Refused.Where(r => r.First <= i && i < r.First + r.Count).Select(r => (FrameFault?)r.Fault).FirstOrDefault();
-            if (session.IsDeaf)
-            {
-                if (fault is null or { Code: ErrorCode.ResourceExhausted })
-                {
-                    _lost.Add(queue.Name, id, isRefused: fault is not null);
-                }
-            }
-            else if (fault is null)
-            {
-                queue.Fates.OnConfirmed(id);
-                ids.Add(id);
-            }
-            else
-            {
-                queue.Fates.Tell(id, "refused");
-                world.Seen.Count("refused");
-                world.Seen.Count("refused again after a later message was taken", _lost.IsRepeated(queue.Name, id) ? 1 : 0);
-                ids.Add(id); // given up
-            }
+            var isRefused = refusals.Any(r => r.First <= i && i < r.First + r.Count);
+            queue.Facts[id].Refused |= isRefused; // and it is given up
+            queue.Facts[id].Confirmed |= !isRefused;
+            queue.Facts.Tell(id, isRefused ? "refused" : "confirmed");
+            world.Seen.Count("refused", isRefused ? 1 : 0);
+            world.Seen.Count("refused again after a later message was taken", isRefused && _lost.IsRepeated(queue.Name, id) ? 1 : 0);
+            ids.Add(id);
         }
 
-        if (session.IsDeaf)
+        stream.Unconfirmed.RemoveAll(u => ids.Contains(u.Id));
+    }
+
+    private void OnUnheard(ClusterQueue queue, PublisherSignal.Answered answer)
+    {
+        if (answer.Fault is { Code: not ErrorCode.ResourceExhausted })
         {
             return;
         }
 
-        session.UnderWay.Remove(answer.Batch);
-
-        stream.Unconfirmed.RemoveAll(u => ids.Contains(u.Id));
+        var refusals = answer.Fault is { } fault ? answer.Refused ?? [new BatchRefusal(0, answer.Batch.Count, fault)] : [];
+        for (var i = 0; i < answer.Batch.Count; i++)
+        {
+            var id = ClientMessages.IdOf(answer.Batch.Messages.Span[i]);
+            var isRefused = refusals.Any(r => r.First <= i && i < r.First + r.Count);
+            queue.Facts.Tell(id, isRefused ? "refused, unheard" : "confirmed, unheard");
+            _lost.Add(queue.Name, id, isRefused);
+        }
     }
 
     private sealed class Probe(ClusterPublisher owner, ClusterQueue queue, PublisherStream stream, Session session) : Actor

@@ -30,6 +30,9 @@ internal sealed class ClusterReader
 
     public int ReceivedCount { get; private set; }
 
+    /// <summary>Position of the first message that it got; 0 if it has none.</summary>
+    public ulong First { get; private set; }
+
     public void Grant(int messages) => _target.Tell(new QueueMessage.Grant(messages, 1 << 20), _actor);
 
     private void End()
@@ -54,8 +57,14 @@ internal sealed class ClusterReader
                     foreach (var delivery in m.Deliveries)
                     {
                         var (id, position) = (ClientMessages.IdOf(delivery.Entry.Message), delivery.Entry.Position);
-                        Assert.True(position == owner._next++, $"'{owner._log.Name}': a reader gets {position} and not {owner._next - 1}");
-                        owner._offsets.OnRead(id, position);
+                        if (position != owner._next)
+                        {
+                            owner._offsets.OnGap(owner._next, position);
+                        }
+
+                        owner._next = position + 1;
+                        owner.First = owner.First == 0 ? position : owner.First;
+                        owner._offsets.OnRead(id, position, delivery.Entry.Message.SizeBytes);
                         owner._log.Order.OnDelivered(id, position);
                         owner._world.Trace($"{owner._log.Name} is read: {id} at {position}");
                         owner.ReceivedCount++;

@@ -21,15 +21,21 @@ internal sealed partial class ClusterWorld
         var answered = IsCalm || Random.Next(4) > 0;
         var carriedOut = IsCalm || Random.Next(6) > 0;
         var mayComeLate = !carriedOut && Random.Next(2) == 0;
-        if (!from.Member.HasMetadata)
+        if (!from.Member.HasMetadata || (Metadata.HangsUntil > Now && Random.Next(2) == 0))
         {
             Answer(nothingChanged: true, Delay(0, 500));
             return;
         }
 
+        if (Metadata.HangsUntil > Now)
+        {
+            answered = false; // a request in flight when the leader changes: carried out later, or lost
+        }
+
         if (carriedOut || mayComeLate)
         {
-            Later(mayComeLate ? Delay(0, 3000) : Delay(0, 10), () =>
+            var hangs = Metadata.HangsUntil > Now ? Metadata.HangsUntil - Now : TimeSpan.Zero;
+            Later(hangs + (mayComeLate ? Delay(0, 3000) : Delay(0, 10)), () =>
             {
                 var isAlive = proposal.Added is not { } added || (Metadata.Alive.TryGetValue(added.Node, out var alive) && alive.Life == added);
                 var changed = isAlive && Metadata.TryChange(proposal.Revision, proposal.To);
@@ -50,10 +56,23 @@ internal sealed partial class ClusterWorld
         void Answer(bool nothingChanged, TimeSpan delay) => Later(delay, () => replica.Tell(new ReplicaCommand.ProposalFailed(proposal.Revision, nothingChanged)));
     }
 
-    /// <summary>No disk fails here, so no node has a reason to.</summary>
+    /// <summary>No disk fails here, so no node has a reason to but damage. It was found, and an operator moves the store away.</summary>
     public void Resign(MemberLife from, string reason)
     {
-        if (!from.Member.Disk.HasCrashed)
+        if (from.Member.IsDamaged && from.Member.Life == from)
+        {
+            Seen.Count("damage found while running");
+            Later(TimeSpan.Zero, () =>
+            {
+                if (from.Member.Life == from)
+                {
+                    Crash(from.Member);
+                    MoveStoreAway(from.Member);
+                    Start(from.Member);
+                }
+            });
+        }
+        else if (!from.Member.Disk.HasCrashed && !from.IsOver)
         {
             Assert.Fail($"{from.Member} resigns: {reason}");
         }
@@ -62,7 +81,7 @@ internal sealed partial class ClusterWorld
     /// <summary>A node sees the newest assignments sooner or later, and not each.</summary>
     private void Watch(SimulatedMember member)
     {
-        if (member is { Life: { } life, HasMetadata: true })
+        if (member is { Life: { } life, HasMetadata: true } && Metadata.HangsUntil <= Now)
         {
             for (var shard = 0; shard < Options.Placement.Shards; shard++)
             {
@@ -78,10 +97,49 @@ internal sealed partial class ClusterWorld
         Later(Delay(1, IsCalm || Random.Next(10) > 0 ? 60 : 2000), () => Watch(member));
     }
 
+    /// <summary>The watch has ended, and everything is read anew: what is known comes again, and behind it what an answer that was late has of the past.</summary>
+    private void ReadAnew(MemberLife life)
+    {
+        life.Told.Clear();
+        for (var shard = 0; shard < Options.Placement.Shards; shard++)
+        {
+            foreach (var (assignment, revision) in new[] { Metadata[shard], Metadata.Before(shard) })
+            {
+                if (assignment is not null)
+                {
+                    life.Cluster.Replicas[shard].Tell(new ReplicaCommand.Assigned(assignment, revision));
+                }
+            }
+        }
+    }
+
+    /// <summary>The metadata store has another leader: for a while nobody is answered, and leases may end although they were renewed.</summary>
+    private void ChangeMetadataLeader()
+    {
+        var time = Delay(1000, 3000);
+        Metadata.HangsUntil = Now + time;
+        Later(time, () =>
+        {
+            foreach (var member in Members.Where(_ => !IsCalm && Random.Next(3) == 0))
+            {
+                LoseLease(member);
+            }
+        });
+    }
+
+    private void LoseLease(SimulatedMember member)
+    {
+        if (Metadata.Alive.Remove(member.Name))
+        {
+            Trace($"the lease of {member.Name} ends");
+            Seen.Count("leases that ended while the node ran", member.IsRunning ? 1 : 0);
+        }
+    }
+
     /// <summary>Leases end some time after their owners do, now and then although they have not. Whoever has lost one begins another life.</summary>
     private void Coordinate()
     {
-        foreach (var member in Members)
+        foreach (var member in Metadata.HangsUntil > Now ? [] : Members)
         {
             if (member is { Life: { } life, IsPaused: false, HasMetadata: true })
             {
@@ -105,7 +163,7 @@ internal sealed partial class ClusterWorld
         var revisions = Enumerable.Range(0, Options.Placement.Shards).Select(s => Metadata[s].Revision).ToList();
         return () =>
         {
-            foreach (var change in _isFrozen ? [] : _coordinator.Look(view, Now))
+            foreach (var change in _isFrozen || Metadata.HangsUntil > Now ? [] : _coordinator.Look(view, Now))
             {
                 if (Metadata.TryChange(revisions[change.To.Shard], change.To)) // else somebody was quicker
                 {

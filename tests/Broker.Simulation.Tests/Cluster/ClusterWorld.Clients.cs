@@ -1,7 +1,9 @@
 using Broker.Actors.Storage;
 using Broker.Machines.Cluster;
 using Broker.Actors.Cluster;
+using Broker.Storage.Log;
 using Broker.Storage.Records;
+using Broker.Simulation.Tests.Checkers;
 using Broker.Simulation.Tests.Cluster.Checkers;
 
 namespace Broker.Simulation.Tests.Cluster;
@@ -11,6 +13,7 @@ internal sealed partial class ClusterWorld
 {
     private readonly IReadOnlyList<ClusterPublisher> _publishers;
     private readonly List<ClusterConsumer> _consumers = [];
+    private readonly Dictionary<ClusterQueue, IReadOnlyList<MessageId>> _contents = []; // at the end
     private bool _isQuiet; // clients begin nothing new
 
     private void Act()
@@ -31,7 +34,13 @@ internal sealed partial class ClusterWorld
         _consumers.RemoveAll(c => c.IsOver);
         switch (Random.Next(100))
         {
-            case < 40:
+            case < 5 when queue.Name == PassingName:
+                ActOnPassing(queue);
+                break;
+            case < 2:
+                _publishers[Random.Next(_publishers.Count)].Reconnect(queue);
+                break;
+            case < 40 when queue.Source is null:
                 _publishers[Random.Next(_publishers.Count)].Publish(queue);
                 break;
             case < 48 when _consumers.Count < 6 && FindServing(queue) is ({ } life, { } local):
@@ -68,12 +77,16 @@ internal sealed partial class ClusterWorld
     {
         Await("every shard is served with all its replicas in sync", IsWell);
         _isQuiet = true;
+        Await("queues that are to be deleted are", () => Queues.All(q => !q.IsDeleting) && (Options.Workload != ClusterWorkload.Features || Queues.Any(q => q.Name == PassingName)));
         Await("publishers with names get their answers", () => _publishers.All(p => p.Unconfirmed == 0));
         Await("every shard is served with all its replicas in sync", IsWell);
         _isFrozen = true;
         _consumers.ForEach(c => c.Vanish());
         Advance(TimeSpan.FromMilliseconds(300));
-        Drain();
+        Drain(Queues.Where(q => q.Source is null));
+        Await("dead letters arrive", () => Queues.All(q => FindServing(q) is (_, { Status.DeadLettersUnderWay: 0 })));
+        Drain(Queues.Where(q => q.Source is not null));
+        CheckAllContents();
         if (ReadLog is not null)
         {
             ReadToTheEnd(ReadLog);
@@ -87,12 +100,7 @@ internal sealed partial class ClusterWorld
 
     private void Await(string what, Func<bool> isSo)
     {
-        for (var end = Now + s_patience; !isSo();)
-        {
-            Assert.True(Now < end, $"not within {s_patience}: {what}");
-            Advance(TimeSpan.FromMilliseconds(100));
-        }
-
+        NothingStuck.Await(what, isSo, () => Now, () => Advance(TimeSpan.FromMilliseconds(100)));
         Trace(what);
     }
 
@@ -101,11 +109,11 @@ internal sealed partial class ClusterWorld
         && assignment.Replicas.Count == Options.Placement.Replicas
         && assignment.Replicas.Select(n => new ReplicaId(n, Members.Single(m => m.Name == n).Store)).ToHashSet().SetEquals(assignment.InSync)
         && Members.Where(m => m.Life!.Cluster.Shards[shard].ServingEpoch > 0).Select(m => m.Life!.Cluster.Identity.Life).SequenceEqual([leader])
-        && Declared.Where(q => q.Shard == shard).All(q => Members.Count(m => m.Life!.Find(q.Name) is not null) == 1));
+        && Declared.Where(q => q.Shard == shard).All(q => Members.Count(m => m.Life!.Find(q) is not null) == 1));
 
-    private void Drain()
+    private void Drain(IEnumerable<ClusterQueue> queues)
     {
-        var drains = Queues.Select(queue =>
+        var drains = queues.Select(queue =>
         {
             var (life, local) = FindServing(queue);
             var consumer = new ClusterConsumer(this, queue, life!, local!.Actor);
@@ -119,7 +127,20 @@ internal sealed partial class ClusterWorld
                 Assert.False(consumer.IsOver, $"the consumer of '{queue.Name}' has ended");
                 return local.Status is { Ready: 0, Consumers: 1 } && (ulong)consumer.Received.Count == (ulong)local.Status.Unsettled;
             });
-            queue.Fates.CheckContents(consumer.Received);
+            _contents.Add(queue, consumer.Received);
+        }
+    }
+
+    /// <summary>Once everything was taken out of all queues: what is not in one may be a dead letter in another.</summary>
+    private void CheckAllContents()
+    {
+        foreach (var (queue, found) in _contents)
+        {
+            CheckContents(queue, found);
+            if (queue.Source is { } source)
+            {
+                DeadLettersArrive.Check(source.Facts, queue.Facts, _contents[source], source.Arguments.MessageTtl is not null);
+            }
         }
     }
 
@@ -142,8 +163,10 @@ internal sealed partial class ClusterWorld
         }
 
         Advance(TimeSpan.FromMilliseconds(600)); // longer than any disk takes
+        _links.Values.ToList().ForEach(NoUnboundedGrowth.Look);
         foreach (var member in Members)
         {
+            var shards = new List<RecoveredShard>();
             NoFaults.Look(member.Life!);
             for (var shard = 0; shard < Options.Placement.Shards; shard++)
             {
@@ -153,8 +176,22 @@ internal sealed partial class ClusterWorld
                     Assert.True(read.Problem is null, $"{member} cannot read shard {shard}: {read.Problem}\n{RecordsOf(member.Life, shard)}");
                     Assert.True(read.Committed == read.Log.Last, $"{member} knows {read.Committed} of {read.Log.Last} records of shard {shard} to be committed");
                     _equalReplicas.Look(member.Name, read);
+                    shards.Add(read);
                 }
             }
+
+            NoUnboundedGrowth.Look(member.Life!, shards, [.. Declared]);
+        }
+    }
+
+    /// <summary>Compares what one replica has in the middle of everything with what others had as of the same record.</summary>
+    private void LookAtOne()
+    {
+        var (member, shard) = (Members[Random.Next(Members.Count)], Random.Next(Options.Placement.Shards));
+        if (member is { Life: { Log.State: LogState.Running } life, IsDamaged: false, IsDoomed: false } && (Metadata[shard].Assignment?.InSync.Any(r => r.Node == member.Name) ?? false)
+            && StatusOf(life, shard).Committed > 0) // before, a replica that is new may have nothing on its disk
+        {
+            _equalReplicas.Look(member.Name, ShardLogReader.Read(life.Log, life.Storage.Options.Store, shard));
         }
     }
 
@@ -171,9 +208,10 @@ internal sealed partial class ClusterWorld
 
     private void Collect()
     {
-        Seen.Count("confirmed", Queues.Sum(q => q.Fates.ConfirmedCount));
-        Seen.Count("settled", Queues.Sum(q => q.Fates.SettledCount));
-        Seen.Count("redelivered", Queues.Sum(q => q.Fates.RedeliveredCount));
+        Seen.Count("confirmed", Queues.Sum(q => q.Facts.Count(f => f.Confirmed)));
+        Seen.Count("settled", Queues.Sum(q => q.Facts.Count(f => f.SettledAt >= 0)));
+        Seen.Count("redelivered", Queues.Sum(q => q.Facts.Count(f => f.Counts.Count > 1)));
+        Seen.Count("replicas compared", _equalReplicas.Compared);
         Seen.Count("epochs", _oneLeader.Epochs);
         foreach (var member in Members)
         {

@@ -9,7 +9,7 @@ internal sealed partial class ClusterWorld
     private const int MostReaders = 4;
     private const int MostPublishes = 400; // several times what the log of a node keeps; what nobody can settle would make a history longer and longer
     private const string LogName = "log";
-    private readonly LogOffsets _offsets = new(LogName);
+    private readonly LogOffsets _offsets;
     private readonly List<ClusterReader> _readers = [];
     private int _publishedToLog;
 
@@ -43,15 +43,18 @@ internal sealed partial class ClusterWorld
         {
             Assert.False(reader.IsOver, "the reader of the log has ended");
             reader.Grant(1000);
-            return local.Status.Ready == reader.ReceivedCount;
+            return local.Status.Ready == reader.ReceivedCount || (log.Arguments.MaxAge is not null && local.Status.Ready < reader.ReceivedCount);
         });
-        log.Fates.Confirmed.ToList().ForEach(_offsets.OnConfirmed);
-        _offsets.CheckContents(reader.ReceivedCount);
+        log.Facts.Confirmed.ToList().ForEach(_offsets.OnConfirmed);
+        _offsets.CheckContents(reader.ReceivedCount, reader.First);
         Seen.Count("read of a log", _offsets.ReadCount);
+        Seen.Count("logs that have let go of something", _offsets.HasLetGo || reader.First > 1 ? 1 : 0);
     }
 
-    private QueueArguments ArgumentsOf(string queue) =>
-        queue == LogName ? QueueArguments.None with { Kind = QueueKind.Log }
-        : Options.Refuses && queue == "q1" ? QueueArguments.None with { DeliveryLimit = -1, MaxLength = 6, Overflow = OverflowBehavior.RejectPublish }
-        : QueueArguments.None with { DeliveryLimit = -1 };
+    private QueueArguments ArgumentsOfLog() => Options.Workload switch
+    {
+        ClusterWorkload.LogOfBytes => QueueArguments.None with { Kind = QueueKind.Log, MaxLengthBytes = Random.Next(8, 60) << 10 },
+        ClusterWorkload.LogOfTime => QueueArguments.None with { Kind = QueueKind.Log, MaxAge = Random.Next(1000, 5000) },
+        _ => QueueArguments.None with { Kind = QueueKind.Log },
+    };
 }

@@ -1,37 +1,44 @@
 using System.Globalization;
 using Broker.Actors.Queues;
-using Broker.Actors.Runtime.Sharding;
 using Broker.Machines.Cluster;
-using Broker.Machines.Topology;
 using Broker.Simulation.Tests.Cluster.Checkers;
 using Broker.Storage.Disks;
 
 namespace Broker.Simulation.Tests.Cluster;
 
 /// <summary>
-/// Some nodes with real replicas, queues, logs and recovery, and a network, disks, metadata and clients of their own, everything on one thread and from one seed: the same seed is the same run.
+/// Some nodes with real replicas, queues, logs and recovery, and a network, disks, metadata and clients of their own, everything on one thread and from one seed: the same seed is the
+/// same run.
 /// </summary>
 internal sealed partial class ClusterWorld
 {
     private const int MostSteps = 400; // of a node in one slice of time
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan s_epoch = TimeSpan.FromDays(100); // what wall clocks show at the beginning, so that one that is wrong is still after 1970
     private readonly PriorityQueue<Action, (TimeSpan, long)> _events = new();
     private readonly Dictionary<(string From, string To), SimulatedLink> _links = [];
     private readonly OneLeader _oneLeader = new();
-    private readonly EqualReplicas _equalReplicas = new();
-    private ulong _trace = 14695981039346656037;
+    private readonly EqualReplicas _equalReplicas;
+    private readonly Action<string>? _log;
     private long _eventNumber;
 
-    private ClusterWorld(ClusterOptions options)
+    private ClusterWorld(ClusterOptions options, Action<string>? log)
     {
         Options = options;
+        _log = log;
+        _equalReplicas = new EqualReplicas(_ending.Contains);
         Random = new Random(options.Seed);
         Members = [.. Enumerable.Range(0, options.Nodes).Select(i => new SimulatedMember($"n{i}", NextStore(), Random.Next(), shortReads: Random.Next(3) == 0))];
         Metadata = new SimulatedMetadata([.. Members.Select(m => m.Name)]);
-        Queues = [.. Enumerable.Range(1, options.Queues).Select(number => Declare(string.Create(CultureInfo.InvariantCulture, $"q{number}"), number))];
-        ReadLog = options.HasLog ? Declare(LogName, options.Queues + 1) : null;
+        DeclareAll();
+        if (options.Workload is ClusterWorkload.Log or ClusterWorkload.LogOfBytes or ClusterWorkload.LogOfTime)
+        {
+            ReadLog = Declare(LogName, ArgumentsOfLog());
+            _queues.Remove(ReadLog);
+        }
+
+        _offsets = new LogOffsets(LogName, ReadLog?.Arguments.MaxLengthBytes, ReadLog?.Arguments.MaxAge is not null);
         _coordinator = new PlacementMachine(options.Placement);
-        _publishers = [.. Enumerable.Range(0, 3).Select(i => new ClusterPublisher(this, i, named: i > 0))];
+        _publishers = [.. Enumerable.Range(0, ClusterPublisher.PublisherCount).Select(i => new ClusterPublisher(this, i, named: i > 0))];
         foreach (var from in Members)
         {
             foreach (var to in Members.Where(m => m != from))
@@ -49,22 +56,25 @@ internal sealed partial class ClusterWorld
 
     public IReadOnlyList<SimulatedMember> Members { get; }
 
-    public IReadOnlyList<ClusterQueue> Queues { get; }
+    /// <summary>Those that are declared, without the log.</summary>
+    public IReadOnlyList<ClusterQueue> Queues => _queues;
 
     /// <summary>Those, and the log.</summary>
     public IEnumerable<ClusterQueue> Declared => ReadLog is null ? Queues : Queues.Append(ReadLog);
 
-    public SimulatedMetadata Metadata { get; }
+    /// <summary>What the wall clock of a node that starts now shows, since 1970.</summary>
+    public TimeSpan WallClockAt(SimulatedMember member) => s_epoch + Now + member.ClockOffset;
 
-    /// <summary>A number of everything that has happened, in order.</summary>
-    public ulong TraceHash => _trace;
+    public SimulatedMetadata Metadata { get; }
 
     /// <summary>What has happened that is worth simulating, and how often.</summary>
     public ClusterCoverage Seen { get; } = new();
 
-    public static ClusterWorld Run(ClusterOptions options)
+    /// <param name="options">What is to happen.</param>
+    /// <param name="log">Takes everything that happens, a line each.</param>
+    public static ClusterWorld Run(ClusterOptions options, Action<string>? log = null)
     {
-        var world = new ClusterWorld(options);
+        var world = new ClusterWorld(options, log);
         try
         {
             world.Live();
@@ -84,20 +94,8 @@ internal sealed partial class ClusterWorld
         return world;
     }
 
-    /// <summary>Takes something that has happened into <see cref="TraceHash"/>.</summary>
-    public void Trace(string what)
-    {
-        foreach (var character in what)
-        {
-            _trace = (_trace ^ character) * 1099511628211;
-        }
-
-        _trace = (_trace ^ (ulong)Now.Ticks) * 1099511628211;
-        Log?.Invoke($"{Now.TotalMilliseconds,8:0} {what}");
-    }
-
-    /// <summary>For who looks for the reason of a failure.</summary>
-    public static Action<string>? Log { get; set; }
+    /// <summary>Something has happened.</summary>
+    public void Trace(string what) => _log?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{Now.TotalMilliseconds,12:0.0000} {what}"));
 
     public void Later(TimeSpan delay, Action what) => _events.Enqueue(what, (Now + delay, ++_eventNumber));
 
@@ -108,7 +106,7 @@ internal sealed partial class ClusterWorld
     /// <summary>A node that has an actor of the queue, be it the leader or one that does not know yet that it is none any more.</summary>
     public (MemberLife? Life, LocalQueue? Queue) FindServing(ClusterQueue queue)
     {
-        List<(MemberLife?, LocalQueue?)> found = [.. Members.Where(m => m.Life?.Find(queue.Name) is not null).Select(m => (m.Life, m.Life!.Find(queue.Name)))];
+        List<(MemberLife?, LocalQueue?)> found = [.. Members.Select(m => (m.Life, m.Life?.Find(queue))).Where(f => f.Item2 is not null)];
         return found.Count == 0 ? default : found[Random.Next(found.Count)];
     }
 
@@ -133,6 +131,7 @@ internal sealed partial class ClusterWorld
         {
             Advance(TimeSpan.FromTicks((long)(Random.NextDouble() * Options.MaxCalm.Ticks)));
             Fault();
+            LookAtOne();
         }
 
         Heal();
@@ -183,15 +182,6 @@ internal sealed partial class ClusterWorld
         _oneLeader.Look(life);
     }
 
-    private ClusterQueue Declare(string name, int number)
-    {
-        return new ClusterQueue(
-            new QueueDefinition(name, Durable: true, (ulong)number) { Arguments = ArgumentsOf(name) },
-            StableHash.ShardOf(name, Options.Placement.Shards),
-            new MessageFates(name, () => string.Create(CultureInfo.InvariantCulture, $"[{Now.TotalMilliseconds:0}]")),
-            new PublisherOrder(name));
-    }
-
     private string Describe()
     {
         var shards = Enumerable.Range(0, Options.Placement.Shards).Select(s => Metadata[s] is ({ } a, var revision)
@@ -204,8 +194,8 @@ internal sealed partial class ClusterWorld
                 + string.Join("; ", Enumerable.Range(0, life.Cluster.Shards.Count).Select(s => $"{s} {life.System.GetHierarchy($"user/replica/{s}", 0)?.Detail}"))
             : m.ToString());
         var links = string.Join(' ', _links.Values.Where(l => !l.IsUp).Select(l => $"{l.From.Name}->{l.To.Name}"));
-        var queues = Declared.SelectMany(q => Members.Where(m => m.Life?.Find(q.Name) is not null).Select(m => (q, m, Local: m.Life!.Find(q.Name)!)))
-            .Select(q => $"{q.q.Name} (shard {q.q.Shard}) on {q.m.Name}: {q.Local.Status}, {q.Local.Status.Parked} parked, {q.Local.Status.Enqueued} taken");
+        var queues = Declared.SelectMany(q => Members.Where(m => m.Life?.Find(q) is not null).Select(m => (q, m, Local: m.Life!.Find(q)!)))
+            .Select(q => $"{q.q.Name} (shard {q.q.Shard}) on {q.m.Name}: {q.Local.Status}, {q.Local.Status.Parked} parked, {q.Local.Status.DeadLettersUnderWay} dead, {q.Local.Status.Enqueued} taken");
         return string.Join('\n', [.. shards, .. members, .. queues, $"links down: {links}", $"{string.Join(' ', _publishers.Select(p => p.Unconfirmed))} unconfirmed"]);
     }
 }

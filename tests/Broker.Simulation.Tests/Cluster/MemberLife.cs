@@ -28,6 +28,7 @@ internal sealed class MemberLife
     private readonly EmbeddedActorSystem _system;
     private readonly Dictionary<int, ReplicaStatus> _statuses = [];
     private ActorRef _asker = ActorRef.NoSender;
+    private ActorRef _queues = ActorRef.NoSender;
 
     private MemberLife(SimulatedMember member, SimulatedThread thread, ManualTimeProvider time, EmbeddedActorSystem system, NodeServices services)
     {
@@ -75,8 +76,8 @@ internal sealed class MemberLife
     public static MemberLife Start(ClusterWorld world, SimulatedMember member, NodeLife name)
     {
         var thread = new SimulatedThread(world.Random);
-        var time = new ManualTimeProvider();
-        thread.MayCommit = DiskTimes(world, time);
+        var time = new ManualTimeProvider { WallOffset = world.WallClockAt(member) };
+        thread.MayCommit = DiskTimes(world, member, time);
         var faults = new List<ActorFault>();
         var notices = new List<StoreNotice>();
         var store = NodeStore.Open(member.Disk, new StoreOptions { NodeName = member.Name, Log = SimulatedNode.LogOptions, Segments = SimulatedNode.SegmentOptions }, time);
@@ -149,10 +150,14 @@ internal sealed class MemberLife
         return _statuses.GetValueOrDefault(shard) ?? new ReplicaStatus(shard, "unknown", 0, 1, 0, 0, []);
     }
 
-    public LocalQueue? Find(string queue) => Services.Queues.TryGet(queue, out var found) && found.IsAvailable ? found : null;
+    /// <summary>The queue's actor, if this node has one.</summary>
+    public LocalQueue? Find(ClusterQueue queue) => Services.Queues.TryGet(queue.Name, out var found) && found is { IsAvailable: true, IsLocal: true } && found.Id == queue.Definition.Id ? found : null;
+
+    /// <summary>To what starts queues here: something was declared, or is gone.</summary>
+    public void TellOfDeclarations() => _queues.Tell(SimulatedQueues.DeclarationsChanged.Instance);
 
     /// <summary>A disk takes its time, now and then much. A log for which it has no room is tried again after a while.</summary>
-    private static Func<WriteAheadLog, bool> DiskTimes(ClusterWorld world, ManualTimeProvider time)
+    private static Func<WriteAheadLog, bool> DiskTimes(ClusterWorld world, SimulatedMember member, ManualTimeProvider time)
     {
         var next = 0L;
         return log =>
@@ -162,7 +167,9 @@ internal sealed class MemberLife
                 return false;
             }
 
-            var delay = log.State == LogState.Full ? TimeSpan.FromMilliseconds(100) : !world.IsCalm && world.Random.Next(12) == 0 ? world.Delay(0, 300) : world.Delay(0, 4);
+            var delay = log.State == LogState.Full ? TimeSpan.FromMilliseconds(100)
+                : member.IsDiskSlow ? world.Delay(100, 500)
+                : !world.IsCalm && world.Random.Next(12) == 0 ? world.Delay(0, 300) : world.Delay(0, 4);
             next = time.GetTimestamp() + delay.Ticks;
             return true;
         };
@@ -183,7 +190,8 @@ internal sealed class MemberLife
         Cluster.Cluster = _system.ActorOf(Props.Create(() => new SimulatedAgreement(world, this)), "cluster");
         await ReplicaActors.StartAsync(_system, Services);
         _asker = _system.ActorOf(Props.Create(() => new Asker(_statuses)));
-        _system.ActorOf(Props.Create(() => new SimulatedQueues(world, Services)), "queues");
+        Services.IsServing = true; // dead letters are routed at once
+        _queues = _system.ActorOf(Props.Create(() => new SimulatedQueues(world, Services)), "queues");
         foreach (var other in world.Members.Where(m => m != Member))
         {
             var link = _system.ActorOf(Props.Create(() => new SimulatedLinkActor(other.Name)), $"link-{other.Name}");

@@ -17,6 +17,9 @@ internal sealed class SimulatedLink(ClusterWorld world, SimulatedMember from, Si
     /// <summary>Nothing gets through.</summary>
     public bool IsCut { get; set; }
 
+    /// <summary>What is sent arrives later by so much.</summary>
+    public TimeSpan Lag { get; set; }
+
     public bool IsUp => _connection is not null;
 
     public IReadOnlyList<SimulatedStream> Streams => _connection?.Streams ?? [];
@@ -26,7 +29,7 @@ internal sealed class SimulatedLink(ClusterWorld world, SimulatedMember from, Si
     {
         if (!IsCut && from is { Life: { } source, IsPaused: false } && to is { Life: { } target, IsPaused: false })
         {
-            _connection = new SimulatedConnection(world, source, target);
+            _connection = new SimulatedConnection(world, this, source, target);
             world.Trace($"{from.Name}->{to.Name} up");
             source.Links[to.Name].Tell(new SimulatedLinkActor.Up(_connection));
         }
@@ -56,8 +59,11 @@ internal sealed class SimulatedLink(ClusterWorld world, SimulatedMember from, Si
 }
 
 /// <summary>A connection from its beginning to its end.</summary>
-internal sealed class SimulatedConnection(ClusterWorld world, MemberLife from, MemberLife to)
+internal sealed class SimulatedConnection(ClusterWorld world, SimulatedLink link, MemberLife from, MemberLife to)
 {
+    private long _sent;
+    private long _lastArrived;
+
     private readonly List<SimulatedStream> _streams = [];
 
     public NodeLife ToLife { get; } = to.Cluster.Identity.Life;
@@ -73,6 +79,17 @@ internal sealed class SimulatedConnection(ClusterWorld world, MemberLife from, M
     public bool IsBroken { get; set; }
 
     public IReadOnlyList<SimulatedStream> Streams => [.. _streams.Where(s => !s.IsOver)];
+
+    public TimeSpan Delay() => world.NetworkDelay() + (link.Lag > TimeSpan.Zero ? world.Delay(0, (int)link.Lag.TotalMilliseconds) : TimeSpan.Zero);
+
+    public long NextNumber() => ++_sent;
+
+    /// <summary>Within a stream nothing is overtaken; between streams anything is.</summary>
+    public void OnArrived(long number)
+    {
+        world.Seen.Count("overtaken between streams", number < _lastArrived ? 1 : 0);
+        _lastArrived = Math.Max(_lastArrived, number);
+    }
 
     public SimulatedStream Open(int shard, ActorRef outgoing)
     {
@@ -102,16 +119,21 @@ internal sealed class SimulatedStream(ClusterWorld world, SimulatedConnection co
     private TimeSpan _lastArrival;
     private bool _isReset;
 
+    /// <summary>Messages that have come and wait for room.</summary>
+    public int WaitingCount => _waiting.Count;
+
     public bool IsOver => _isReset || connection.IsBroken || connection.From.IsOver || connection.To.IsOver;
 
     public void Send(ReadOnlyMemory<byte> message)
     {
-        var arrival = world.Now + world.NetworkDelay();
+        var arrival = world.Now + connection.Delay();
+        var number = connection.NextNumber();
         _lastArrival = arrival > _lastArrival ? arrival : _lastArrival;
         world.Later(_lastArrival - world.Now, () =>
         {
             if (!IsOver)
             {
+                connection.OnArrived(number);
                 _waiting.Enqueue(message);
                 Pump();
             }
@@ -163,7 +185,7 @@ internal sealed class SimulatedStream(ClusterWorld world, SimulatedConnection co
             _incoming ??= connection.To.System.ActorOf(Props.Create(() => new Incoming(this)));
             world.Trace($"{connection.FromLife.Node}->{connection.ToLife.Node} {shard}: {message.Length} bytes");
             receiver.Tell(new ShardMessage(connection.FromLife, shard, message), _incoming);
-            world.Later(world.NetworkDelay(), () =>
+            world.Later(connection.Delay(), () =>
             {
                 if (!IsOver)
                 {

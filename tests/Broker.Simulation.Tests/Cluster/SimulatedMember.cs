@@ -37,6 +37,15 @@ internal sealed class SimulatedMember
 
     public bool IsDiskFull { get; set; }
 
+    /// <summary>Its disk is busy with something else.</summary>
+    public bool IsDiskSlow { get; set; }
+
+    /// <summary>A bit of what was synced has turned over, and nobody has noticed yet.</summary>
+    public bool IsDamaged { get; set; }
+
+    /// <summary>How wrong its wall clock is.</summary>
+    public TimeSpan ClockOffset { get; set; }
+
     /// <summary>Its disk will crash at one of the next operations.</summary>
     public bool IsDoomed { get; set; }
 
@@ -59,6 +68,7 @@ internal sealed class SimulatedMember
     {
         Disk = Empty(store, seed, shortReads: false);
         Store = store;
+        IsDamaged = false;
     }
 
     public override string ToString() => $"{Name}{(IsRunning ? IsPaused ? " (paused)" : "" : " (down)")}";

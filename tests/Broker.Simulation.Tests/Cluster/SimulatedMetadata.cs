@@ -6,7 +6,11 @@ namespace Broker.Simulation.Tests.Cluster;
 internal sealed class SimulatedMetadata(IReadOnlyList<string> nodes)
 {
     private readonly Dictionary<int, (ShardAssignment Assignment, long Revision)> _shards = [];
+    private readonly Dictionary<int, (ShardAssignment Assignment, long Revision)> _before = [];
     private long _revision;
+
+    /// <summary>Its leader has changed: until then nobody gets an answer.</summary>
+    public TimeSpan HangsUntil { get; set; }
 
     /// <summary>Lives whose lease has not ended, by node, with their stores.</summary>
     public Dictionary<string, (NodeLife Life, Guid Store)> Alive { get; } = [];
@@ -18,11 +22,19 @@ internal sealed class SimulatedMetadata(IReadOnlyList<string> nodes)
 
     public (ShardAssignment? Assignment, long Revision) this[int shard] => _shards.TryGetValue(shard, out var found) ? found : (null, 0);
 
+    /// <summary>What a shard's assignment was before the last change.</summary>
+    public (ShardAssignment? Assignment, long Revision) Before(int shard) => _before.TryGetValue(shard, out var found) ? found : (null, 0);
+
     public bool TryChange(long revision, ShardAssignment to)
     {
         if (revision != this[to.Shard].Revision)
         {
             return false;
+        }
+
+        if (_shards.TryGetValue(to.Shard, out var old))
+        {
+            _before[to.Shard] = old;
         }
 
         _shards[to.Shard] = (to, ++_revision);

@@ -89,7 +89,8 @@ internal sealed partial class ReplicaActor
 
         LetGo();
         _mustRebuild = true;
-        _rebuildAfter = _writing.Count > 0 ? _writing.Last().Record : null;
+        WriteState(default); // behind the last checkpoints of the queues' actors: what is read must have them, as the log lets go of what they have
+        _rebuildAfter = _writing.Last().Record;
     }
 
     /// <summary>The records that are not carried out yet.</summary>

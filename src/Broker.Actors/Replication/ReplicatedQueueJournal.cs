@@ -19,7 +19,13 @@ internal sealed class ReplicatedQueueJournal(NodeStorage storage, ulong queue, u
 
     public override bool IsCheckpointCertain => _checkpoints.IsIdle;
 
-    public override void AppendCheckpoint(long neededFrom) => Storage.Log.Append(ReplicatedCheckpoint.Of(_checkpoints, Queue, Shard, Ledger, _committed, neededFrom));
+    public override void IfOwned(Action act) => taken.Host.IfServing(taken.Epoch, act);
+
+    public override void AppendCheckpoint(long neededFrom)
+    {
+        var checkpoint = ReplicatedCheckpoint.Of(_checkpoints, Queue, Shard, Ledger, _committed, neededFrom);
+        IfOwned(() => Storage.Log.Append(checkpoint));
+    }
 
     protected override void Send(QueueLogRecord record) => taken.Replica.Tell(new ReplicaMessages.Append(record, taken.Epoch));
 

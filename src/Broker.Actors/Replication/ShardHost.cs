@@ -8,7 +8,8 @@ namespace Broker.Actors.Replication;
 /// <param name="Epoch">The epoch in which it may be added to.</param>
 /// <param name="Committed">Index in the shard up to which it is.</param>
 /// <param name="Replica">Takes the queue's records.</param>
-internal sealed record TakenLedger(QueueLedger Ledger, long Epoch, ulong Committed, ActorRef Replica);
+/// <param name="Host">Where it was taken.</param>
+internal sealed record TakenLedger(QueueLedger Ledger, long Epoch, ulong Committed, ActorRef Replica, ShardHost Host);
 
 /// <summary>
 /// Where the actors of a shard's queues get their ledgers while this node serves the shard. Thread-safe. Who has taken a ledger has it until the epoch ends; what it has become by then is
@@ -54,7 +55,22 @@ internal sealed class ShardHost
         {
             return _epoch == 0 || !_taken.Add(queue)
                 ? null
-                : new TakenLedger(_ledgers.Remove(queue, out var ledger) ? ledger : new QueueLedger(), _epoch, _committed, _replica);
+                : new TakenLedger(_ledgers.Remove(queue, out var ledger) ? ledger : new QueueLedger(), _epoch, _committed, _replica, this);
+        }
+    }
+
+    /// <summary>
+    /// Does something to the files of a queue for whoever has taken its ledger, unless the epoch has ended. So nothing comes behind the end of an epoch that whoever reads the files then did not find; what is
+    /// done must be short.
+    /// </summary>
+    public void IfServing(long epoch, Action act)
+    {
+        lock (_lock)
+        {
+            if (_epoch != 0 && _epoch == epoch)
+            {
+                act();
+            }
         }
     }
 

@@ -19,6 +19,9 @@ internal abstract class CheckpointLog
     /// <summary>Whether the last checkpoint is on the disk.</summary>
     public abstract bool IsCheckpointCertain { get; }
 
+    /// <summary>Does something to the queue's files, unless they have passed to somebody else: then nothing is done, and what would follow from it never comes.</summary>
+    public virtual void IfOwned(Action act) => act();
+
     /// <summary>Appends the ledger as it is now.</summary>
     /// <param name="neededFrom">The lowest log position whose records are still needed beside it.</param>
     public abstract void AppendCheckpoint(long neededFrom);

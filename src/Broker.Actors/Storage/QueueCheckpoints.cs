@@ -222,10 +222,10 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, Checkpo
     {
         _copying = true;
         var (copy, id, goal) = (storage.Copy, queue, _goal);
-        context.PipeTo(
+        journal.IfOwned(() => context.PipeTo(
             storage.RunOnQueueAsync(id, () => copy.Run(id, sources(), needed, cursor)),
             result => Address(new QueueMessage.Copied(goal, lastIndex, result, compacted)),
-            failure => Address(new QueueMessage.Copied(goal, lastIndex, null, compacted, failure)));
+            failure => Address(new QueueMessage.Copied(goal, lastIndex, null, compacted, failure))));
     }
 
     private object Address(QueueMessage message) => address is null ? message : address(message);

@@ -26,7 +26,15 @@ internal sealed record LoadResult(
     IReadOnlyList<StoreDamage> Damages,
     uint Segment,
     long SegmentLength,
-    IReadOnlyList<BlockLocation> Blocks);
+    IReadOnlyList<BlockLocation> Blocks)
+{
+    /// <summary>
+    /// Whether something that could not be read lies elsewhere by now, or nowhere: it was copied to a segment or has left while the read was under way, and its file may be deleted since. That says nothing
+    /// about the place where it is.
+    /// </summary>
+    public bool IsOutdated(MessageIndex index) => Damages.Count > 0
+        && (Segment != 0 ? index.Segments.All(s => s.Number != Segment) : !Damages.All(d => index.TryFindRun(d.FirstPosition, out _)));
+}
 
 /// <summary>Brings messages of a durable queue back into memory. Belongs to the queue's actor; one read at a time.</summary>
 internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue, QueueJournal journal)
@@ -75,9 +83,9 @@ internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue,
     /// <summary>A read has ended.</summary>
     public void HandleLoaded(LoadResult result, IQueueMachine machine)
     {
-        if (result.Damages.Count > 0 && (Ledger.Index.FindSegment(result.First)?.Number ?? 0) != result.Segment)
+        if (result.IsOutdated(Ledger.Index))
         {
-            machine.HandleNotLoaded(); // it was copied elsewhere while it was read
+            machine.HandleNotLoaded();
             return;
         }
 

@@ -166,14 +166,21 @@ internal sealed partial class ReplicaActor
 
         if (message.Message is QueueMessage.Copied copied)
         {
-            queue.Checkpoints.HandleCopied(copied, Context);
-            if (copied.Result is { Unreadable.Count: > 0 } result)
-            {
-                _storage.Log.Fail($"{result.Unreadable.Count} message(s) of queue number {queue.Queue} cannot be read: this node's copy of shard {_shard} is damaged");
-            }
+            HandleCopied(queue, copied);
         }
 
         _touched.Add(queue);
+    }
+
+    private void HandleCopied(FollowedQueue queue, QueueMessage.Copied copied)
+    {
+        if (copied.Result is { Unreadable.Count: > 0 } result)
+        {
+            // First: no checkpoint may say that they are nowhere.
+            _storage.Log.Fail(StoreMode.DamagedCopy($"{result.Unreadable.Count} message(s) of queue number {queue.Queue} of shard {_shard} cannot be read"));
+        }
+
+        queue.Checkpoints.HandleCopied(copied, Context);
     }
 
     private readonly HashSet<FollowedQueue> _borrowed = [];
@@ -194,7 +201,7 @@ internal sealed partial class ReplicaActor
             Invariant.That(ledger == queue.Ledger, "a ledger that was not taken is the one that it was");
             if (copied is not null)
             {
-                queue.Checkpoints.HandleCopied(copied, Context);
+                HandleCopied(queue, copied);
             }
 
             queue.Tend();

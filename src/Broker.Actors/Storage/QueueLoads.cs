@@ -34,13 +34,36 @@ internal sealed record LoadResult(
     /// </summary>
     public bool IsOutdated(MessageIndex index) => Damages.Count > 0
         && (Segment != 0 ? index.Segments.All(s => s.Number != Segment) : !Damages.All(d => index.TryFindRun(d.FirstPosition, out _)));
+
+    /// <summary>The first position that the queue has between <see cref="First"/> and <see cref="Last"/> and that was not read; 0 if all were. A block whose header is damaged is passed over in silence.</summary>
+    public ulong FirstMissing(LiveMessages live)
+    {
+        var at = 0;
+        foreach (var range in live.Ranges(First, Last))
+        {
+            for (var position = range.First; position <= range.Last; position++)
+            {
+                while (at < Messages.Count && Messages[at].Position < position)
+                {
+                    at++;
+                }
+
+                if (at == Messages.Count || Messages[at].Position != position)
+                {
+                    return position;
+                }
+            }
+        }
+
+        return 0;
+    }
 }
 
 /// <summary>Brings messages of a durable queue back into memory. Belongs to the queue's actor; one read at a time.</summary>
 internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue, QueueJournal journal)
 {
     private (uint Segment, long Length, IReadOnlyList<BlockLocation> Blocks) _known = (0, 0, []);
-    private QueueEffect.Load? _waiting; // for its record to be on the disk
+    private QueueEffect.Load? _waiting; // for its record to be made, or to be on the disk
 
     private QueueLedger Ledger => journal.Ledger;
 
@@ -61,6 +84,10 @@ internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue,
             {
                 LoadRuns(load, context);
             }
+        }
+        else if (load.Position >= Ledger.NextPosition)
+        {
+            _waiting = load; // it joined since the last record
         }
         else
         {
@@ -96,6 +123,12 @@ internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue,
 
         if (result.Damages.Count > 0 && FailIfReplicated($"'{result.Damages[0].File}' is damaged at {result.Damages[0].Offset}"))
         {
+            return;
+        }
+
+        if (journal is ReplicatedQueueJournal && result.FirstMissing(Ledger.Live) is > 0 and var missing)
+        {
+            FailIfReplicated($"message {missing} of queue '{queue.Name}' is nowhere");
             return;
         }
 

@@ -1,5 +1,6 @@
 using Broker.Actors.Storage;
 using Broker.Machines.Ledgers;
+using Broker.Machines.Messages;
 using Broker.Storage.Recovery;
 
 namespace Broker.Actors.Tests.Storage;
@@ -60,6 +61,23 @@ public sealed class LoadResultTests
         _index.Replace([1], [Segment(2, first: 7, last: 30)]);
         Assert.True(Read(segment: 1, damaged: 5).IsOutdated(_index));
     }
+
+    /// <summary>A block whose header is damaged is passed over by who lists a segment's blocks: no damage is said, and its messages are not among those that were read.</summary>
+    [Fact]
+    public void What_was_passed_over_is_missing()
+    {
+        var live = new LiveMessages();
+        live.Add(1, 30);
+        var read = Read(segment: 1) with { Messages = [.. Positions(1, 10), .. Positions(13, 18)] };
+        Assert.Equal(11UL, read.FirstMissing(live));
+        Assert.Equal(19UL, (read with { First = 13 }).FirstMissing(live));
+        Assert.Equal(0UL, (read with { First = 13, Last = 18 }).FirstMissing(live));
+        live.Remove(11, 12);
+        Assert.Equal(0UL, (read with { Last = 18 }).FirstMissing(live));
+        Assert.Equal(13UL, (Read(segment: 1) with { First = 11 }).FirstMissing(live));
+    }
+
+    private static IEnumerable<(ulong, StoredMessage)> Positions(int first, int last) => Enumerable.Range(first, last - first + 1).Select(p => ((ulong)p, default(StoredMessage)));
 
     private static SegmentEntry Segment(uint number, ulong first, ulong last) => new(number, Length: 4096, first, last, Count: last - first + 1, Live: last - first + 1, MessageBytes: 1000);
 

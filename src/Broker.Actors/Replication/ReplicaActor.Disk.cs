@@ -201,6 +201,11 @@ internal sealed partial class ReplicaActor
             _followed.Add(queue, new FollowedQueue(this, queue, ledger));
         }
 
+        for (var index = Math.Max(_applied + 1, _records.First); index <= shard.Committed && index <= _records.Last; index++)
+        {
+            _records[index].Settle(); // the ledgers have it
+        }
+
         _applied = shard.Committed;
         _committed = Math.Max(_committed, _applied);
         foreach (var held in shard.Held)

@@ -38,9 +38,7 @@ internal sealed partial class ReplicaActor
                 Apply(record, _applied);
             }
 
-            (record.Position, record.Length) = record.Place;
-            record.InMemory = null;
-            record.Held = null;
+            record.Settle();
         }
 
         foreach (var (owner, last) in _owners)

@@ -28,6 +28,14 @@ internal struct ShardRecord
 
     /// <summary>Where it is, as far as known.</summary>
     public readonly (long Position, int Length) Place => InMemory is { } record ? (record.Position, record.Length) : (Position, Length);
+
+    /// <summary>It is carried out, and on the disk: from now on only its place is known.</summary>
+    public void Settle()
+    {
+        (Position, Length) = Place;
+        InMemory = null;
+        Held = null;
+    }
 }
 
 /// <summary>The records of a shard that are still in the node's log, by their index.</summary>

@@ -60,8 +60,8 @@ internal sealed class ShardHost
     }
 
     /// <summary>
-    /// Does something to the files of a queue for whoever has taken its ledger, unless the epoch has ended. So nothing comes behind the end of an epoch that whoever reads the files then did not find; what is
-    /// done must be short.
+    /// Does something to the files of a queue for whoever has taken its ledger, unless the epoch has ended. So whoever reads the files
+    /// behind the end of an epoch has all that will come of it. What is done must be short.
     /// </summary>
     public void IfServing(long epoch, Action act)
     {

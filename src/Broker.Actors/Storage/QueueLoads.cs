@@ -29,13 +29,15 @@ internal sealed record LoadResult(
     IReadOnlyList<BlockLocation> Blocks)
 {
     /// <summary>
-    /// Whether something that could not be read lies elsewhere by now, or nowhere: it was copied to a segment or has left while the read was under way, and its file may be deleted since. That says nothing
-    /// about the place where it is.
+    /// Whether something that could not be read lies elsewhere by now, or nowhere: it was copied to a segment or has left while the read was under way, and its file
+    /// may be deleted since. That says nothing about the place where it is.
     /// </summary>
     public bool IsOutdated(MessageIndex index) => Damages.Count > 0
         && (Segment != 0 ? index.Segments.All(s => s.Number != Segment) : !Damages.All(d => index.TryFindRun(d.FirstPosition, out _)));
 
-    /// <summary>The first position that the queue has between <see cref="First"/> and <see cref="Last"/> and that was not read; 0 if all were. A block whose header is damaged is passed over in silence.</summary>
+    /// <summary>
+    /// The first position that the queue has between <see cref="First"/> and <see cref="Last"/> and that was not read; 0 if all were. A block whose header is damaged is passed over in silence.
+    /// </summary>
     public ulong FirstMissing(LiveMessages live)
     {
         var at = 0;

@@ -13,8 +13,8 @@ public sealed class ClusterTests
         "another life without a start", "log files retired", "copies out of the log", "read of a log", "torn tails", "bit flip in a segment", "bit flip while down", "damage found at a start",
         "slow disk", "late packets", "overtaken between streams", "a stream is reset", "lost lease", "leases that ended while the node ran", "clock jumps backwards", "clock jumps forwards",
         "metadata store changes its leader", "metadata read anew", "pause, or its end", "cut, or mended", "cut one way, or mended", "metadata store out of reach, or back", "requests repeated",
-        "dead letters to another shard", "dead letters that were sent again", "refused", "refused again after a later message was taken", "purges that were answered", "logs that have let go of something", "replicas compared",
-        "later rounds of snapshots",
+        "dead letters to another shard", "dead letters that were sent again", "refused", "refused again after a later message was taken",
+        "purges that were answered", "logs that have let go of something", "replicas compared", "later rounds of snapshots",
     ];
 
     [Fact]

@@ -113,6 +113,7 @@ internal sealed partial class ClusterWorld
 
     private void Drain(IEnumerable<ClusterQueue> queues)
     {
+        Await("every queue has its actor", () => Queues.All(q => FindServing(q).Queue is not null)); // a leader may have changed last thing
         var drains = queues.Select(queue =>
         {
             var (life, local) = FindServing(queue);

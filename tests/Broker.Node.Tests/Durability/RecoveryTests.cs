@@ -163,7 +163,7 @@ public sealed partial class RecoveryTests(ITestOutputHelper output)
             {
                 try
                 {
-                    return await BrokerClient.ConnectAsync(Options(user), _enough.Token);
+                    return await BrokerClient.ConnectAsync(Options(user));
                 }
                 catch (BrokerConnectionException e) when (e.ErrorCode == ErrorCode.Unavailable)
                 {

@@ -11,7 +11,9 @@ namespace Broker.Bench;
 /// <param name="certificates">Folder with the certificates of clients.</param>
 /// <param name="seconds">Length of one measurement.</param>
 /// <param name="runs">How often each is taken.</param>
-internal sealed class ClusterBench(IReadOnlyList<BrokerEndpoint> nodes, IReadOnlyList<int> processes, DirectoryInfo certificates, double seconds, int runs)
+/// <param name="preferLeader">Measure as well what clients of another node gain that go to the leader's by themselves.</param>
+internal sealed class ClusterBench(
+    IReadOnlyList<BrokerEndpoint> nodes, IReadOnlyList<int> processes, DirectoryInfo certificates, double seconds, int runs, bool preferLeader)
 {
     private const int BodyBytes = 1024;
 
@@ -22,30 +24,44 @@ internal sealed class ClusterBench(IReadOnlyList<BrokerEndpoint> nodes, IReadOnl
             + $"{runs} runs of {seconds} s each: median, half the range, [runs]");
         var leader = await LeaderAsync(transport);
         var other = nodes.First(n => n != leader);
-        await MeasureAsync(transport, leader, 256, 2); // warms all processes up
-        foreach (var (how, endpoint) in new[] { ("leader's node", leader), ("another node", other) })
+        await MeasureAsync(transport, leader, 256, 2, atLeader: false); // warms all processes up
+        List<(string How, BrokerEndpoint Endpoint, bool AtLeader)> ways = [("at the leader's node", leader, false), ("at another node", other, false)];
+        if (preferLeader)
         {
-            foreach (var window in new[] { 256, 2048 })
-            {
-                var taken = new List<DurableResult>();
-                for (var run = 0; run < runs; run++)
-                {
-                    taken.Add(await MeasureAsync(transport, endpoint, window, seconds));
-                }
+            ways.Add(("of another node, at the leader by PreferLeader", other, true));
+        }
 
-                Console.WriteLine(new Row($"replicated 1 KiB, 1 queue, window {window}, clients at the {how}", "msg/s", new Samples([.. taken.Select(t => t.Rate)])));
-                Console.WriteLine(new Row("  CPU of all nodes for one of them", "us", new Samples([.. taken.Select(t => t.NodeMicroseconds)])));
-                foreach (var (name, share) in new[] { ("p50", 0.5), ("p99", 0.99) })
+        foreach (var window in new[] { 256, 2048 })
+        {
+            var taken = ways.Select(static _ => new List<DurableResult>()).ToList();
+            for (var run = 0; run < runs; run++)
+            {
+                for (var way = 0; way < ways.Count; way++)
                 {
-                    Console.WriteLine(new Row($"  publish to confirm, {name}", "us", new Samples([.. taken.Select(t => t.Confirm.Percentile(share))])));
-                    Console.WriteLine(new Row($"  publish to receipt, {name}", "us", new Samples([.. taken.Select(t => t.EndToEnd.Percentile(share))])));
+                    taken[way].Add(await MeasureAsync(transport, ways[way].Endpoint, window, seconds, ways[way].AtLeader));
                 }
+            }
+
+            for (var way = 0; way < ways.Count; way++)
+            {
+                Print(ways[way].How, window, taken[way]);
             }
         }
     }
 
-    private Task<DurableResult> MeasureAsync(IQuicTransport transport, BrokerEndpoint endpoint, int window, double length) =>
-        new DurableBench(Options(transport, endpoint), CpuTime, length).RunAsync(1, BodyBytes, window);
+    private static void Print(string how, int window, List<DurableResult> taken)
+    {
+        Console.WriteLine(new Row($"replicated 1 KiB, 1 queue, window {window}, clients {how}", "msg/s", new Samples([.. taken.Select(t => t.Rate)])));
+        Console.WriteLine(new Row("  CPU of all nodes for one of them", "us", new Samples([.. taken.Select(t => t.NodeMicroseconds)])));
+        foreach (var (name, share) in new[] { ("p50", 0.5), ("p99", 0.99) })
+        {
+            Console.WriteLine(new Row($"  publish to confirm, {name}", "us", new Samples([.. taken.Select(t => t.Confirm.Percentile(share))])));
+            Console.WriteLine(new Row($"  publish to receipt, {name}", "us", new Samples([.. taken.Select(t => t.EndToEnd.Percentile(share))])));
+        }
+    }
+
+    private Task<DurableResult> MeasureAsync(IQuicTransport transport, BrokerEndpoint endpoint, int window, double length, bool atLeader) =>
+        new DurableBench(Options(transport, endpoint), CpuTime, length, atLeader).RunAsync(1, BodyBytes, window);
 
     private async Task<BrokerEndpoint> LeaderAsync(IQuicTransport transport)
     {

@@ -15,7 +15,8 @@ internal sealed record DurableResult(double Rate, double NodeMicroseconds, Laten
 /// <param name="options">Where clients connect.</param>
 /// <param name="cpuTime">CPU time that the broker has used so far.</param>
 /// <param name="seconds">Length of a measurement.</param>
-internal sealed class DurableBench(BrokerClientOptions options, Func<TimeSpan> cpuTime, double seconds)
+/// <param name="atLeader">Publish and consume at the leader, whichever node the clients connect to.</param>
+internal sealed class DurableBench(BrokerClientOptions options, Func<TimeSpan> cpuTime, double seconds, bool atLeader = false)
 {
     private const int StreamsPerConnection = 250; // the node allows 256
     private const int SampleEvery = 16;
@@ -45,7 +46,7 @@ internal sealed class DurableBench(BrokerClientOptions options, Func<TimeSpan> c
             {
                 var producing = clients[i % (clients.Count / 2)];
                 var consuming = clients[(clients.Count / 2) + (i % (clients.Count / 2))];
-                pairs.Add(await Pair.OpenAsync(producing, consuming, QueueName(bodyBytes, i), bodyBytes, window));
+                pairs.Add(await Pair.OpenAsync(producing, consuming, QueueName(bodyBytes, i), bodyBytes, window, atLeader));
             }
 
             var cpu = cpuTime();
@@ -92,12 +93,13 @@ internal sealed class DurableBench(BrokerClientOptions options, Func<TimeSpan> c
 
         public long Received => Interlocked.Read(ref _received);
 
-        public static async Task<Pair> OpenAsync(BrokerClient producing, BrokerClient consuming, string queue, int bodyBytes, int window)
+        public static async Task<Pair> OpenAsync(BrokerClient producing, BrokerClient consuming, string queue, int bodyBytes, int window, bool atLeader)
         {
             await producing.DeclareQueueAsync(queue, new QueueOptions { Durable = true });
             await producing.PurgeQueueAsync(queue);
-            var publisher = await producing.CreatePublisherAsync(new PublisherOptions { MaxInFlightMessages = window });
-            var consumer = await consuming.SubscribeAsync(queue, new ConsumerOptions { PrefetchMessages = window, PrefetchBytes = 8 << 20, SettleDelay = TimeSpan.FromMilliseconds(1) });
+            var publisher = await producing.CreatePublisherAsync(new PublisherOptions { MaxInFlightMessages = window, LeaderOf = atLeader ? queue : "" });
+            var consumer = await consuming.SubscribeAsync(
+                queue, new ConsumerOptions { PrefetchMessages = window, PrefetchBytes = 8 << 20, SettleDelay = TimeSpan.FromMilliseconds(1), PreferLeader = atLeader });
             var pair = new Pair(producing, queue, bodyBytes, publisher, consumer);
             pair._consuming = Task.Run(pair.ConsumeAsync);
             return pair;

@@ -42,13 +42,15 @@ run.SetAction(async (parsed, _) =>
 
 var addressesOption = new Option<string[]>("--address") { Description = "Address of a node; once for each", Required = true };
 var processesOption = new Option<int[]>("--process") { Description = "Process of a node; once for each", Required = true };
-var cluster = new Command("cluster", "Measures a cluster that runs on this machine.") { certificatesOption, addressesOption, processesOption, secondsOption, runsOption };
+var preferLeaderOption = new Option<bool>("--prefer-leader") { Description = "Measure clients of another node that go to the leader by themselves, too" };
+var cluster = new Command("cluster", "Measures a cluster that runs on this machine.") { certificatesOption, addressesOption, processesOption, secondsOption, runsOption, preferLeaderOption };
 cluster.SetAction(async (parsed, _) => await new ClusterBench(
     [.. parsed.GetValue(addressesOption)!.Select(BrokerEndpoint.Parse)],
     parsed.GetValue(processesOption)!,
     parsed.GetValue(certificatesOption)!,
     parsed.GetValue(secondsOption),
-    parsed.GetValue(runsOption)).RunAsync());
+    parsed.GetValue(runsOption),
+    parsed.GetValue(preferLeaderOption)).RunAsync());
 
 var routesOption = new Option<int>("--routes") { Description = "Messages of one measurement", DefaultValueFactory = _ => 200_000 };
 var routing = new Command("routing", "Measures how a topic exchange finds queues, without a node.") { routesOption, runsOption };

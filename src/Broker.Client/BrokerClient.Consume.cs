@@ -60,7 +60,7 @@ public sealed partial class BrokerClient
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
 
         // Not a child of the client by itself: it must stay until its handlers have settled their messages.
-        var consumer = await Consumer.SubscribeAsync(this, _keeper, _options, queue, options.Consumer, cancellationToken).ConfigureAwait(false);
+        var consumer = await Consumer.SubscribeAsync(this, SourceOf(queue, options.Consumer), _options, queue, options.Consumer, cancellationToken).ConfigureAwait(false);
         var callbacks = new CallbackConsumer(this, _options, consumer, handler, options);
         _children[callbacks] = true;
         callbacks.Start();
@@ -77,8 +77,8 @@ public sealed partial class BrokerClient
     {
         ArgumentNullException.ThrowIfNull(queue);
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        var consumer = await Consumer.SubscribeAsync(this, _keeper, _options, queue, options ?? new ConsumerOptions(), cancellationToken)
-            .ConfigureAwait(false);
+        options ??= new ConsumerOptions();
+        var consumer = await Consumer.SubscribeAsync(this, SourceOf(queue, options), _options, queue, options, cancellationToken).ConfigureAwait(false);
         _children[consumer] = true;
         return consumer;
     }

@@ -37,7 +37,7 @@ public sealed partial class BrokerClient
         options ??= new PublisherOptions();
         options.Validate();
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        var channel = new PublishChannel(_keeper, _options, options);
+        var channel = new PublishChannel(_keeper, _options, options, SourceOf(options));
         channel.Start();
         try
         {
@@ -61,7 +61,7 @@ public sealed partial class BrokerClient
             ObjectDisposedException.ThrowIf(_disposed != 0, this);
             if (_sharedPublisher is null or { End: BrokerStreamException })
             {
-                _sharedPublisher = new PublishChannel(_keeper, _options, _options.SharedPublisher);
+                _sharedPublisher = new PublishChannel(_keeper, _options, _options.SharedPublisher, SourceOf(_options.SharedPublisher));
                 _sharedPublisher.Start();
             }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Broker.Client.Connections;
+using Broker.Client.Leaders;
 using Broker.Client.Requests;
 
 namespace Broker.Client;
@@ -23,6 +24,7 @@ public sealed partial class BrokerClient : IAsyncDisposable
     private readonly BrokerClientOptions _options;
     private readonly ConnectionKeeper _keeper;
     private readonly DeclaredTopology _declared;
+    private readonly LeaderConnections _leaders;
     private readonly Lock _gate = new();
     private readonly ConcurrentDictionary<IAsyncDisposable, bool> _children = new();
     private Publishing.PublishChannel? _sharedPublisher;
@@ -36,6 +38,7 @@ public sealed partial class BrokerClient : IAsyncDisposable
         _options = options;
         _keeper = keeper;
         _declared = new DeclaredTopology(options.TimeProvider);
+        _leaders = new LeaderConnections(options, keeper, LeaderOfAsync);
         keeper.Start(_declared.RestoreAsync);
     }
 
@@ -114,6 +117,7 @@ public sealed partial class BrokerClient : IAsyncDisposable
                 .Append(publisher is null ? Task.CompletedTask : EndAsync(publisher))
                 .Append(replies?.DisposeAsync().AsTask() ?? Task.CompletedTask)
                 .Append(requests is null ? Task.CompletedTask : EndAsync(requests.EndAsync, requests.Abandon))).ConfigureAwait(false);
+        await _leaders.DisposeAsync().ConfigureAwait(false);
         await _keeper.DisposeAsync().ConfigureAwait(false);
     }
 

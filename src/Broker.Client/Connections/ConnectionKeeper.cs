@@ -6,7 +6,7 @@ namespace Broker.Client.Connections;
 /// Keeps a client connected: when its connection is lost, or the node goes away, it makes another one. An old connection whose node goes away stays until the
 /// node closes it, for what is under way there.
 /// </summary>
-internal sealed partial class ConnectionKeeper : IAsyncDisposable
+internal sealed partial class ConnectionKeeper : IConnectionSource, IAsyncDisposable
 {
     private readonly BrokerClientOptions _options;
     private readonly Lock _gate = new();
@@ -101,6 +101,17 @@ internal sealed partial class ConnectionKeeper : IAsyncDisposable
 
             await changed.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    public async ValueTask<Place> GetPlaceAsync(CancellationToken cancellationToken)
+    {
+        var connection = await GetAsync(cancellationToken).ConfigureAwait(false);
+        return new Place(connection, connection.GoingAway);
+    }
+
+    void IConnectionSource.AvoidDetours()
+    {
+        // There are none.
     }
 
     /// <summary>Says goodbye on all connections. What is not sent yet is lost: end the streams before.</summary>

@@ -7,7 +7,8 @@ namespace Broker.Client.Connections;
 internal static class Question
 {
     /// <summary>Asks and waits for the answer, or for the end of the connection. Does not throw.</summary>
-    public static async Task AskAsync(BrokerConnection connection)
+    /// <returns>Whether it has answered.</returns>
+    public static async Task<bool> AskAsync(BrokerConnection connection)
     {
         try
         {
@@ -18,11 +19,12 @@ internal static class Question
                 await stream.Output.WriteAsync("?"u8.ToArray(), CancellationToken.None).ConfigureAwait(false);
                 await stream.Output.CompleteAsync().ConfigureAwait(false);
                 await ReadToEndAsync(stream).ConfigureAwait(false);
+                return true;
             }
         }
         catch (Exception e) when (e is IOException or InvalidOperationException or BrokerException)
         {
-            // The connection has ended, or the node refuses: that is an answer as well.
+            return false;
         }
     }
 

@@ -19,7 +19,7 @@ namespace Broker.Client;
 public sealed class Consumer : IAsyncDisposable
 {
     private readonly BrokerClient _client;
-    private readonly ConnectionKeeper _keeper;
+    private readonly IConnectionSource _source;
     private readonly BrokerClientOptions _clientOptions;
     private readonly ConsumerOptions _options;
     private readonly Lock _gate = new();
@@ -32,10 +32,10 @@ public sealed class Consumer : IAsyncDisposable
     private long? _lastOffset; // of the last message of a log that was read
 
     private Consumer(
-        BrokerClient client, ConnectionKeeper keeper, BrokerClientOptions clientOptions, string queue, ConsumerOptions options, Subscription subscription)
+        BrokerClient client, IConnectionSource source, BrokerClientOptions clientOptions, string queue, ConsumerOptions options, Subscription subscription)
     {
         _client = client;
-        _keeper = keeper;
+        _source = source;
         _clientOptions = clientOptions;
         _options = options;
         _subscription = subscription;
@@ -114,29 +114,33 @@ public sealed class Consumer : IAsyncDisposable
 
     internal static async Task<Consumer> SubscribeAsync(
         BrokerClient client,
-        ConnectionKeeper keeper,
+        IConnectionSource source,
         BrokerClientOptions clientOptions,
         string queue,
         ConsumerOptions options,
         CancellationToken cancellationToken)
     {
         options.Validate();
-        var subscription = await SubscribeAsync(keeper, clientOptions, queue, options, again: false, cancellationToken).ConfigureAwait(false);
-        return new Consumer(client, keeper, clientOptions, queue, options, subscription);
+        var subscription = await SubscribeAsync(source, clientOptions, queue, options, again: false, cancellationToken).ConfigureAwait(false);
+        return new Consumer(client, source, clientOptions, queue, options, subscription);
     }
 
     private static async Task<Subscription> SubscribeAsync(
-        ConnectionKeeper keeper, BrokerClientOptions clientOptions, string queue, ConsumerOptions options, bool again, CancellationToken cancellationToken)
+        IConnectionSource source, BrokerClientOptions clientOptions, string queue, ConsumerOptions options, bool again, CancellationToken cancellationToken)
     {
         var pacer = new RecoveryPacer(clientOptions);
         while (true)
         {
+            var place = await source.GetPlaceAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                var connection = await keeper.GetAsync(cancellationToken).ConfigureAwait(false);
-                return await Subscription.SubscribeAsync(connection, clientOptions, queue, options, cancellationToken).ConfigureAwait(false);
+                return await Subscription.SubscribeAsync(place, clientOptions, queue, options, cancellationToken).ConfigureAwait(false);
             }
-            catch (BrokerException e) when (clientOptions.RecoverConnection && !keeper.IsOver && MayTryAgain(e, again && options.Exclusive))
+            catch (BrokerException e) when (place.IsDetour && !Recovery.IsWorthwhile(e))
+            {
+                source.AvoidDetours(); // if the client's own node refuses as well, that is the answer
+            }
+            catch (BrokerException e) when (clientOptions.RecoverConnection && !source.IsOver && MayTryAgain(e, again && options.Exclusive))
             {
                 if (!await pacer.WaitAsync(cancellationToken).ConfigureAwait(false))
                 {
@@ -219,7 +223,7 @@ public sealed class Consumer : IAsyncDisposable
         Subscription subscription;
         try
         {
-            subscription = await SubscribeAsync(_keeper, _clientOptions, Queue, OptionsNow, again: true, linked.Token).ConfigureAwait(false);
+            subscription = await SubscribeAsync(_source, _clientOptions, Queue, OptionsNow, again: true, linked.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -280,7 +284,7 @@ public sealed class Consumer : IAsyncDisposable
 
         static async Task MoveAsync(Subscription subscription)
         {
-            await Task.WhenAny(subscription.Connection.GoingAway, subscription.Ended).ConfigureAwait(false);
+            await Task.WhenAny(subscription.Left, subscription.Ended).ConfigureAwait(false);
             subscription.Cancel();
         }
     }

@@ -29,6 +29,16 @@ public sealed record ConsumerOptions
     /// </summary>
     public bool ConfirmSettles { get; init; }
 
+    /// <summary>
+    /// Consume at the node that leads the queue, which saves a hop, over another connection of the client if need be. When the leader changes, the consumer follows within half a minute. Where the
+    /// leader cannot be reached, or refuses, messages come by way of the client's own connection, as they do without this. Default <c>false</c>.
+    /// </summary>
+    /// <remarks>
+    /// A queue that is exclusive belongs to the client's own connection, and is consumed there. An <see cref="Exclusive"/> consumer changes its place only when it is lost. A consumer that moves settles
+    /// what it has got where it has got it, and gets the next messages elsewhere meanwhile.
+    /// </remarks>
+    public bool PreferLeader { get; init; }
+
     /// <summary>The consumer's name in lists; at most 255 bytes of UTF-8. Default: the broker makes one up.</summary>
     public string ConsumerTag { get; init; } = "";
 

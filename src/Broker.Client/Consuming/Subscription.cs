@@ -29,6 +29,7 @@ internal sealed partial class Subscription : IAsyncDisposable, IDebt
     private Subscription(BrokerConnection connection, BrokerClientOptions clientOptions, string queue, ConsumerOptions options)
     {
         _connection = connection;
+        Left = connection.GoingAway;
         _options = options;
         _closeTimeout = clientOptions.CloseTimeout;
         _recovers = clientOptions.RecoverConnection;
@@ -50,6 +51,9 @@ internal sealed partial class Subscription : IAsyncDisposable, IDebt
 
     /// <summary>Whether an answer of the server is due: to SUBSCRIBE, to settlements that it confirms, or to the end.</summary>
     public bool IsOwed => !_subscribed || (_cancelSent && _cancelled is null) || _disposing || _awaited is { IsEmpty: false };
+
+    /// <summary>Completes when another subscription is to take over.</summary>
+    public Task Left { get; private set; }
 
     /// <summary>Completes when the stream is over; never faults.</summary>
     public Task Ended => _closed.Task;
@@ -119,6 +123,24 @@ internal sealed partial class Subscription : IAsyncDisposable, IDebt
         }
 
         await CloseAsync(new BrokerStreamException(_what, ErrorCode.NoError, "the consumer was disposed")).ConfigureAwait(false);
+    }
+
+    /// <summary>The same, at a place that is released at the end.</summary>
+    public static async Task<Subscription> SubscribeAsync(
+        Place place, BrokerClientOptions clientOptions, string queue, ConsumerOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var subscription = await SubscribeAsync(place.Connection, clientOptions, queue, options, cancellationToken).ConfigureAwait(false);
+            subscription.Left = place.Left;
+            _ = place.ReleaseAfterAsync(subscription.Ended);
+            return subscription;
+        }
+        catch
+        {
+            place.Release();
+            throw;
+        }
     }
 
     public static async Task<Subscription> SubscribeAsync(

@@ -53,10 +53,10 @@ internal sealed partial class PublishChannel
     /// <summary>Waits for a connection, opens a stream on it and waits for its end.</summary>
     private async Task<BrokerException> RunStreamAsync()
     {
-        BrokerConnection connection;
+        Place place;
         try
         {
-            connection = _only ?? await _keeper.GetAsync(_abandon.Token).ConfigureAwait(false);
+            place = _only is null ? await _source.GetPlaceAsync(_abandon.Token).ConfigureAwait(false) : new Place(_only, _only.GoingAway);
         }
         catch (BrokerException e)
         {
@@ -67,16 +67,16 @@ internal sealed partial class PublishChannel
             return new BrokerConnectionException("publisher: the client was disposed", ErrorCode.NoError, "", retryable: false, innerException: e);
         }
 
-        var stream = new PublishStream(connection, _producerId, _gate, this);
+        var stream = new PublishStream(place.Connection, _producerId, _gate, this);
         lock (_gate)
         {
-            Begin(stream, connection);
+            Begin(stream, place.Connection);
         }
 
         stream.Start();
         if (_recovers)
         {
-            await Task.WhenAny(stream.Closed, connection.GoingAway).ConfigureAwait(false);
+            await Task.WhenAny(stream.Closed, place.Left).ConfigureAwait(false);
             if (!stream.Closed.IsCompleted)
             {
                 LeaveStream(stream); // what was sent is answered, the rest follows on another connection
@@ -84,6 +84,7 @@ internal sealed partial class PublishChannel
         }
 
         await stream.Closed.ConfigureAwait(false);
+        place.Release();
         return stream.End!;
     }
 

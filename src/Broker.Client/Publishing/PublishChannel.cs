@@ -17,6 +17,7 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
     private const int MaxUnsentBytes = 512 << 10;
 
     private readonly ConnectionKeeper _keeper;
+    private readonly IConnectionSource _source;
     private readonly BrokerConnection? _only;
     private readonly PublisherOptions _options;
     private readonly BrokerClientOptions _clientOptions;
@@ -43,11 +44,14 @@ internal sealed partial class PublishChannel : IPublishStreamOwner
     /// <param name="keeper">Makes connections.</param>
     /// <param name="clientOptions">The client's options.</param>
     /// <param name="options">The publisher's options.</param>
+    /// <param name="source">Says on which connection to publish; <c>null</c>: on the client's own.</param>
     /// <param name="only">The connection to publish on and end with; <c>null</c>: whichever there is.</param>
-    public PublishChannel(ConnectionKeeper keeper, BrokerClientOptions clientOptions, PublisherOptions options, BrokerConnection? only = null)
+    public PublishChannel(
+        ConnectionKeeper keeper, BrokerClientOptions clientOptions, PublisherOptions options, IConnectionSource? source = null, BrokerConnection? only = null)
     {
         _only = only;
         _keeper = keeper;
+        _source = source ?? keeper;
         _clientOptions = clientOptions;
         _options = options;
         _recovers = clientOptions.RecoverConnection && (options.ProducerId.Length > 0 || options.Idempotent);

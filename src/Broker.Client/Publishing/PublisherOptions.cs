@@ -37,6 +37,13 @@ public sealed record PublisherOptions
     public ulong? FirstSequence { get; init; }
 
     /// <summary>
+    /// A queue that most messages go to: publish at the node that leads it, which saves a hop, over another connection of the client if need be. Messages may go anywhere nevertheless. Where the
+    /// leader cannot be reached, and until it can, messages take the usual way. Default: none.
+    /// </summary>
+    /// <remarks>Not without a producer id (<see cref="Idempotent"/>): such a publisher stays where it was opened.</remarks>
+    public string LeaderOf { get; init; } = "";
+
+    /// <summary>
     /// Called for each message that was returned or rejected, in the order of the outcomes, on the thread that reads the connection: return quickly and do
     /// not throw.
     /// <see cref="Publisher.FlushAsync"/> reports failures as well. Default: none.
@@ -49,6 +56,7 @@ public sealed record PublisherOptions
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxInFlightMessages, 1 << 20);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxInFlightBytes, 1);
         ArgumentNullException.ThrowIfNull(ProducerId);
+        ArgumentNullException.ThrowIfNull(LeaderOf);
         ArgumentOutOfRangeException.ThrowIfZero(FirstSequence ?? 1);
     }
 }

@@ -43,7 +43,7 @@ internal sealed class RequestChannel : IAsyncDisposable, IDebt
         _former = former;
         _disposal = new Lazy<Task>(EndAsync);
         Connection = connection;
-        _publisher = new PublishChannel(keeper, options, s_publisher, connection);
+        _publisher = new PublishChannel(keeper, options, s_publisher, only: connection);
     }
 
     /// <summary>Where requests go and replies come.</summary>

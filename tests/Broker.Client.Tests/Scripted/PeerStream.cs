@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Text;
 using Broker.Protocol;
 using Broker.Transport;
@@ -17,11 +18,16 @@ internal sealed class PeerStream(IQuicStream stream, StreamKind kind)
     public IQuicStream Quic => stream;
 
     /// <summary>The next frame, or <c>null</c> at the client's FIN.</summary>
-    public async Task<PeerFrame?> TryReadAsync()
+    public Task<PeerFrame?> TryReadAsync() => TryReadAsync(static (read, what) => Within.TimeAsync(read, what));
+
+    /// <summary>The same for a stream of which nobody knows when something comes.</summary>
+    public Task<PeerFrame?> WaitAsync() => TryReadAsync(static (read, _) => read);
+
+    private async Task<PeerFrame?> TryReadAsync(Func<Task<ReadResult>, string, Task<ReadResult>> wait)
     {
         while (_frames.Count == 0)
         {
-            var result = await Within.TimeAsync(stream.Input.ReadAsync().AsTask(), $"a frame of the client on a {kind} stream");
+            var result = await wait(stream.Input.ReadAsync().AsTask(), $"a frame of the client on a {kind} stream");
             stream.Input.AdvanceTo(Take(result.Buffer), result.Buffer.End);
             if (_frames.Count == 0 && result.IsCompleted)
             {

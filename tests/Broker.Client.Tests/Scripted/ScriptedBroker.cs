@@ -93,6 +93,9 @@ internal sealed class ScriptedBroker : IAsyncDisposable
     public async Task<PeerStream> AcceptAsync(StreamKind kind) =>
         await Within.TimeAsync(Streams(kind).Reader.ReadAsync().AsTask(), $"the client to open a {kind} stream");
 
+    /// <summary>The same, however long it takes.</summary>
+    public Task<PeerStream> WaitForAsync(StreamKind kind) => Streams(kind).Reader.ReadAsync().AsTask();
+
     /// <summary>The next publish stream, made ready.</summary>
     public async Task<PeerStream> AcceptPublisherAsync(ulong lastSequence = 0)
     {

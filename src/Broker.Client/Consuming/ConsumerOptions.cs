@@ -34,8 +34,8 @@ public sealed record ConsumerOptions
     /// leader cannot be reached, or refuses, messages come by way of the client's own connection, as they do without this. Default <c>false</c>.
     /// </summary>
     /// <remarks>
-    /// A queue that is exclusive belongs to the client's own connection, and is consumed there. An <see cref="Exclusive"/> consumer changes its place only when it is lost. A consumer that moves settles
-    /// what it has got where it has got it, and gets the next messages elsewhere meanwhile.
+    /// A queue that is exclusive belongs to the client's own connection, and is consumed there. An <see cref="Exclusive"/> consumer changes its place only when it is lost.
+    /// A consumer that moves settles what it has got where it has got it, and gets the next messages elsewhere meanwhile.
     /// </remarks>
     public bool PreferLeader { get; init; }
 

@@ -4,6 +4,9 @@
 #   ./test.sh Protocol Node            only tests/Broker.Protocol.Tests and tests/Broker.Node.Tests
 #   ./test.sh interop                  only tests/interop, the foreign clients
 #   ./test.sh Node -- --filter-method '*certificate*'
+#   ./test.sh simulate --forever       histories of simulated clusters until one fails; --from N: the first seed, 1001 unless given
+#   ./test.sh simulate --count N       so many of them
+#   ./test.sh simulate --seed N        one of them; --log FILE: writes down all that happens
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 . "$root/scripts/setup.sh"
@@ -17,7 +20,11 @@ prepare() {
     build_if_changed tests Broker.sln "$(built_file tests/Broker.Tidy.Tests Broker.Tidy.Tests.dll)" src tests bench examples
 }
 
-choose_tests "$@"
+if [[ ${1:-} == simulate ]]; then
+    choose_simulations "${@:2}" || exit 2
+else
+    choose_tests "$@"
+fi
 if ! prepare; then
     echo "The set-up or the build failed, so no test ran."
     echo "0 passed, 1 failed"

@@ -38,6 +38,32 @@ choose_tests() {
     fi
 }
 
+# choose_simulations --forever [--from N] | --count N [--from N] | --seed N [--log FILE]: the histories of simulated clusters as the only test.
+choose_simulations() {
+    local runs='' first=1 log=''
+    while [[ $# -gt 0 ]]; do
+        case $1 in
+        --forever) runs=forever first=1001 ;; # those before are in every test run
+        --count) runs=${2:-} ;;
+        --seed) runs=1 first=${2:-} ;;
+        --from) first=${2:-} ;;
+        --log) log=${2:-} ;;
+        *)
+            echo "'$1' is not known. Give --forever, --count N or --seed N; with the first two --from N, with the last --log FILE." >&2
+            return 1
+            ;;
+        esac
+        [[ $1 == --forever ]] || shift
+        shift || true
+    done
+    if [[ ! $runs =~ ^([0-9]+|forever)$ || ! $first =~ ^[0-9]+$ ]]; then
+        echo "Give --forever, --count N or --seed N, where N is a whole number." >&2
+        return 1
+    fi
+    export BROKER_CLUSTER_SIM_RUNS=$runs BROKER_CLUSTER_SIM_SEED=$first BROKER_CLUSTER_SIM_LOG=${log:+$(realpath -m "$log")}
+    choose_tests Simulation -- --filter-method '*ClusterTests.Nothing_confirmed*'
+}
+
 run_tests() {
     local project
     passed=0 failed=0 skipped=0 failures=()

@@ -45,8 +45,7 @@ internal static class ClusterSeeds
                 }
             }
         });
-        const string Command = "./test.sh Simulation -- --filter-class '*ClusterTests'";
-        var shown = failures.OrderBy(f => f.Seed).Take(MaxShown).Select(f => $"BROKER_CLUSTER_SIM_SEED={f.Seed} BROKER_CLUSTER_SIM_RUNS=1 {Command}\n{f.Failure}");
+        var shown = failures.OrderBy(f => f.Seed).Take(MaxShown).Select(f => $"./test.sh simulate --seed {f.Seed}\n{f.Failure}");
         Assert.True(failures.IsEmpty, $"of {count} histories from seed {first} on:\n{string.Join("\n\n", shown)}");
     }
 }

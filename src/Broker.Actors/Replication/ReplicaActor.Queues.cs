@@ -109,7 +109,11 @@ internal sealed partial class ReplicaActor
     /// </summary>
     private void EndQueue(ulong queue)
     {
-        _followed.Remove(queue);
+        if (_followed.Remove(queue, out var ended))
+        {
+            _touched.Remove(ended); // or a checkpoint that is due would come behind the end
+        }
+
         Write(new QueueLogRecord(default) { Client = _disk, Kind = RecordKind.Deleted, Entity = queue, Shard = (ushort)_shard, Index = 0 }, new DiskNote(Ended: queue));
     }
 

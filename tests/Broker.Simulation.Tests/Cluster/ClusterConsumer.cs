@@ -102,7 +102,7 @@ internal sealed class ClusterConsumer
         RefusedStaysOut.OnDelivered(_queue.Facts, id);
         SettledStaysSettled.OnDelivered(_queue.Facts, id, delivery.Entry.DeliveryCount);
         NothingTwice.OnDelivered(_queue.Facts, id, delivery.Entry);
-        if (_queue.Source is null) // those die in any order
+        if (_queue is { Source: null, IsDeleting: false }) // dead letters come in any order, and a queue that has ended may begin anew until somebody says that it is gone
         {
             _queue.Order.OnDelivered(id, delivery.Entry.Position);
         }

@@ -6,7 +6,7 @@ namespace Broker.Simulation.Tests.Cluster;
 /// <summary>Runs many histories of clusters, on all cores, and says how to run again those that have failed.</summary>
 /// <remarks>
 /// <c>BROKER_CLUSTER_SIM_RUNS</c>: how many, default 1,000, or <c>forever</c>, until one fails. <c>BROKER_CLUSTER_SIM_SEED</c>: the first, default 1. <c>BROKER_CLUSTER_SIM_LOG</c>: with
-/// one run, the file that is to say all that has happened. <c>BROKER_CLUSTER_SIM_DELETIONS</c>: 1 has queues deleted in the middle of it all, which still goes wrong (docs/cluster.md).
+/// one run, the file that is to say all that has happened. <c>./test.sh simulate</c> sets them.
 /// </remarks>
 internal static class ClusterSeeds
 {
@@ -15,9 +15,6 @@ internal static class ClusterSeeds
 
     /// <summary>How many histories to run.</summary>
     public static int Count { get; } = s_runs == "forever" ? int.MaxValue - First : int.TryParse(s_runs, NumberStyles.None, CultureInfo.InvariantCulture, out var runs) ? runs : 1000;
-
-    /// <summary>Whether a queue is deleted, and declared anew, while other things fail.</summary>
-    public static bool DeletesQueues { get; } = Environment.GetEnvironmentVariable("BROKER_CLUSTER_SIM_DELETIONS") == "1";
 
     private static int First => int.TryParse(Environment.GetEnvironmentVariable("BROKER_CLUSTER_SIM_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : 1;
 

@@ -63,7 +63,7 @@ internal sealed partial class ClusterWorld
         }
 
         queue.Facts.OnPurging();
-        if (Random.Next(3) > 0 || !ClusterSeeds.DeletesQueues)
+        if (Random.Next(3) > 0)
         {
             Seen.Count("purges");
             local.Actor.Tell(new QueueMessage.Purge(), life.System.ActorOf(Props.Create(() => new Requester(OnPurged))));

@@ -41,6 +41,11 @@ internal sealed partial class ReplicaActor
     {
         _records.Add(new ShardRecord { Epoch = epoch, Position = -1, InMemory = record });
         Invariant.That(_records.Last == index, "records of a shard are written in order");
+        if (record.Kind == RecordKind.Deleted)
+        {
+            _ends[record.Entity] = index;
+        }
+
         Write(record, new DiskNote(Index: index, WrittenIn: epoch));
     }
 
@@ -77,6 +82,7 @@ internal sealed partial class ReplicaActor
             for (var i = 0UL; i < run.Count; i++, index++, arrived++)
             {
                 var record = _arrived[arrived];
+                EndIfOver(record.Entity);
                 if (!ShardEntity.Is(record.Entity) && !_cluster.ShardOfQueue.ContainsKey(record.Entity))
                 {
                     _cluster.ShardOfQueue[record.Entity] = _shard; // from now on the log keeps something for it, be it cut off later
@@ -104,6 +110,7 @@ internal sealed partial class ReplicaActor
     private void Cut(ulong from)
     {
         _records.CutFrom(from);
+        ForgetEnds(end => end >= from);
         WriteState(default);
     }
 
@@ -121,7 +128,7 @@ internal sealed partial class ReplicaActor
             else
             {
                 Report(ref certain);
-                HandleNote(note);
+                HandleNote(note, written.Record.Position);
                 Carry();
             }
 
@@ -150,7 +157,7 @@ internal sealed partial class ReplicaActor
         }
     }
 
-    private void HandleNote(DiskNote note)
+    private void HandleNote(DiskNote note, long position)
     {
         if (note.Epoch > 0)
         {
@@ -170,7 +177,7 @@ internal sealed partial class ReplicaActor
 
         if (note.Ended > 0)
         {
-            DropFiles(note.Ended);
+            DropFiles(note.Ended, position);
         }
 
         if (note.Answers)
@@ -188,6 +195,15 @@ internal sealed partial class ReplicaActor
         }
 
         Invariant.That(_records.Last == recovered.Log.Last, "a shard's log ends where its last record is");
+        foreach (var held in recovered.Held.Where(h => !ShardEntity.Is(h.Entity)))
+        {
+            _cluster.ShardOfQueue[held.Entity] = _shard; // as when it came: the log keeps something for it, be it cut off later
+            if (held.Kind == RecordKind.Deleted)
+            {
+                _ends[held.Entity] = held.ShardIndex;
+            }
+        }
+
         _committed = recovered.Committed;
         TakeOver(recovered);
     }
@@ -207,6 +223,7 @@ internal sealed partial class ReplicaActor
         }
 
         _applied = shard.Committed;
+        ForgetEnds(end => end <= _applied);
         _committed = Math.Max(_committed, _applied);
         foreach (var held in shard.Held)
         {

@@ -66,6 +66,16 @@ internal sealed partial class ReplicaActor
             return;
         }
 
+        if (_endedAhead.TryGetValue(operation.Entity, out var end) && index <= end)
+        {
+            if (index == end)
+            {
+                _endedAhead.Remove(operation.Entity);
+            }
+
+            return;
+        }
+
         if (operation.Kind == RecordKind.Deleted)
         {
             EndQueue(operation.Entity);
@@ -109,6 +119,7 @@ internal sealed partial class ReplicaActor
     /// </summary>
     private void EndQueue(ulong queue)
     {
+        _ends.Remove(queue);
         if (_followed.Remove(queue, out var ended))
         {
             _touched.Remove(ended); // or a checkpoint that is due would come behind the end
@@ -117,12 +128,41 @@ internal sealed partial class ReplicaActor
         Write(new QueueLogRecord(default) { Client = _disk, Kind = RecordKind.Deleted, Entity = queue, Shard = (ushort)_shard, Index = 0 }, new DiskNote(Ended: queue));
     }
 
-    /// <summary>Deletes what the disk has of a queue beside the log, whose records of it are void.</summary>
-    private void DropFiles(ulong queue)
+    private readonly Dictionary<ulong, ulong> _ends = []; // queues whose end is written and not carried out, by index
+    private readonly Dictionary<ulong, ulong> _endedAhead = []; // those whose end is carried out ahead of its turn; what the queue had before is void
+
+    /// <summary>
+    /// A record of a queue comes behind its end: it was declared still where its shard is led, and has begun anew under its number. Its leader has carried
+    /// out the end by then, so that is committed, and what this node writes of it must not come behind what is new.
+    /// </summary>
+    private void EndIfOver(ulong queue)
     {
-        _cluster.ShardOfQueue.TryRemove(queue, out _);
+        if (_ends.TryGetValue(queue, out var end))
+        {
+            EndQueue(queue);
+            _endedAhead[queue] = end;
+        }
+    }
+
+    /// <summary>Ends that were cut off, or that the ledgers have, are not to come.</summary>
+    private void ForgetEnds(Func<ulong, bool> isOver)
+    {
+        foreach (var ends in new[] { _ends, _endedAhead })
+        {
+            ends.Where(e => isOver(e.Value)).ToList().ForEach(e => ends.Remove(e.Key));
+        }
+    }
+
+    /// <summary>Deletes what the disk has of a queue beside the log, whose records of it are void.</summary>
+    private void DropFiles(ulong queue, long upTo = long.MaxValue)
+    {
+        if (!_followed.ContainsKey(queue) && !ToCome(_endedAhead.GetValueOrDefault(queue)).Any(r => r.Entity == queue))
+        {
+            _cluster.ShardOfQueue.TryRemove(queue, out _);
+        }
+
         _deletions.RemoveAll(d => d.IsCompleted);
-        _deletions.Add(_storage.DropQueueAsync(queue));
+        _deletions.Add(_storage.DropQueueAsync(queue, upTo));
     }
 
     private Dictionary<ulong, QueueLedger> TakeLedgers()

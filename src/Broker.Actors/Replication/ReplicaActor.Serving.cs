@@ -92,9 +92,10 @@ internal sealed partial class ReplicaActor
     }
 
     /// <summary>The records that are not carried out yet.</summary>
-    private IEnumerable<ShardRecord> ToCome()
+    /// <param name="behind">Only those with a higher index.</param>
+    private IEnumerable<ShardRecord> ToCome(ulong behind = 0)
     {
-        for (var index = Math.Max(_applied + 1, _records.First); index <= _records.Last; index++)
+        for (var index = Math.Max(Math.Max(_applied, behind) + 1, _records.First); index <= _records.Last; index++)
         {
             yield return _records[index];
         }

@@ -48,6 +48,7 @@ internal sealed partial class ReplicaActor
         _install = new SnapshotInstall(_storage, _sender, log) { HeardAt = Now };
         LetGo();
         _records.Reset(0);
+        ForgetEnds(static _ => true);
         _applied = _committed = 0;
         _mustRebuild = false;
         _rebuilding = 0;

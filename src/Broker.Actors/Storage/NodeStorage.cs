@@ -215,7 +215,7 @@ internal sealed class NodeStorage(BrokerStorageOptions options)
     }
 
     /// <summary>Deletes the segments of a queue whose end is on the disk, after what is written to them still, and lets the log know that the queue needs nothing of it any more.</summary>
-    public Task DropQueueAsync(ulong queue) => RunOnQueueAsync(queue, () =>
+    public Task DropQueueAsync(ulong queue, long upTo = long.MaxValue) => RunOnQueueAsync(queue, () =>
     {
         try
         {
@@ -226,7 +226,7 @@ internal sealed class NodeStorage(BrokerStorageOptions options)
             Notice(StoreNoticeSeverity.Warning, $"segments of a deleted queue could not be deleted: {e.Message}");
         }
 
-        Log.Forget(queue); // only now: segments of which the log knows nothing are taken for a queue whose records were lost
+        Log.Forget(queue, upTo); // only now: segments of which the log knows nothing are taken for a queue whose records were lost
         return true;
     });
 

@@ -4,17 +4,17 @@ namespace Broker.Storage.Log;
 internal sealed class LogRetention
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<ulong, long> _neededFrom = [];
+    private readonly Dictionary<ulong, (long From, long Last)> _needs = []; // and where its last record is, as far as known
 
     /// <summary>The entity has a record there; it counts if it is the first that is needed.</summary>
     public void Need(ulong entity, long position)
     {
         lock (_lock)
         {
-            if (!_neededFrom.TryAdd(entity, position) && position < _neededFrom[entity])
-            {
-                _neededFrom[entity] = position; // it needed nothing, or nothing yet that is so early
-            }
+            var last = position == long.MaxValue ? 0 : position;
+            _needs[entity] = _needs.TryGetValue(entity, out var before)
+                ? (Math.Min(before.From, position), Math.Max(before.Last, last)) // it needed nothing, or nothing yet that is so early
+                : (position, last);
         }
     }
 
@@ -23,19 +23,22 @@ internal sealed class LogRetention
     {
         lock (_lock)
         {
-            if (_neededFrom.TryGetValue(entity, out var before) && before < position)
+            if (_needs.TryGetValue(entity, out var before) && before.From < position)
             {
-                _neededFrom[entity] = position;
+                _needs[entity] = before with { From = position };
             }
         }
     }
 
-    /// <summary>The entity needs the log no more.</summary>
-    public void Remove(ulong entity)
+    /// <summary>The entity needs the log no more, unless it has begun anew: it has a record behind the position.</summary>
+    public void Remove(ulong entity, long upTo = long.MaxValue)
     {
         lock (_lock)
         {
-            _neededFrom.Remove(entity);
+            if (_needs.TryGetValue(entity, out var needs) && needs.Last <= upTo)
+            {
+                _needs.Remove(entity);
+            }
         }
     }
 
@@ -44,7 +47,7 @@ internal sealed class LogRetention
     {
         lock (_lock)
         {
-            return [.. _neededFrom.Where(e => e.Value < position).Select(e => e.Key).Order()];
+            return [.. _needs.Where(e => e.Value.From < position).Select(e => e.Key).Order()];
         }
     }
 
@@ -53,7 +56,7 @@ internal sealed class LogRetention
     {
         lock (_lock)
         {
-            return _neededFrom.Count > 0 ? _neededFrom.Values.Min() : long.MaxValue;
+            return _needs.Count > 0 ? _needs.Values.Min(static n => n.From) : long.MaxValue;
         }
     }
 }

@@ -244,7 +244,9 @@ public sealed partial class WriteAheadLog : IDisposable
     public void PrepareSpare() => _files.PrepareSpare();
 
     /// <summary>The entity needs nothing of the log any more, not even the record that says that it is gone.</summary>
-    public void Forget(ulong entity) => _retention.Remove(entity);
+    /// <param name="entity">Which.</param>
+    /// <param name="upTo">What it has written behind this position it needs.</param>
+    public void Forget(ulong entity, long upTo = long.MaxValue) => _retention.Remove(entity, upTo);
 
     /// <summary>Reads a record. Any thread.</summary>
     /// <returns><c>null</c> if it is no longer there, or its header is damaged.</returns>

@@ -34,6 +34,21 @@ public sealed class LogRetentionTests
     }
 
     [Fact]
+    public void An_entity_that_has_begun_anew_needs_what_is_behind_its_end()
+    {
+        var retention = new LogRetention();
+        retention.Need(7, 100);
+        retention.Advance(7, 200); // it has ended there
+        retention.Need(7, 300);
+        retention.Remove(7, upTo: 200);
+        Assert.Equal(200, retention.Lowest());
+        retention.Need(8, long.MaxValue); // as of a recovery: nothing
+        retention.Remove(8, upTo: 200);
+        retention.Remove(7, upTo: 300);
+        Assert.Equal(long.MaxValue, retention.Lowest());
+    }
+
+    [Fact]
     public void An_entity_that_needed_nothing_needs_what_it_writes_next()
     {
         var retention = new LogRetention();

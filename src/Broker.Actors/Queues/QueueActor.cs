@@ -123,10 +123,10 @@ internal sealed partial class QueueActor : Actor, IQueueEffects
         _machine.Dispatch();
         var lastIndex = _journal is null ? 0 : Log(_journal);
         DrainEffects();
+        KeepTimer(); // before anybody can see why
         _registration!.Status.Update(_machine);
         AccountForMemory();
         _outbox.Release(lastIndex, _journal?.CertainIndex ?? 0, Self);
-        KeepTimer();
         if (!_deleted)
         {
             _checkpoints?.AfterBatch(Context);

@@ -30,8 +30,8 @@ public sealed class DamageTests
         StoreFolder.Damage(folder["data"], "log", Text(Spoilt));
         await using var second = await NodeProcess.StartAsync(settings);
 
-        Assert.Contains($"queue '{Queue}', 1 message(s)", second.Log, StringComparison.Ordinal);
-        Assert.Contains("fail: ", second.Log, StringComparison.Ordinal);
+        await second.ExpectLogAsync($"queue '{Queue}', 1 message(s)");
+        await second.ExpectLogAsync("fail: ");
         await using var later = await second.ConnectAsync();
         await ExpectAllButSpoiltAsync(later);
         Assert.Equal("untouched", await TakeAsync(later, "other"));

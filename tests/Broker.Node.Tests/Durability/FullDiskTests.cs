@@ -47,8 +47,8 @@ public sealed class FullDiskTests(ITestOutputHelper output)
         await Wait.Until(() => BlockedAsync(admin), reason => reason.Length == 0, "nobody is listed as blocked");
         await Wait.Until(() => ShowAsync(admin), row => row.GetProperty("freeBytes").GetInt64() > DiskBytes / 2, "the disk has room again");
         Assert.DoesNotContain("fail: ", node.Log, StringComparison.Ordinal);
-        Assert.Contains("publishers of durable queues wait: ", node.Log, StringComparison.Ordinal);
-        Assert.Contains("publishers of durable queues go on: ", node.Log, StringComparison.Ordinal);
+        await node.ExpectLogAsync("publishers of durable queues wait: ");
+        await node.ExpectLogAsync("publishers of durable queues go on: ");
     }
 
     [Fact]

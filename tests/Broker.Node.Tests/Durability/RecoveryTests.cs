@@ -52,7 +52,7 @@ public sealed partial class RecoveryTests(ITestOutputHelper output)
         Assert.Equal("up", seen[^1]);
         var allowed = (MaxSecondsPerGiB * log / (1 << 30)) + MaxSecondsOfAnyStart;
         Assert.True(taken.TotalSeconds <= allowed, $"the start on {log >> 20} MiB took {taken.TotalSeconds:0.0} s; {allowed:0.0} are allowed");
-        Assert.Contains("recovering: ", second.Log, StringComparison.Ordinal);
+        await second.ExpectLogAsync("recovering: ");
     }
 
     [Fact]

@@ -110,7 +110,7 @@ public sealed class NodeRestartTests
         var settings = new NodeSettings { Data = folder["data"] };
         await using (var first = await NodeProcess.StartAsync(settings))
         {
-            Assert.Contains("Made development certificates in", first.Log, StringComparison.Ordinal);
+            await first.ExpectLogAsync("Made development certificates in");
         }
 
         var before = Files(folder["data"]);

@@ -39,6 +39,9 @@ internal sealed partial class NodeProcess : IAsyncDisposable
 
     public string Log => _process.StandardError;
 
+    /// <summary>Waits until the node has logged this. What it prints may come after what it answers.</summary>
+    public Task ExpectLogAsync(string text) => Wait.Until(() => Task.FromResult(Log), log => log.Contains(text, StringComparison.Ordinal), $"the node to log '{text}'");
+
     public bool IsRunning => !_process.HasExited;
 
     /// <summary>A transport for this node's clients.</summary>

@@ -51,7 +51,7 @@ internal sealed partial class LeaderConnections
                 (woken, pause) = (_sleep.Token, _pause);
             }
 
-            if (!await SleepAsync(pause, woken).ConfigureAwait(false))
+            if (!await DelayAsync(pause, woken).ConfigureAwait(false))
             {
                 continue;
             }
@@ -61,21 +61,6 @@ internal sealed partial class LeaderConnections
             {
                 _pause = allAreKnown ? s_longestPause : _pause * 2 < s_longestPause ? _pause * 2 : s_longestPause;
             }
-        }
-    }
-
-    /// <returns><c>false</c> if it was woken to sleep for a shorter time, or for good.</returns>
-    private async Task<bool> SleepAsync(TimeSpan pause, CancellationToken woken)
-    {
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, woken);
-        try
-        {
-            await Task.Delay(pause, options.TimeProvider, linked.Token).ConfigureAwait(false);
-            return true;
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
         }
     }
 

@@ -245,12 +245,13 @@ internal sealed partial class LeaderConnections(BrokerClientOptions options, Con
         return _avoided.ContainsKey(endpoint);
     }
 
-    /// <returns><c>false</c> if the client is disposed of meanwhile.</returns>
-    private async Task<bool> DelayAsync(TimeSpan time)
+    /// <returns><c>false</c> if the client is disposed of meanwhile, or the wait was ended.</returns>
+    private async Task<bool> DelayAsync(TimeSpan time, CancellationToken woken = default)
     {
         try
         {
-            await Task.Delay(time, options.TimeProvider, _stop.Token).ConfigureAwait(false);
+            using var linked = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, woken);
+            await Task.Delay(time, options.TimeProvider, linked.Token).ConfigureAwait(false);
             return true;
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)

@@ -40,10 +40,10 @@ choose_tests() {
 
 # choose_simulations --forever [--from N] | --count N [--from N] | --seed N [--log FILE]: the histories of simulated clusters as the only test.
 choose_simulations() {
-    local runs='' first=1 log=''
+    local runs='' first='' log=''
     while [[ $# -gt 0 ]]; do
         case $1 in
-        --forever) runs=forever first=1001 ;; # those before are in every test run
+        --forever) runs=forever ;;
         --count) runs=${2:-} ;;
         --seed) runs=1 first=${2:-} ;;
         --from) first=${2:-} ;;
@@ -56,6 +56,8 @@ choose_simulations() {
         [[ $1 == --forever ]] || shift
         shift || true
     done
+    [[ -n $first || $runs != forever ]] || first=1001 # those before are in every test run
+    first=${first:-1}
     if [[ ! $runs =~ ^([0-9]+|forever)$ || ! $first =~ ^[0-9]+$ ]]; then
         echo "Give --forever, --count N or --seed N, where N is a whole number." >&2
         return 1

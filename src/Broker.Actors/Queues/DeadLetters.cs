@@ -242,7 +242,7 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
     /// </summary>
     private void HandleAnswered(Target target, PublisherSignal.Answered answer)
     {
-        var refusals = answer.Fault is { } fault ? answer.Refused ?? [new BatchRefusal(0, answer.Batch.Count, fault)] : [];
+        var refusals = answer.Refusals;
         var again = answer.Batch.Count;
         for (var i = refusals.Count - 1; i >= 0 && refusals[i] is var last && last.First + last.Count == again && MayTakeLater(last.Fault); i--)
         {

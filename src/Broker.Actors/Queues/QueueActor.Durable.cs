@@ -48,7 +48,7 @@ internal sealed partial class QueueActor
         cluster.ShardOfQueue[id] = shard;
         var taken = cluster.Hosts[shard].Take(id);
         _hasFailedBefore = taken is null; // or this node does not serve the shard any more
-        return new ReplicatedQueueJournal(storage, id, shard, taken ?? new TakenLedger(new QueueLedger(), Epoch: 0, Committed: 0, ActorRef.NoSender, new ShardHost()), Self);
+        return new ReplicatedQueueJournal(storage, id, shard, taken ?? new TakenLedger(new QueueLedger(), Epoch: 0, Committed: 0, ActorRef.NoSender, cluster.Hosts[shard]), Self);
     }
 
     /// <summary>Appends what has happened in this batch.</summary>

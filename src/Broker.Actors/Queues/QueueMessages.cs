@@ -200,7 +200,11 @@ internal abstract record PublisherSignal
     /// <param name="Fault">Why not; <c>null</c> if all of it is there.</param>
     /// <param name="WasParked">Whether it had to wait.</param>
     /// <param name="Refused">With a fault: what is not in the queue, ascending; the rest of the batch is. <c>null</c>: nothing of it is.</param>
-    public sealed record Answered(PublishBatch Batch, FrameFault? Fault, bool WasParked, IReadOnlyList<BatchRefusal>? Refused = null) : PublisherSignal;
+    public sealed record Answered(PublishBatch Batch, FrameFault? Fault, bool WasParked, IReadOnlyList<BatchRefusal>? Refused = null) : PublisherSignal
+    {
+        /// <summary>What of the batch is not in the queue, ascending.</summary>
+        public IReadOnlyList<BatchRefusal> Refusals => Fault is { } fault ? Refused ?? [new BatchRefusal(0, Batch.Count, fault)] : [];
+    }
 
     /// <summary>The batch waits, for a reason that follows the queue's name.</summary>
     public sealed record Parked(PublishBatch Batch, string Reason) : PublisherSignal;

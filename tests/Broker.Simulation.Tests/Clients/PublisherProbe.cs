@@ -117,7 +117,7 @@ internal sealed class SimulatedPublisher(int index, bool named, Random random, A
             return;
         }
 
-        IReadOnlyList<BatchRefusal> refusals = answer.Fault is { } fault ? answer.Refused ?? [new BatchRefusal(0, answer.Batch.Count, fault)] : [];
+        var refusals = answer.Refusals;
         for (var i = 0; i < answer.Batch.Count; i++)
         {
             var id = ClientMessages.IdOf(answer.Batch.Messages.Span[i]);

@@ -173,25 +173,23 @@ internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named
     private void OnAnswered(ClusterQueue queue, PublisherStream stream, Session session, PublisherSignal.Answered answer)
     {
         world.Trace($"publisher {index} of {queue.Name}: {answer.Batch.Count} {answer.Fault?.Code}");
+        var isKnown = answer.Fault is not { Code: not ErrorCode.ResourceExhausted };
         if (session.IsDeaf)
         {
-            OnUnheard(queue, answer);
+            OnUnheard(queue, isKnown ? OutcomesOf(answer) : []);
             return;
         }
 
         session.UnderWay.Remove(answer.Batch);
-        if (answer.Fault is { Code: not ErrorCode.ResourceExhausted })
+        if (!isKnown)
         {
             End(session, stream);
             return;
         }
 
-        var refusals = answer.Fault is { } fault ? answer.Refused ?? [new BatchRefusal(0, answer.Batch.Count, fault)] : [];
         var ids = new HashSet<MessageId>();
-        for (var i = 0; i < answer.Batch.Count; i++)
+        foreach (var (id, isRefused) in OutcomesOf(answer))
         {
-            var id = ClientMessages.IdOf(answer.Batch.Messages.Span[i]);
-            var isRefused = refusals.Any(r => r.First <= i && i < r.First + r.Count);
             queue.Facts[id].Refused |= isRefused; // and it is given up
             queue.Facts[id].Confirmed |= !isRefused;
             queue.Facts.Tell(id, isRefused ? "refused" : "confirmed");
@@ -203,20 +201,21 @@ internal sealed class ClusterPublisher(ClusterWorld world, int index, bool named
         stream.Unconfirmed.RemoveAll(u => ids.Contains(u.Id));
     }
 
-    private void OnUnheard(ClusterQueue queue, PublisherSignal.Answered answer)
+    private void OnUnheard(ClusterQueue queue, IEnumerable<(MessageId Id, bool IsRefused)> outcomes)
     {
-        if (answer.Fault is { Code: not ErrorCode.ResourceExhausted })
+        foreach (var (id, isRefused) in outcomes)
         {
-            return;
-        }
-
-        var refusals = answer.Fault is { } fault ? answer.Refused ?? [new BatchRefusal(0, answer.Batch.Count, fault)] : [];
-        for (var i = 0; i < answer.Batch.Count; i++)
-        {
-            var id = ClientMessages.IdOf(answer.Batch.Messages.Span[i]);
-            var isRefused = refusals.Any(r => r.First <= i && i < r.First + r.Count);
             queue.Facts.Tell(id, isRefused ? "refused, unheard" : "confirmed, unheard");
             _lost.Add(queue.Name, id, isRefused);
+        }
+    }
+
+    private static IEnumerable<(MessageId Id, bool IsRefused)> OutcomesOf(PublisherSignal.Answered answer)
+    {
+        var refusals = answer.Refusals;
+        for (var i = 0; i < answer.Batch.Count; i++)
+        {
+            yield return (ClientMessages.IdOf(answer.Batch.Messages.Span[i]), refusals.Any(r => r.First <= i && i < r.First + r.Count));
         }
     }
 

@@ -64,7 +64,7 @@ internal static class NoUnboundedGrowth
             var ledger = ledgers[queue];
             var known = ledger.Index.Segments.Select(s => s.Number).Concat(ledger.DroppedSegments).Append(ledger.OpenSegment.Number).ToHashSet();
             var unknown = life.Storage.Segments.Segments(queue).Where(n => !known.Contains(n)).ToList();
-var newer = unknown.Count(n => n > known.Max()); // of a copying that no checkpoint tells of yet
+            var newer = unknown.Count(n => n > known.Max()); // of a copying that no checkpoint tells of yet
             Assert.True(newer <= MostNewSegments && newer == unknown.Count,
                 $"{life.Member}: segments {string.Join(' ', unknown)} of queue {queue} belong to nobody; known are {string.Join(' ', known)}");
         }

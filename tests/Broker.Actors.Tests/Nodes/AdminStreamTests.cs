@@ -154,7 +154,7 @@ public sealed class AdminStreamTests
             async () => await other.RunAsync("store verify"),
             rows => rows.Any(r => (string)r["queue"]! == "first") && rows.Any(r => (string)r["queue"]! == "second"),
             "both queues to have segments");
-        await other.StoreAtRestAsync();
+        await broker.StoreAtRestAsync(other);
         var logFiles = (await other.RunAsync("store verify")).Count(r => (string)r["queue"]! == "");
         scheduler!.HoldJobs(after: logFiles + 1); // each file, and that there are no more
         var verifying = admin.RunAsync("store verify");

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using Broker.Actors.Runtime;
 using Broker.Actors.Server;
 using Broker.Actors.Storage;
@@ -141,6 +142,29 @@ internal sealed class BrokerFixture : IAsyncDisposable
     {
         var connection = await ConnectAsync(TestCertificates.AdminClient, client);
         return new WireAdmin(connection, await connection.OpenAsync(StreamKind.Admin));
+    }
+
+    /// <summary>
+    /// The row of <c>store show</c> once the store has nothing more to do: nothing of the log is to be given up, its next file is there, and what is said of publishers fits the space that is free.
+    /// While nobody publishes, settles or deletes anything, it then stays so.
+    /// </summary>
+    public async Task<JsonObject> StoreAtRestAsync(WireAdmin admin)
+    {
+        var log = _storage.Options.Store.Log;
+        var same = 0;
+        var last = "";
+        return await WireAdmin.UntilAsync(
+            async () => (await admin.RunAsync("store show"))[0],
+            shown =>
+            {
+                var now = shown.ToJsonString();
+                var isWaiting = (string)shown["blocked"]! != "";
+                var hasToWait = (long)shown["freeBytes"]! < (long)shown["freeBytesMin"]!;
+                same = now == last && log.HasSpare && log.RetirementGoal() <= log.StartPosition && isWaiting == hasToWait ? same + 1 : 0;
+                last = now;
+                return same >= 100; // else one that has looked at the disk before might still be about to say what it saw
+            },
+            "the log to be within its bounds and the store to have come to rest");
     }
 
     /// <summary>Faults of actors so far, which the test has brought about.</summary>

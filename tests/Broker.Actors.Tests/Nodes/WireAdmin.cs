@@ -67,23 +67,6 @@ internal sealed class WireAdmin(WireConnection connection, WireStream stream) : 
     /// <summary>Paths of all actors.</summary>
     public async Task<List<string>> HierarchyAsync() => [.. (await RunAsync("actor hierarchy")).Select(r => (string)r["path"]!)];
 
-    /// <summary>The row of <c>store show</c> once the store has nothing more to do.</summary>
-    public async Task<JsonObject> StoreAtRestAsync()
-    {
-        var last = "";
-        var same = 0;
-        return await UntilAsync(
-            async () => (await RunAsync("store show"))[0],
-            shown =>
-            {
-                var now = shown.ToJsonString();
-                same = now == last ? same + 1 : 0;
-                last = now;
-                return same >= 100 && (long)shown["logBytes"]! <= (long)shown["logBytesGoal"]!;
-            },
-            "the log to be within its bounds and the store to have come to rest");
-    }
-
     /// <summary>Asks again and again until the answer is as it should be.</summary>
     public static async Task<T> UntilAsync<T>(Func<Task<T>> ask, Func<T, bool> condition, string what)
     {

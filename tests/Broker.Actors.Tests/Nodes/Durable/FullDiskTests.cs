@@ -21,7 +21,7 @@ public sealed class FullDiskTests
         await using var admin = await broker.AdministerAsync();
         await client.DeclareQueueAsync("passing");
         await using var publisher = await client.OpenPublisherAsync();
-        await FillAsync(admin, publisher);
+        await FillAsync(broker, admin, publisher);
         Assert.Equal("publishers wait", (string)(await admin.QueueAsync("orders"))!["blocked"]!);
         Assert.Contains("disk space", (string)(await admin.RunAsync("store show"))[0]["blocked"]!, StringComparison.Ordinal);
         Assert.Contains(await admin.RunAsync("connection list"), c => ((string)c["blocked"]!).Contains("'orders' waits for disk space", StringComparison.Ordinal));
@@ -44,7 +44,7 @@ public sealed class FullDiskTests
         await using var client = await broker.ConnectAsync();
         await using var admin = await broker.AdministerAsync();
         await using var publisher = await client.OpenPublisherAsync();
-        var filled = await FillAsync(admin, publisher);
+        var filled = await FillAsync(broker, admin, publisher);
         await client.DeclareQueueAsync("other", DeclareQueueFlags.Durable);
         await using var waiting = await client.OpenPublisherAsync();
         await waiting.PublishAsync(1, "", "other", "1");
@@ -98,13 +98,13 @@ public sealed class FullDiskTests
             await using var client = await broker.ConnectAsync();
             await using var admin = await broker.AdministerAsync();
             await using var publisher = await client.OpenPublisherAsync();
-            filled = await FillAsync(admin, publisher);
+            filled = await FillAsync(broker, admin, publisher);
         }
 
         await using var restarted = await StartAsync(2 * MinFree); // a start makes some room
         await using var again = await restarted.AdministerAsync();
         await again.ExpectQueueAsync("orders", ready: filled, unsettled: 0);
-        Assert.Contains("disk space", (string)(await again.RunAsync("store show"))[0]["blocked"]!, StringComparison.Ordinal);
+        Assert.Contains("disk space", (string)(await restarted.StoreAtRestAsync(again))["blocked"]!, StringComparison.Ordinal);
         await using var late = await again.Connection.OpenPublisherAsync();
         await late.PublishAsync(1, "", "orders", "late");
         await late.ExpectBlockedAsync();
@@ -169,7 +169,7 @@ public sealed class FullDiskTests
         await using var admin = await broker.AdministerAsync();
         await admin.Connection.FillDurableAsync("orders", Enumerable.Range(1, 250).Select(i => $"{i}".PadRight(BodyBytes))); // twice what the log keeps
         disk.KnowsFreeBytes = true;
-        await admin.StoreAtRestAsync();
+        await broker.StoreAtRestAsync(admin);
         lock (notices)
         {
             Assert.Single(notices, n => n.Severity == StoreNoticeSeverity.Warning && n.Text.Contains("the test does not tell", StringComparison.Ordinal));
@@ -183,7 +183,7 @@ public sealed class FullDiskTests
 
     /// <summary>Publishes to the durable queue <c>orders</c> until its publisher has to wait, with one message that waits.</summary>
     /// <returns>How many messages the queue has.</returns>
-    private static async Task<int> FillAsync(WireAdmin admin, WireStream publisher)
+    private async Task<int> FillAsync(BrokerFixture broker, WireAdmin admin, WireStream publisher)
     {
         await admin.Connection.DeclareQueueAsync("orders", DeclareQueueFlags.Durable);
         for (var i = 1; i < 2000; i++)
@@ -194,7 +194,7 @@ public sealed class FullDiskTests
             {
                 Assert.True(BlockedFrame.TryRead(payload, out var blocked, out _));
                 Assert.Equal("queue 'orders' waits for disk space", blocked.Reason);
-                if ((string)(await admin.StoreAtRestAsync())["blocked"]! != "")
+                if ((string)(await broker.StoreAtRestAsync(admin))["blocked"]! != "")
                 {
                     return i - 1;
                 }
@@ -204,6 +204,11 @@ public sealed class FullDiskTests
             }
 
             Assert.Equal(FrameType.Confirm, type);
+            if (_disk.FreeBytes < MinFree)
+            {
+                // Who looks after the store learns of it a moment later. Until then there is a way on, to a disk so full that the log cannot be cleared either.
+                await broker.StoreAtRestAsync(admin);
+            }
         }
 
         Assert.Fail("sixty megabytes have gone onto a disk of twenty-four");

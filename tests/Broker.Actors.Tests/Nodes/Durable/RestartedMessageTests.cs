@@ -285,7 +285,7 @@ public sealed class RestartedMessageTests
             await client.FillDurableAsync("orders", bodies);
             await client.FillDurableAsync("orders", "small");
             await using var admin = await broker.AdministerAsync();
-            await admin.StoreAtRestAsync(); // the log keeps four megabytes, and has had nine
+            await broker.StoreAtRestAsync(admin); // the log keeps four megabytes, and has had nine
         }
 
         await using var restarted = await BrokerFixture.StartAsync(disk: _disk);

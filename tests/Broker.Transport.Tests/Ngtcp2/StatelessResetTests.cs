@@ -84,8 +84,16 @@ public sealed class StatelessResetTests : Ngtcp2Tests
         await Wait.For(first.AbandonAsync(), "the server to vanish");
 
         await ListenAsync(options => options with { StatelessResetKey = secondKey, EndPoint = new IPEndPoint(IPAddress.Loopback, first.LocalEndPoint.Port) });
-        var stream = await Wait.For(pair.Client.OpenStreamAsync(), "a stream to open");
-        await Wait.For(stream.Output.WriteAsync(new byte[200]), "the write");
+        try
+        {
+            var stream = await Wait.For(pair.Client.OpenStreamAsync(), "a stream to open");
+            await Wait.For(stream.Output.WriteAsync(new byte[200]), "the write");
+        }
+        catch (QuicTransportException)
+        {
+            // The next packet was one of the transport's own, such as an acknowledgement that was due, and the end came before the stream.
+        }
+
         return await Wait.For(pair.Client.Closed, "the client to see the end");
     }
 }

@@ -7,15 +7,36 @@ namespace Broker.Transport.Tests;
 /// </summary>
 public sealed class MachinePauses : IAsyncDisposable
 {
+    private const double UnusualSeconds = 0.2;
     private readonly PeriodicTimer _timer = new(TimeSpan.FromMilliseconds(20));
+    private readonly Lock _lock = new();
     private readonly Task _watching;
-    private long _longest;
+    private long _last = Stopwatch.GetTimestamp();
+    private TimeSpan _longest;
+    private TimeSpan _total;
 
     /// <summary>Begins to watch.</summary>
     public MachinePauses() => _watching = WatchAsync();
 
     /// <summary>The longest so far.</summary>
-    public TimeSpan Longest => Stopwatch.GetElapsedTime(0, Volatile.Read(ref _longest)) - _timer.Period is { Ticks: > 0 } pause ? pause : TimeSpan.Zero;
+    public TimeSpan Longest
+    {
+        get
+        {
+            Look();
+            return _longest;
+        }
+    }
+
+    /// <summary>All that are longer than a busy machine explains, together.</summary>
+    public TimeSpan Total
+    {
+        get
+        {
+            Look();
+            return _total;
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -26,11 +47,21 @@ public sealed class MachinePauses : IAsyncDisposable
 
     private async Task WatchAsync()
     {
-        for (var before = Stopwatch.GetTimestamp(); await _timer.WaitForNextTickAsync();)
+        while (await _timer.WaitForNextTickAsync())
+        {
+            Look();
+        }
+    }
+
+    private void Look()
+    {
+        lock (_lock)
         {
             var now = Stopwatch.GetTimestamp();
-            _longest = Math.Max(_longest, now - before);
-            before = now;
+            var pause = Stopwatch.GetElapsedTime(_last, now);
+            _last = now;
+            _longest = pause > _longest ? pause : _longest;
+            _total += pause.TotalSeconds > UnusualSeconds ? pause : TimeSpan.Zero;
         }
     }
 }

@@ -103,7 +103,7 @@ public class TopicTests
         var started = Stopwatch.GetTimestamp();
         Assert.Equal(["q"], _exchanges.Route("amq.topic", key));
         Assert.Empty(_exchanges.Route("amq.topic", key + ".c"));
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(20)); // a millisecond, or for ever
     }
 
     [Fact]

@@ -8,7 +8,7 @@ namespace Broker.Transport.Tests.Ngtcp2;
 public sealed class ChurnTests : Ngtcp2Tests
 {
     // Tests before these may have left streams to the collector, whose buffers then still count.
-    private readonly Ngtcp2Diagnostics _before = Ngtcp2Diagnostics.Current;
+    private readonly Ngtcp2Diagnostics _before = ProcessWideCounters.WithoutGarbage();
 
     [Fact]
     public async Task Nothing_is_left_when_the_transport_is_gone()
@@ -34,7 +34,7 @@ public sealed class ChurnTests : Ngtcp2Tests
 
         await stop.CancelAsync();
         await pressure;
-        await Wait.Until(() => Ngtcp2Diagnostics.Current == _before, $"no more is left than the {_before} of before");
+        await Wait.Until(IsNoMoreLeft, $"no more is left than the {_before} of before");
     }
 
     [Fact]
@@ -64,7 +64,15 @@ public sealed class ChurnTests : Ngtcp2Tests
             }
         }
 
-        await Wait.Until(() => Ngtcp2Diagnostics.Current == _before, $"no more is left than the {_before} of before");
+        await Wait.Until(IsNoMoreLeft, $"no more is left than the {_before} of before");
+    }
+
+    /// <summary>It may be less: what other tests have left goes meanwhile.</summary>
+    private bool IsNoMoreLeft()
+    {
+        var now = Ngtcp2Diagnostics.Current;
+        return now.Connections <= _before.Connections && now.TlsSessions <= _before.TlsSessions && now.TlsCredentials <= _before.TlsCredentials
+            && now.Handles <= _before.Handles && now.Sockets <= _before.Sockets && now.Slabs <= _before.Slabs;
     }
 
     private async Task ChurnAsync(Ngtcp2Transport transport, IQuicListener listener, int worker)

@@ -1,4 +1,5 @@
 using Broker.Client.Tests.Scripted;
+using Broker.Coordination.Tests.Etcd;
 using Broker.Protocol;
 
 namespace Broker.Client.Tests.Recovery;
@@ -149,28 +150,28 @@ public sealed class PublisherRecoveryTests
     [Fact]
     public async Task Message_that_no_queue_takes_within_patience_is_rejected_and_the_others_are_not()
     {
-        var patience = TimeSpan.FromMilliseconds(100);
-        var (broker, _, publisher, stream, _) = await OpenAsync(patience: patience);
+        var patience = TimeSpan.FromMinutes(1);
+        var time = new SkippingTime();
+        var (broker, _, publisher, stream, _) = await OpenAsync(patience: patience, time: time);
         await using var disposal = broker;
         await publisher.PublishAsync("", "orders", Body(1));
         await publisher.PublishAsync("", "other", Body(2));
         var flush = publisher.FlushAsync();
         await stream.ReadPublishesAsync(2);
         await stream.ConfirmAsync(new SequenceRange(2, 2));
-        while (!flush.IsCompleted)
+        for (var i = 0; i < 3; i++)
         {
             await stream.SendAsync(new RejectFrame(1, ErrorCode.Unavailable, "leader is away").Write);
-            if (await Task.WhenAny(flush, stream.TryReadAsync()) == flush)
-            {
-                break;
-            }
-
+            Assert.Null(await stream.TryReadAsync()); // the client ends its side
             await stream.EndAsync();
             stream = (await AcceptAsync(broker)).Stream;
             Assert.Equal(["1"], await ReadBodiesAsync(stream, 1));
+            Assert.False(flush.IsCompleted);
         }
 
-        var failure = await Assert.ThrowsAsync<PublishRejectedException>(() => flush);
+        time.Skip(patience);
+        await stream.SendAsync(new RejectFrame(1, ErrorCode.Unavailable, "leader is away").Write);
+        var failure = await Assert.ThrowsAsync<PublishRejectedException>(() => Within.TimeAsync(flush, "the end of patience"));
         Assert.Equal((1ul, ErrorCode.Unavailable, 0L), (failure.Sequence, failure.ErrorCode, failure.FurtherFailures));
         Assert.Equal(3ul, (await publisher.PublishAsync("", "orders", Body(3))).Sequence);
     }
@@ -236,12 +237,13 @@ public sealed class PublisherRecoveryTests
     }
 
     private static async Task<(ScriptedBroker Broker, BrokerClient Client, Publisher Publisher, PeerStream Stream, string Producer)> OpenAsync(
-        PublisherOptions? options = null, ulong lastSequence = 0, TimeSpan? patience = null, TimeSpan? closeTimeout = null)
+        PublisherOptions? options = null, ulong lastSequence = 0, TimeSpan? patience = null, TimeSpan? closeTimeout = null, TimeProvider? time = null)
     {
         var (broker, client) = await ScriptedBroker.ConnectAsync(o => ScriptedBroker.Recovering(o) with
         {
             RecoveryPatience = patience ?? TimeSpan.FromSeconds(30),
             CloseTimeout = closeTimeout ?? o.CloseTimeout,
+            TimeProvider = time ?? o.TimeProvider,
         });
         var opening = client.CreatePublisherAsync(options);
         var (stream, producer) = await AcceptAsync(broker, lastSequence);

@@ -1,4 +1,5 @@
 using System.Text;
+using Broker.Actors.Tests.Runtime;
 using Broker.Client.Tests.Scripted;
 using Broker.Protocol;
 
@@ -71,10 +72,12 @@ public sealed class RequestReplyTests
     [Fact]
     public async Task A_request_without_a_reply_ends_in_time_and_its_late_reply_is_dropped()
     {
-        var (_, client, requests, replies) = await OpenAsync();
+        var time = new ManualTimeProvider();
+        var (_, client, requests, replies) = await OpenAsync(options => options with { TimeProvider = time });
         var request = client.RequestAsync("x", "double", Body("1"), TimeSpan.FromMilliseconds(50));
         var frame = await requests.ReadAsync();
         Assert.Equal(TimeSpan.FromMilliseconds(50), frame.AsPublishedProperties().Expiration);
+        time.Advance(TimeSpan.FromMilliseconds(50));
         await Within.TimeAsync(request.ContinueWith(static _ => { }, TaskScheduler.Default), "the timeout");
         var late = await Assert.ThrowsAsync<TimeoutException>(() => request);
         Assert.Contains("no reply to the request to exchange 'x', routing key 'double', within 0.05 s", late.Message, StringComparison.Ordinal);

@@ -3,7 +3,7 @@ namespace Broker.Client.Tests.Scripted;
 /// <summary>Every wait of a test has an end that says what it waited for.</summary>
 internal static class Within
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 
     public static async Task<T> TimeAsync<T>(Task<T> task, string what)
     {

@@ -47,7 +47,9 @@ public sealed class TracingTests
         await stream.ReadAsync();
         await stream.SendAsync(new ReturnFrame(1, ErrorCode.Unroutable, "no queue").Write);
         await Assert.ThrowsAsync<PublishReturnedException>(() => Within.TimeAsync(returned, "the return"));
+        await watched.ActivitiesAsync(1); // which stops a moment after its caller has heard
         await Assert.ThrowsAsync<PublishRejectedException>(() => client.PublishAsync("traced-failures", "k", new byte[client.MaxMessageBytes + 1]));
+        await watched.ActivitiesAsync(2);
         var unknown = client.PublishAsync("traced-failures", "k", default);
         await stream.ReadAsync();
         await broker.Connection.CloseAsync((long)ErrorCode.ShuttingDown, "restart");
@@ -99,6 +101,7 @@ public sealed class TracingTests
         await using var client = await BrokerClient.ConnectAsync(RealNode.Options(transport, 7400));
         await client.DeclareQueueAsync("traced-through");
         await client.PublishAsync("", "traced-through", "hello"u8.ToArray());
+        await watched.ActivitiesAsync(1);
         await using var consumer = await client.ConsumeAsync("traced-through", static (_, _) => Task.CompletedTask);
         var spans = await watched.ActivitiesAsync(2);
         Assert.Equal([ActivityKind.Producer, ActivityKind.Consumer], spans.Select(static span => span.Kind));

@@ -78,7 +78,7 @@ internal sealed class Watched : IDisposable
     {
         for (var begun = Stopwatch.GetTimestamp(); !condition(); await Task.Yield())
         {
-            Assert.True(Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(10), $"waited 10 s for {what()}");
+            Assert.True(Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(30), $"waited 30 s for {what()}");
         }
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Broker.Coordination.Etcd;
 using Broker.Coordination.Etcd.Proto;
 using Broker.Coordination.Tests.Contract;
+using Broker.Transport.Tests;
 using Google.Protobuf;
 using static Broker.Coordination.Tests.Contract.Texts;
 
@@ -10,15 +11,18 @@ namespace Broker.Coordination.Tests.Etcd;
 /// <summary>Leases in time.</summary>
 public sealed class LeaseTests(OneMember etcd) : IClassFixture<OneMember>
 {
+    /// <summary>How long before the end of a lease of six seconds its owner takes it for lost, at least.</summary>
+    private static readonly TimeSpan s_beforeItsEnd = TimeSpan.FromSeconds(0.3);
+
     [Fact]
     public async Task A_lease_is_renewed_for_as_long_as_it_is_held()
     {
         var cluster = await etcd.StartedAsync();
         await using var store = cluster.Open();
-        await using var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(3)).Soon("a lease");
+        await using var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(6)).Soon("a lease");
         await store.CommitAsync(Do(Put("a", "1", lease))).Soon("a transaction");
         var time = Stopwatch.StartNew();
-        while (time.Elapsed < TimeSpan.FromSeconds(4.5))
+        while (time.Elapsed < TimeSpan.FromSeconds(8))
         {
             Assert.Equal("a=1", (await store.ReadAsync("").Soon("a read")).Text());
             Assert.False(lease.Lost.IsCancellationRequested);
@@ -29,16 +33,17 @@ public sealed class LeaseTests(OneMember etcd) : IClassFixture<OneMember>
     public async Task A_lease_that_cannot_be_renewed_is_lost_before_etcd_ends_it()
     {
         var cluster = await etcd.StartedAsync();
-        await using var proxy = new EtcdProxy(cluster.Member.Address);
-        await using var store = cluster.Open(options => options with { Endpoints = [proxy.Address] });
-        var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(6)).Soon("a lease");
-        await store.CommitAsync(Do(Put("a", "1", lease))).Soon("a transaction");
-        proxy.HoldRequests();
-        await LostAsync(lease);
-        Assert.True((await TimeToLiveAsync(cluster, lease)) >= 0, "etcd has ended the lease before its owner knew that it was lost");
-        proxy.Release();
-        await lease.DisposeAsync().AsTask().Soon("the end of the lease");
-        Assert.Equal("", (await store.ReadAsync("").Soon("a read")).Text());
+        for (var attempt = 1; ; attempt++)
+        {
+            await using var machine = new MachinePauses();
+            if (await TimeToLiveWhenLostAsync(cluster) >= 0)
+            {
+                return;
+            }
+
+            // An owner that gets no turn, and does not look, learns of it late.
+            Assert.True(attempt < 5 && machine.Longest > s_beforeItsEnd, "etcd has ended the lease before its owner knew that it was lost");
+        }
     }
 
     [Fact]
@@ -77,7 +82,7 @@ public sealed class LeaseTests(OneMember etcd) : IClassFixture<OneMember>
     {
         await using var cluster = await EtcdCluster.StartAsync();
         await using var store = cluster.Open(options => options with { TryTimeout = TimeSpan.FromMilliseconds(300), Patience = TimeSpan.FromSeconds(2) });
-        await using var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(10)).Soon("a lease");
+        await using var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(30)).Soon("a lease");
         await store.CommitAsync(Do(Put("a", "1", lease))).Soon("a transaction");
         await cluster.Member.KillAsync();
         await Assert.ThrowsAsync<MetadataUnavailableException>(() => store.ReadAsync("").Soon("the end of the patience"));
@@ -94,7 +99,7 @@ public sealed class LeaseTests(OneMember etcd) : IClassFixture<OneMember>
     {
         var cluster = await etcd.StartedAsync();
         await using var store = cluster.Open();
-        await using var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(2)).Soon("a lease");
+        await using var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(6)).Soon("a lease");
         await store.CommitAsync(Do(Put("a", "1", lease))).Soon("a transaction");
         await using var watch = new WatchReader(store, "a", (await store.ReadAsync("").Soon("a read")).Revision);
         await cluster.Member.CallAsync(EtcdMethods.LeaseRevoke, new LeaseRevokeRequest { ID = lease.Id });
@@ -138,6 +143,22 @@ public sealed class LeaseTests(OneMember etcd) : IClassFixture<OneMember>
         Assert.False(lease.Lost.IsCancellationRequested);
     }
 
+    /// <returns>In seconds; negative: etcd has ended it.</returns>
+    private static async Task<long> TimeToLiveWhenLostAsync(EtcdCluster cluster)
+    {
+        await using var proxy = new EtcdProxy(cluster.Member.Address);
+        await using var store = cluster.Open(options => options with { Endpoints = [proxy.Address] });
+        var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(6)).Soon("a lease");
+        await store.CommitAsync(Do(Put("a", "1", lease))).Soon("a transaction");
+        proxy.HoldRequests();
+        await LostAsync(lease);
+        var left = await TimeToLiveAsync(cluster, lease);
+        proxy.Release();
+        await lease.DisposeAsync().AsTask().Soon("the end of the lease");
+        Assert.Equal("", (await store.ReadAsync("").Soon("a read")).Text());
+        return left;
+    }
+
     private static async Task<long> TimeToLiveAsync(EtcdCluster cluster, IMetadataLease lease) =>
         (await cluster.Member.CallAsync(EtcdMethods.LeaseTimeToLive, new LeaseTimeToLiveRequest { ID = lease.Id })).TTL;
 
@@ -146,15 +167,5 @@ public sealed class LeaseTests(OneMember etcd) : IClassFixture<OneMember>
         var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = lease.Lost.Register(lost.SetResult);
         await lost.Task.Soon("the loss of the lease");
-    }
-
-    /// <summary>A clock that jumps, as after a pause, while the timers have not yet fired.</summary>
-    private sealed class SkippingTime : TimeProvider
-    {
-        private long _skipped;
-
-        public void Skip(TimeSpan time) => Interlocked.Add(ref _skipped, (long)(time.TotalSeconds * TimestampFrequency));
-
-        public override long GetTimestamp() => base.GetTimestamp() + Interlocked.Read(ref _skipped);
     }
 }

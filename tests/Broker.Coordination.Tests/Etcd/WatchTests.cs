@@ -85,11 +85,11 @@ public sealed class WatchTests(OneMember etcd)
     {
         var cluster = await etcd.StartedAsync();
         await using var proxy = new EtcdProxy(cluster.Member.Address);
-        await using var store = EtcdMetadataStore.Open(Options(cluster, proxy.Address, EtcdCluster.DeadEndpoint()) with { WatchPatience = TimeSpan.FromSeconds(1.5) });
+        await using var store = EtcdMetadataStore.Open(Options(cluster, proxy.Address, EtcdCluster.DeadEndpoint()) with { WatchPatience = TimeSpan.FromSeconds(4) });
         await using var writer = cluster.Open(options => options with { KeyPrefix = Prefix() });
         await using var watch = new WatchReader(store, "", (await writer.ReadAsync("").Soon("a read")).Revision);
         var next = watch.NextAsync();
-        await Assert.ThrowsAsync<TimeoutException>(() => next.WaitAsync(TimeSpan.FromSeconds(2))); // longer than its patience
+        await Assert.ThrowsAsync<TimeoutException>(() => next.WaitAsync(TimeSpan.FromSeconds(5))); // longer than its patience
         await writer.CommitAsync(Do(Put("a", "1"))).Soon("a transaction");
         Assert.Equal("a=1", (await next).Text());
         Assert.Equal(1, proxy.Accepted);

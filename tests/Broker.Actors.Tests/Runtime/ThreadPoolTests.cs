@@ -200,16 +200,19 @@ public sealed class ThreadPoolTests
             system.ActorOf(Props.Create(() => new Echo())).Tell("ball", pong);
         }
 
-        var start = TimeProvider.System.GetTimestamp();
-        for (var i = 0; i < 50; i++)
+        var times = new List<TimeSpan>();
+        for (var i = 0; i < 51; i++)
         {
             using var ran = new ManualResetEventSlim();
+            var start = TimeProvider.System.GetTimestamp();
             ThreadPool.UnsafeQueueUserWorkItem(_ => ran.Set(), null);
             Assert.True(ran.Wait(TimeSpan.FromSeconds(10)), "A work item did not run within 10 s.");
+            times.Add(TimeProvider.System.GetElapsedTime(start));
         }
 
-        var took = TimeProvider.System.GetElapsedTime(start);
-        Assert.True(took < TimeSpan.FromSeconds(10), $"50 work items in a row took {took}.");
+        // Each one that no thread has come to waits for the pool to add a thread, which it does after half a second. A machine that stops now and then delays a few.
+        var median = times.Order().ElementAt(times.Count / 2);
+        Assert.True(median < TimeSpan.FromSeconds(0.4), $"Half of {times.Count} work items took longer than {median}.");
     }
 
     private static EmbeddedActorSystem Create(int capacity) =>

@@ -14,7 +14,7 @@ public sealed partial class RecoveryTests(ITestOutputHelper output)
     private const string Queue = "recovered";
     private const int Messages = 150_000; // of 1 KiB: more than the log keeps, by default
     private const double MaxSecondsPerGiB = 10;
-    private const double MaxSecondsOfAnyStart = 5; // on a machine that is busy with other things
+    private const double MaxSecondsOfAnyStart = 5; // on a machine that is busy with other things; so busy as the start on nothing shows, if that took long
 
     [Fact]
     public async Task A_start_on_a_large_log_is_quick_and_says_how_far_it_is_and_clients_wait_for_it()
@@ -50,7 +50,7 @@ public sealed partial class RecoveryTests(ITestOutputHelper output)
             $"start on nothing {empty.TotalSeconds:0.00} s, on {log >> 20} MiB of log {taken.TotalSeconds:0.00} s; the status was {string.Join(", ", seen)}"));
         Assert.All(seen, status => Assert.Matches(Status(), status));
         Assert.Equal("up", seen[^1]);
-        var allowed = (MaxSecondsPerGiB * log / (1 << 30)) + MaxSecondsOfAnyStart;
+        var allowed = (MaxSecondsPerGiB * log / (1 << 30)) + Math.Max(MaxSecondsOfAnyStart, 5 * empty.TotalSeconds);
         Assert.True(taken.TotalSeconds <= allowed, $"the start on {log >> 20} MiB took {taken.TotalSeconds:0.0} s; {allowed:0.0} are allowed");
         await second.ExpectLogAsync("recovering: ");
     }

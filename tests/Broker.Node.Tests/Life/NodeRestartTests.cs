@@ -27,7 +27,6 @@ public sealed class NodeRestartTests
 
         await first.KillAsync();
         await using var second = await NodeProcess.StartAsync(settings with { Port = first.Address.Port });
-        var sent = Stopwatch.GetTimestamp();
         try
         {
             var another = await connection.OpenStreamAsync();
@@ -40,8 +39,7 @@ public sealed class NodeRestartTests
 
         var end = await Wait.For(connection.Closed, "the client to notice that its node is another one");
 
-        Assert.Equal(QuicError.ConnectionReset, end.Error);
-        Assert.InRange(Stopwatch.GetElapsedTime(sent), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.Equal(QuicError.ConnectionReset, end.Error); // and not idle
         await using var client = await second.ConnectAsync();
         await client.PingAsync();
     }

@@ -27,18 +27,25 @@ public sealed class PublisherPressureTests(ITestOutputHelper output)
         var publishing = Task.Run(() => FillAsync(stopped));
         await Wait.Until(() => BlockedAsync(admin), reasons => reasons.Contains("full", StringComparison.Ordinal), "the publisher of the full queue is listed as blocked");
         var beside = await RoundAsync(client);
+        for (var again = 0; again < 2 && beside > Allowed(alone); again++)
+        {
+            // One round may have been stopped by something else on the machine. What a blocked publisher costs, it costs each time.
+            beside = await RoundAsync(client);
+        }
 
         Assert.False(publishing.IsCompleted, "the full queue has taken everything");
         Assert.Contains("full", await BlockedAsync(admin), StringComparison.Ordinal);
         output.WriteLine($"{SmallMessages / alone.TotalSeconds:0} messages/s alone, {SmallMessages / beside.TotalSeconds:0} beside a blocked publisher");
 
-        // "Full rate", as far as two runs on a machine that others use as well can be compared; a stall would last until the other queue is drained.
-        Assert.True(beside < (alone * 2.5) + TimeSpan.FromSeconds(1), $"beside a blocked publisher: {beside}; alone: {alone}");
+        Assert.True(beside <= Allowed(alone), $"beside a blocked publisher: {beside}; alone: {alone}");
 
         await DrainAsync(client);
         await Wait.For(publishing, "the blocked publisher to go on when there is room");
         await Wait.Until(() => BlockedAsync(admin), reasons => reasons.Length == 0, "nobody is listed as blocked");
     }
+
+    /// <summary>"Full rate", as far as two runs on a machine that others use as well can be compared; a stall would last until the other queue is drained.</summary>
+    private static TimeSpan Allowed(TimeSpan alone) => (alone * 2.5) + TimeSpan.FromSeconds(1);
 
     private static async Task FillAsync(Publisher publisher)
     {

@@ -7,7 +7,7 @@ namespace Broker.Node.Tests.Cluster.Faults;
 /// <param name="HealAsync">Undoes it.</param>
 internal sealed record Fault(string What, ClusterNode? Victim, Func<Task> DoAsync, Func<Task> HealAsync)
 {
-    /// <summary>The longest pause of a queue's confirms that passes, for clients of other nodes. Generous, as the machine may be busy with other things.</summary>
+    /// <summary>The longest pause of a queue's confirms that passes, for clients of other nodes. Generous, as the machine may be busy with other things; when it stops, that is added.</summary>
     public required TimeSpan Limit { get; init; }
 
     /// <summary>

@@ -8,7 +8,7 @@ internal sealed class WireConnection(IQuicConnection connection) : IAsyncDisposa
 {
     private WireStream? _control;
 
-    public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(20);
+    public static TimeSpan Timeout { get; } = TimeSpan.FromSeconds(30);
 
     public IQuicConnection Quic => connection;
 

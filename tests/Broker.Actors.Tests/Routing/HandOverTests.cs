@@ -8,6 +8,9 @@ namespace Broker.Actors.Tests.Routing;
 /// <summary>What clients see when a shard's leader changes.</summary>
 public sealed class HandOverTests
 {
+    /// <summary>Waited for in vain, and far longer than the way to a leader takes.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
     [Fact]
     public async Task What_is_published_while_nobody_leads_waits_for_a_leader()
     {
@@ -29,17 +32,17 @@ public sealed class HandOverTests
     [Fact]
     public async Task Who_waits_too_long_for_a_leader_hears_it()
     {
-        await using var world = await RoutingWorld.StartAsync(TimeSpan.FromMilliseconds(200));
+        await using var world = await RoutingWorld.StartAsync(s_patience);
         await world.DeclareAsync("orders");
         await using var one = await world.One.ConnectAsync();
         var publisher = await one.OpenPublisherAsync();
+        var requests = await one.OpenRequestsAsync();
         await publisher.PublishAsync(1, "", "orders", "lost");
+        await requests.GetAsync("orders");
+        await requests.SendAsync(w => new PurgeQueueFrame(2, "orders").Write(w));
         var reject = await publisher.ExpectRejectAsync();
         Assert.Equal((1UL, ErrorCode.Unavailable), (reject.Sequence, reject.Code));
-        var requests = await one.OpenRequestsAsync();
-        await requests.GetAsync("orders");
         await requests.ExpectRefusalAsync(ErrorCode.Unavailable);
-        await requests.SendAsync(w => new PurgeQueueFrame(2, "orders").Write(w));
         await requests.ExpectRefusalAsync(ErrorCode.Unavailable);
         await world.LeadAsync("orders", world.Two);
         await publisher.PublishAsync(2, "", "orders", "kept");
@@ -118,7 +121,7 @@ public sealed class HandOverTests
     [Fact]
     public async Task What_follows_a_message_that_was_lost_does_not_come_to_the_next_leader_before_it()
     {
-        await using var world = await RoutingWorld.StartAsync(TimeSpan.FromMilliseconds(200));
+        await using var world = await RoutingWorld.StartAsync(s_patience);
         await world.DeclareAsync("orders");
         Assert.True(world.One.Services.Queues.TryGet("orders", out var queue));
         var producer = new StandInProducer(world.One.System, queue.Actor);

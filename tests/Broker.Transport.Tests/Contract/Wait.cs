@@ -4,7 +4,7 @@ namespace Broker.Transport.Tests.Contract;
 public static class Wait
 {
     private const int StillMoments = 5;
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_stillMoment = TimeSpan.FromMilliseconds(30);
 
     public static async Task<T> For<T>(ValueTask<T> task, string what) => await For(task.AsTask(), what);

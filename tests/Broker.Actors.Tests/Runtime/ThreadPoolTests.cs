@@ -3,7 +3,9 @@ using Broker.Actors.Runtime.Embedded;
 
 namespace Broker.Actors.Tests.Runtime;
 
-/// <summary>What only shows with real threads: order, loss, overlap.</summary>
+/// <summary>What only shows with real threads: order, loss, overlap. One measures how the pool shares them out, so they run by themselves.</summary>
+[Collection(nameof(ThreadPoolTests))]
+[CollectionDefinition(nameof(ThreadPoolTests), DisableParallelization = true)]
 public sealed class ThreadPoolTests
 {
     [Fact]
@@ -210,9 +212,9 @@ public sealed class ThreadPoolTests
             times.Add(TimeProvider.System.GetElapsedTime(start));
         }
 
-        // Each one that no thread has come to waits for the pool to add a thread, which it does after half a second. A machine that stops now and then delays a few.
+        // A few milliseconds, and 160 to 500 if workers keep to their own queues. A machine that stops now and then delays a few.
         var median = times.Order().ElementAt(times.Count / 2);
-        Assert.True(median < TimeSpan.FromSeconds(0.4), $"Half of {times.Count} work items took longer than {median}.");
+        Assert.True(median < TimeSpan.FromSeconds(0.1), $"Half of {times.Count} work items took {median} or longer.");
     }
 
     private static EmbeddedActorSystem Create(int capacity) =>

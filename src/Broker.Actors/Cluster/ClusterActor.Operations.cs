@@ -17,7 +17,7 @@ internal sealed partial class ClusterActor
 
     private sealed record Proposed(ActorRef Replica, ClusterCommand.Propose Proposal, MetadataCommit Commit) : OperationMessage;
 
-    private sealed record NotProposed(ActorRef Replica, ClusterCommand.Propose Proposal) : OperationMessage;
+    private sealed record NotProposed(ActorRef Replica, ClusterCommand.Propose Proposal, bool NothingChanged) : OperationMessage;
 
     private sealed record Moved(ActorRef Asker, ShardAssignment To, MetadataCommit Commit) : OperationMessage;
 
@@ -87,7 +87,7 @@ internal sealed partial class ClusterActor
 
                 break;
             case NotProposed m:
-                m.Replica.Tell(new ReplicaCommand.ProposalFailed(m.Proposal.Revision), Self);
+                m.Replica.Tell(new ReplicaCommand.ProposalFailed(m.Proposal.Revision, m.NothingChanged), Self);
                 break;
             case Moved m when m.Commit.Succeeded:
                 Apply(m.To, m.Commit.Revision);
@@ -133,23 +133,25 @@ internal sealed partial class ClusterActor
             Conditions = conditions,
             Operations = [MetadataOperation.Put(ClusterKeys.OfShard(proposal.To.Shard), ShardAssignmentCodec.Write(proposal.To))],
         };
-        Context.PipeTo(CommitSurelyAsync(transaction), commit => new Proposed(replica, proposal, commit), _ => new NotProposed(replica, proposal));
+        Context.PipeTo(CommitSurelyAsync(transaction), commit => new Proposed(replica, proposal, commit), e => new NotProposed(replica, proposal, e is not OperationCanceledException));
     }
 
     /// <summary>
-    /// Fails only if nothing has changed, and never will. A transaction of unknown outcome is tried again: it compares the same revision, so it does not take place twice, and when it is refused the
-    /// answer says what is there instead.
+    /// Fails only if nothing has changed, and never will, or if this actor has ended. A transaction of unknown outcome is tried again: it compares the same revision, so it does not take place twice,
+    /// and when it is refused the answer says what is there instead. That a later try could not be sent says nothing of the first.
     /// </summary>
     private async Task<MetadataCommit> CommitSurelyAsync(MetadataTransaction transaction)
     {
+        var isUnknown = false;
         while (true)
         {
             try
             {
                 return await _metadata.CommitAsync(transaction, _stopped.Token);
             }
-            catch (MetadataUnavailableException e) when (!e.NothingChanged)
+            catch (MetadataUnavailableException e) when (isUnknown || !e.NothingChanged)
             {
+                isUnknown = true;
                 await Task.Delay(s_pause, _time, _stopped.Token);
             }
         }

@@ -156,6 +156,27 @@ public sealed class ClusterOperationTests
         await cluster.UntilAsync(() => leader.Replicas[shard].Told[^1] is ReplicaCommand.ProposalFailed f && f.Revision == view.Revision, "the proposal has failed");
     }
 
+    /// <summary>A leader that took it for failed would commit without who has joined, while a coordinator may elect just that one.</summary>
+    [Fact]
+    public async Task A_proposal_of_unknown_outcome_has_not_failed_because_it_cannot_be_sent_again()
+    {
+        await using var cluster = await TestCluster.StartAsync(3, catchesUp: false);
+        var leader = cluster.There.First(n => n.Led.Count > 0);
+        var shard = leader.Led[0];
+        var view = leader.Cluster.Shards[shard];
+        var smaller = view.Assignment! with { InSync = [.. view.Assignment.InSync.Where(r => r.Node != leader.Name).Take(1), leader.Replica] };
+        var tries = 0;
+        bool IsOfShard(MetadataTransaction t) => t.Operations.Any(o => o.Key == ClusterKeys.OfShard(shard));
+        leader.Metadata.BeforeCommit = transaction => !IsOfShard(transaction) || ++tries != 2
+            ? Task.CompletedTask
+            : throw new MetadataUnavailableException("nothing can be sent", nothingChanged: true);
+        leader.Metadata.AfterCommit = transaction => !IsOfShard(transaction) || tries != 1 ? Task.CompletedTask : throw new MetadataUnavailableException("no answer came");
+        leader.Cluster.Replicas[shard].Tell(new ClusterCommand.Propose(view.Revision, smaller, null));
+        await cluster.UntilAsync(() => Volatile.Read(ref tries) > 2 || leader.Replicas[shard].Told.Any(t => t is ReplicaCommand.ProposalFailed), "it was sent again, or given up");
+        Assert.DoesNotContain(leader.Replicas[shard].Told, t => t is ReplicaCommand.ProposalFailed);
+        await cluster.UntilAsync(() => leader.Replicas[shard].Assigned.Any(a => a.Assignment == smaller), "the change is known");
+    }
+
     [Fact]
     public async Task An_ordered_election_takes_place_once_and_the_order_is_gone()
     {

@@ -13,6 +13,9 @@ internal sealed class NodeMetadata(IMetadataStore shared) : IMetadataStore
     /// <summary>Runs before each transaction goes on its way.</summary>
     public Func<MetadataTransaction, Task>? BeforeCommit { get; set; }
 
+    /// <summary>Runs after each transaction was carried out or refused, before its answer comes; if it throws, that is the answer.</summary>
+    public Func<MetadataTransaction, Task>? AfterCommit { get; set; }
+
     /// <summary>From now on the store does not answer, and watches end.</summary>
     public void Cut() => _cut.Cancel();
 
@@ -48,7 +51,13 @@ internal sealed class NodeMetadata(IMetadataStore shared) : IMetadataStore
         }
 
         Check();
-        return await shared.CommitAsync(transaction, cancellationToken);
+        var commit = await shared.CommitAsync(transaction, cancellationToken);
+        if (AfterCommit is { } after)
+        {
+            await after(transaction);
+        }
+
+        return commit;
     }
 
     public async IAsyncEnumerable<MetadataChange> WatchAsync(string prefix, long afterRevision, [EnumeratorCancellation] CancellationToken cancellationToken = default)

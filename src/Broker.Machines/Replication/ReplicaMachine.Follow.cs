@@ -98,8 +98,10 @@ public sealed partial class ReplicaMachine
             case ReplicaMessage.Align m:
                 Align(m.CommonEnd);
                 break;
+            case ReplicaMessage.Snapshot m when Lacks(m.Log):
+                Refuse(Math.Max(_log.CommonEnd(m.Log) + 1, _log.Eras[0].First));
+                break;
             case ReplicaMessage.Snapshot m:
-                Invariant.That(m.Log.Last >= CommittedIndex, "a snapshot has all that is committed");
                 _isInstalling = true;
                 _installEpoch = Epoch;
                 Emit(new ReplicaEffect.Install(m.Log));
@@ -120,8 +122,7 @@ public sealed partial class ReplicaMachine
     {
         if (commonEnd < CommittedIndex)
         {
-            _isRefusing = true; // not a race: the leader was made one by force, or its disk has lost records
-            Emit(new ReplicaEffect.Refuse(commonEnd + 1, CommittedIndex));
+            Refuse(commonEnd + 1);
             return;
         }
 
@@ -134,6 +135,20 @@ public sealed partial class ReplicaMachine
 
         _isAligned = true;
         Acknowledge();
+    }
+
+    /// <summary>Not a race: the leader was made one by force, or its disk has lost records.</summary>
+    private void Refuse(ulong firstLost)
+    {
+        _isRefusing = true;
+        Emit(new ReplicaEffect.Refuse(firstLost, CommittedIndex));
+    }
+
+    /// <summary>Whether what another log stands for lacks something that is committed here, as far as eras tell: those that a log has given up are not known.</summary>
+    private bool Lacks(Lineage other)
+    {
+        var (mine, theirs) = (_log.EpochOf(CommittedIndex), other.EpochOf(CommittedIndex));
+        return other.Last < CommittedIndex || (mine != 0 && theirs != 0 && mine != theirs);
     }
 
     private void Write(ReplicaMessage.Records message)

@@ -206,11 +206,16 @@ public sealed partial class ReplicaMachine
         Emit(new ReplicaEffect.Send(node, new ReplicaMessage.Records(Epoch, progress.Session, first, _log.Runs(first, last), CommittedIndex)));
     }
 
-    /// <summary>Everybody who is in the in-sync set, or may be, has to have a record for it to be committed.</summary>
+    /// <summary>Everybody who is in the in-sync set, or may be, has to have a record for it to be committed, and that must be enough of them.</summary>
     private void Commit()
     {
+        if (_assignment!.InSync.Count < _options.MinInSync)
+        {
+            return; // it began with fewer: as the first node of a cluster, or by an operator's order
+        }
+
         var index = CertainIndex;
-        LowerToSlowest(ref index, _assignment!.InSync);
+        LowerToSlowest(ref index, _assignment.InSync);
         for (var i = 0; i < _proposals.Count; i++)
         {
             LowerToSlowest(ref index, _proposals[i]);

@@ -3,7 +3,7 @@ namespace Broker.Machines.Replication;
 /// <summary>How replicas of a shard follow each other.</summary>
 public sealed record ReplicaOptions
 {
-    /// <summary>Replicas that the in-sync set has at least, unless it began with fewer. Default 2; at least 1.</summary>
+    /// <summary>Replicas that the in-sync set must have for anything to be committed. It never falls below that; one that begins with fewer waits for others. Default 2; at least 1.</summary>
     public int MinInSync { get; init; } = 2;
 
     /// <summary>A member of the in-sync set that has not reached the end of the log for so long is to leave it. Default 3 s.</summary>

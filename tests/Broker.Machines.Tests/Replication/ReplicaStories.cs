@@ -219,6 +219,26 @@ public class ReplicaStories
         Assert.False(group["a"].CommittedIndex == group["a"].CertainIndex);
     }
 
+    /// <summary>The first node of a cluster that the others come to late, or a replica that leads by an operator's order: what it has alone is on one disk.</summary>
+    [Fact]
+    public void A_set_that_is_too_small_from_the_beginning_commits_nothing_until_it_has_grown()
+    {
+        var group = new ReplicaGroup("a", "b", "c");
+        group.SetAway("b", isAway: true);
+        group.SetAway("c", isAway: true);
+        group.Assign(1, "a", "a");
+        group.Pass(s_long);
+        Assert.Equal((false, 0UL), (group["a"].IsServing, group["a"].CommittedIndex));
+        Assert.Empty(group.AskedBy<ReplicaEffect.Propose>("a"));
+        group.SetAway("b", isAway: false);
+        group.Pass(TimeSpan.FromMilliseconds(1500)); // it asks again after a silence
+        var proposal = group.AskedBy<ReplicaEffect.Propose>("a").First();
+        Assert.Equal(["a", "b"], proposal.To.InSync.Select(r => r.Node));
+        Assert.False(group["a"].IsServing); // it may not have taken place
+        group.Assign(proposal.To);
+        Assert.Equal((true, 1UL), (group["a"].IsServing, group["a"].CommittedIndex));
+    }
+
     [Fact]
     public void A_node_whose_disk_was_emptied_counts_for_nothing_until_it_has_caught_up()
     {

@@ -38,6 +38,33 @@ public sealed class EtcdFaultTests(ITestOutputHelper output)
         await run.FinishAsync();
     }
 
+    /// <summary>Members that stand still keep their connections and say nothing; a leader that goes on has been known to end leases that were renewed all the time (docs/cluster.md, "Leases").</summary>
+    [Fact]
+    public async Task Writes_go_on_while_members_of_etcd_stand_still_and_after_they_have_gone_on()
+    {
+        await using var run = await FaultRun.StartAsync(output);
+        var etcd = run.Cluster.Etcd;
+        for (var round = 0; round < FaultSettings.Rounds; round++)
+        {
+            var leader = await etcd.LeaderAsync();
+            await run.InjectAsync(
+                new Fault("pause of etcd's leader", null, () => etcd.PauseAsync(leader), () => ResumeAsync(etcd, leader)) { Limit = s_limit, Lasts = s_withoutMajority });
+
+            leader = await etcd.LeaderAsync();
+            int[] two = [leader, (leader + 1) % etcd.Count];
+            await run.InjectAsync(
+                new Fault("pause of etcd's majority", null, () => Task.WhenAll(two.Select(etcd.PauseAsync)), () => ResumeAsync(etcd, two)) { Limit = s_limit, Lasts = s_withoutMajority });
+        }
+
+        await run.FinishAsync();
+    }
+
+    private static async Task ResumeAsync(EtcdGroup etcd, params int[] members)
+    {
+        await Task.WhenAll(members.Select(etcd.ResumeAsync));
+        await Task.WhenAll(members.Select(etcd.UntilReadyAsync));
+    }
+
     private static async Task StartAsync(EtcdGroup etcd, params int[] members)
     {
         Array.ForEach(members, etcd.Start);

@@ -129,6 +129,11 @@ internal sealed partial class ReplicaActor
             return; // as it is, nothing that was on its way has arrived either; a stream that were opened now would be forgotten when all begins anew
         }
 
+        if (message is ReplicaMessage.Follow or ReplicaMessage.Align or ReplicaMessage.Snapshot)
+        {
+            peer.Forget(); // a session begins: what waits is of another one, and would only hold it up
+        }
+
         switch (message)
         {
             case ReplicaMessage.Records m:

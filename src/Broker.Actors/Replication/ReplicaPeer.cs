@@ -34,11 +34,17 @@ internal sealed class ReplicaPeer(string node)
     /// <summary>Messages that came in parts, so far.</summary>
     public List<ReadOnlyMemory<byte>> Parts { get; } = [];
 
-    /// <summary>What was to be sent is lost.</summary>
+    /// <summary>What was to be sent is lost, and so is the stream.</summary>
     public void Drop()
     {
-        Queue.Clear();
+        Forget();
         Sender = null;
+    }
+
+    /// <summary>What was to be sent is of no use any more. The other node drops what it has of a message in parts with the next one.</summary>
+    public void Forget()
+    {
+        Queue.Clear();
         Reading = 0;
     }
 

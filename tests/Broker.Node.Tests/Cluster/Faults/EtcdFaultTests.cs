@@ -38,7 +38,9 @@ public sealed class EtcdFaultTests(ITestOutputHelper output)
         await run.FinishAsync();
     }
 
-    /// <summary>Members that stand still keep their connections and say nothing; a leader that goes on has been known to end leases that were renewed all the time (docs/cluster.md, "Leases").</summary>
+    /// <summary>
+    /// Members that stand still keep their connections and say nothing; a leader that goes on has been known to end leases that were renewed all the time (docs/cluster.md, "Leases").
+    /// </summary>
     [Fact]
     public async Task Writes_go_on_while_members_of_etcd_stand_still_and_after_they_have_gone_on()
     {

@@ -24,10 +24,9 @@ public sealed partial class ReplicaMachine
         _isInstalling = false;
         if (CurrentRole != Role.Following)
         {
-            return;
+            TakeRoleNow();
         }
-
-        if (_installEpoch == Epoch)
+        else if (_installEpoch == Epoch)
         {
             _isAligned = true;
             Acknowledge();
@@ -51,6 +50,10 @@ public sealed partial class ReplicaMachine
         {
             Follow();
         }
+        else
+        {
+            TakeRoleNow();
+        }
     }
 
     /// <summary>
@@ -68,6 +71,15 @@ public sealed partial class ReplicaMachine
 
         _isInstalling = true;
         return true;
+    }
+
+    /// <summary>What it installed was in the way of leading, if it is to.</summary>
+    private void TakeRoleNow()
+    {
+        if (_assignment is not null && CertainEpoch == Epoch)
+        {
+            TakeRole();
+        }
     }
 
     /// <summary>Begins to follow, or begins again: whatever was on its way counts no more.</summary>

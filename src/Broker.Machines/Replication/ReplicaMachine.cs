@@ -257,7 +257,11 @@ public sealed partial class ReplicaMachine
     private void TakeRole()
     {
         var assignment = _assignment!;
-        if (assignment.Leader == _life)
+        if (assignment.Leader == _life && _isInstalling)
+        {
+            CurrentRole = Role.Idle; // an operator has ordered it: there is nothing to lead with before that has ended
+        }
+        else if (assignment.Leader == _life)
         {
             Lead();
         }

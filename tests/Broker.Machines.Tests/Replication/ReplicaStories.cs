@@ -309,29 +309,6 @@ public class ReplicaStories
         Assert.True(group["b"].IsServing);
     }
 
-    /// <summary>The same when the log of the forced leader begins behind what both have: its state must not come in the place of what was committed, however much it has written since.</summary>
-    [Theory]
-    [InlineData(1)]
-    [InlineData(100)]
-    public void A_follower_does_not_give_what_was_committed_for_the_state_of_a_leader_that_lacks_it(int written)
-    {
-        var group = new ReplicaGroup("a", "b", "c");
-        group.Start("a", new Lineage(15, [new Era(1, 1)], 21), epoch: 1, committed: 21);
-        group.Start("b", new Lineage(50, [new Era(2, 22)], 60), epoch: 2, committed: 60);
-        group.Start("c", new Lineage(15, [new Era(1, 1)], 21), epoch: 1, committed: 21);
-        group.Away.Add("b");
-        group.Unaware.Add("b");
-        group.Assign(3, "c", "a", "c"); // somebody has forced it
-        group.Append("c", written);
-        Assert.Equal(22UL + (ulong)written, group["c"].CommittedIndex);
-        group.Away.Clear();
-        group.Unaware.Clear();
-        group.Announce();
-        Assert.Equal([new ReplicaEffect.Refuse(22, 60)], group.AskedBy<ReplicaEffect.Refuse>("b"));
-        Assert.Empty(group.AskedBy<ReplicaEffect.Install>("b"));
-        Assert.Equal((60UL, 60UL), (group["b"].Log.Last, group["b"].CommittedIndex));
-    }
-
     [Fact]
     public void A_metadata_store_that_was_set_back_moves_nothing()
     {

@@ -20,6 +20,12 @@ internal sealed record ClusterOptions
     /// <summary>What there is beside plain queues.</summary>
     public ClusterWorkload Workload { get; init; }
 
+    /// <summary>Whether single actors get no turns for a while now and then, while the others of their node go on.</summary>
+    public bool HasSlowActors { get; init; }
+
+    /// <summary>Whether the first node has been there for a while when the others come, so that all shards begin with one replica.</summary>
+    public bool HasLateNodes { get; init; }
+
     public required PlacementOptions Placement { get; init; }
 
     public required ReplicaOptions Replication { get; init; }
@@ -52,6 +58,8 @@ internal sealed record ClusterOptions
             Faults = faults ?? ((seed % 10) switch { 0 => 24, < 4 => 10, _ => 5 }),
             Queues = workload == ClusterWorkload.Features ? 1 : random.Next(1, 5),
             Workload = workload,
+            HasSlowActors = seed / 12 % 2 == 1,
+            HasLateNodes = seed / 12 % 8 is 2 or 5,
             Placement = new PlacementOptions
             {
                 Shards = shards,

@@ -15,6 +15,7 @@ public sealed class ClusterTests
         "metadata store changes its leader", "metadata read anew", "pause, or its end", "cut, or mended", "cut one way, or mended", "metadata store out of reach, or back", "requests repeated",
         "dead letters to another shard", "dead letters that were sent again", "refused", "refused again after a later message was taken",
         "purges that were answered", "queues declared anew", "logs that have let go of something", "replicas compared", "later rounds of snapshots",
+        "an actor is held back", "a first node by itself",
     ];
 
     [Fact]
@@ -66,7 +67,7 @@ public sealed class ClusterTests
     [InlineData(550)] // a queue that had begun anew under its number lost its first record with the end of the one before, and the node did not start
     [InlineData(5947)] // all records of a queue that a start had found were cut off, and the log kept them
     [InlineData(343)] // a follower wrote a checkpoint of a queue behind its end, and had the queue again after a restart
-    public void Histories_that_went_wrong_once_do_not_again(int seed) => ClusterWorld.Run(ClusterOptions.Of(seed));
+    public void Histories_that_went_wrong_once_do_not_again(int seed) => ClusterWorld.Run(ClusterOptions.Of(seed) with { HasSlowActors = false, HasLateNodes = false }); // as there were none then
 
     /// <summary>Everything that happens, in order and with its time; twelve seeds have each workload, and each fault.</summary>
     [Fact]

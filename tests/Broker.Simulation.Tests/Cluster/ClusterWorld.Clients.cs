@@ -93,6 +93,7 @@ internal sealed partial class ClusterWorld
         }
 
         Await("logs are given up to their bounds", () => Members.All(m => m.Life!.Log.RetirementGoal() <= m.Life.Log.StartPosition));
+        Members.ToList().ForEach(static m => m.Life!.ForgetStatuses()); // what they have said some time ago is not how they are
         Await("everything is at rest", IsAtRest);
         CheckReplicas();
         Collect();

@@ -18,6 +18,7 @@ internal sealed partial class ClusterWorld
     private readonly Dictionary<(string From, string To), SimulatedLink> _links = [];
     private readonly OneLeader _oneLeader = new();
     private readonly EqualReplicas _equalReplicas;
+    private readonly Random _chance;
     private readonly Action<string>? _log;
     private long _eventNumber;
 
@@ -27,6 +28,7 @@ internal sealed partial class ClusterWorld
         _log = log;
         _equalReplicas = new EqualReplicas(_ending.Contains);
         Random = new Random(options.Seed);
+        _chance = new Random(options.Seed); // a source of its own: the rest goes as without it
         Members = [.. Enumerable.Range(0, options.Nodes).Select(i => new SimulatedMember($"n{i}", NextStore(), Random.Next(), shortReads: Random.Next(3) == 0))];
         Metadata = new SimulatedMetadata([.. Members.Select(m => m.Name)]);
         DeclareAll();
@@ -103,6 +105,18 @@ internal sealed partial class ClusterWorld
 
     public TimeSpan NetworkDelay() => Random.Next(30) == 0 ? Delay(0, 250) : Delay(0, 5);
 
+    /// <summary>Until when an actor that has something to do gets no turn; <c>null</c> if it is not held back.</summary>
+    public TimeSpan? HoldActorUntil()
+    {
+        if (!Options.HasSlowActors || IsCalm || _chance.Next(100) > 0)
+        {
+            return null;
+        }
+
+        Seen.Count("an actor is held back");
+        return Now + TimeSpan.FromMilliseconds(_chance.Next(2, 800));
+    }
+
     /// <summary>A node that has an actor of the queue, be it the leader or one that does not know yet that it is none any more.</summary>
     public (MemberLife? Life, LocalQueue? Queue) FindServing(ClusterQueue queue)
     {
@@ -114,7 +128,15 @@ internal sealed partial class ClusterWorld
     {
         foreach (var member in Members)
         {
-            Start(member);
+            if (Options.HasLateNodes && member != Members[0])
+            {
+                Seen.Count("a first node by itself");
+                Later(TimeSpan.FromMilliseconds(_chance.Next(200, 2000)), () => StartLate(member));
+            }
+            else
+            {
+                Start(member);
+            }
         }
 
         foreach (var link in _links.Values)
@@ -137,6 +159,15 @@ internal sealed partial class ClusterWorld
         Heal();
         Advance(TimeSpan.FromMilliseconds(500));
         Settle();
+    }
+
+    private void StartLate(SimulatedMember member)
+    {
+        if (!member.IsRunning)
+        {
+            Trace($"{member.Name} comes for the first time");
+            Start(member);
+        }
     }
 
     /// <summary>Lets time pass: what is due happens, and nodes get turns, some more and some fewer.</summary>
@@ -165,6 +196,7 @@ internal sealed partial class ClusterWorld
     {
         try
         {
+            life.Release(Now);
             life.Time.Advance(Now - life.StartedAt - life.Time.GetElapsedTime(0));
             var steps = member.IsSlow ? Random.Next(8) : Random.Next(12) == 0 ? Random.Next(20) : MostSteps;
             while (steps-- > 0 && life.Step())

@@ -117,6 +117,7 @@ internal sealed class MemberLife
         try
         {
             life.Await(() => life.StartAsync(world, name));
+            thread.Actors.HoldUntil = world.HoldActorUntil;
         }
         catch
         {
@@ -134,6 +135,9 @@ internal sealed class MemberLife
         _system.Metrics.Dispose();
     }
 
+    /// <summary>Actors that were held back until now go on.</summary>
+    public void Release(TimeSpan now) => _thread.Actors.Release(now);
+
     /// <summary>Runs something that is ready.</summary>
     /// <returns><c>false</c> if nothing is.</returns>
     /// <exception cref="DiskCrashedException">The disk has crashed.</exception>
@@ -149,6 +153,9 @@ internal sealed class MemberLife
         Cluster.Replicas[shard].Tell(new ReplicaCommand.Describe(), _asker);
         return _statuses.GetValueOrDefault(shard) ?? new ReplicaStatus(shard, "unknown", 0, 1, 0, 0, []);
     }
+
+    /// <summary>Until they are asked again and have answered, nothing is known of the replicas.</summary>
+    public void ForgetStatuses() => _statuses.Clear();
 
     /// <summary>The queue's actor, if this node has one.</summary>
     public LocalQueue? Find(ClusterQueue queue) => Services.Queues.TryGet(queue.Name, out var found) && found is { IsAvailable: true, IsLocal: true } && found.Id == queue.Definition.Id ? found : null;

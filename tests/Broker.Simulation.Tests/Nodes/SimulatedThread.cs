@@ -1,4 +1,3 @@
-using Broker.Actors.Runtime.Embedded;
 using Broker.Storage.Log;
 using Broker.Storage.Scheduling;
 
@@ -10,13 +9,13 @@ namespace Broker.Simulation.Tests.Nodes;
 /// </summary>
 internal sealed class SimulatedThread(Random random) : SynchronizationContext, IStoreScheduler
 {
-    private readonly DeterministicDispatcher _actors = new(random.Next());
+    private readonly UnevenDispatcher _actors = new(random);
     private readonly List<Action> _jobs = [];
     private readonly Queue<(SendOrPostCallback Callback, object? State)> _continuations = new();
     private WriteAheadLog? _log;
     private bool _logHasWork;
 
-    public IActorDispatcher Actors => _actors;
+    public UnevenDispatcher Actors => _actors;
 
     /// <summary>The metadata store has no thread of its own here; told when it may have something to do.</summary>
     public Func<bool> StepMetadata { get; set; } = static () => false;

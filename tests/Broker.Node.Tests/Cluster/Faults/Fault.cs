@@ -16,6 +16,12 @@ internal sealed record Fault(string What, ClusterNode? Victim, Func<Task> DoAsyn
     /// </summary>
     public TimeSpan? LimitForVictimsClients { get; init; }
 
+    /// <summary>
+    /// How soon writes are to go on, for all clients. A machine that is busy may be later once, up to the limits; the quickest of all faults of a run that have such a promise must keep it.
+    /// <c>null</c> (default): nothing beyond the limits.
+    /// </summary>
+    public TimeSpan? Promise { get; init; }
+
     /// <summary>For how long it lasts at least. Default: until every queue confirms again.</summary>
     public TimeSpan Lasts { get; init; }
 

@@ -17,6 +17,7 @@ internal sealed class FaultRun : IAsyncDisposable
     private readonly ConcurrentQueue<string> _violations = new();
     private readonly Dictionary<string, List<FaultProducer>> _producers = [];
     private readonly Random _random = new(FaultSettings.Seed);
+    private readonly List<(TimeSpan Promise, TimeSpan Pause, string Seen)> _promises = [];
     private int _nextProducer = 100_000;
 
     private FaultRun(ClusterProcess cluster, ITestOutputHelper output, IEnumerable<string> queues)
@@ -130,6 +131,10 @@ internal sealed class FaultRun : IAsyncDisposable
         Assert.True(during.Longest < fault.Limit + ofMachine, $"{seen}; at most {fault.Limit.TotalSeconds:0.#} s were expected\n{Transcripts}");
         Assert.True(
             !(during.OfVictimsClients >= fault.LimitForVictimsClients + ofMachine), $"{seen}; at most {fault.LimitForVictimsClients?.TotalSeconds:0.#} s were expected for its clients\n{Transcripts}");
+        if (fault.Promise is { } promise)
+        {
+            _promises.Add((promise, (during.Longest > during.OfVictimsClients ? during.Longest : during.OfVictimsClients) - ofMachine, seen));
+        }
     }
 
     /// <summary>Waits until each queue has confirmed, after now, something to a usual producer of each of some homes.</summary>
@@ -174,6 +179,12 @@ internal sealed class FaultRun : IAsyncDisposable
         }
 
         await UntilEqualAsync();
+        foreach (var faults in _promises.GroupBy(p => p.Promise))
+        {
+            Assert.True(
+                faults.Min(f => f.Pause) < faults.Key, $"not once did writes go on within {faults.Key.TotalSeconds:0.#} s:\n{string.Join('\n', faults.Select(f => f.Seen))}\n{Transcripts}");
+        }
+
         var kept = Queues.Sum(queue => queue.CheckNothingLost());
         AssertNoViolations();
         foreach (var node in Cluster.Nodes)

@@ -6,8 +6,9 @@ namespace Broker.Node.Tests.Cluster.Faults;
 [Collection(ProcessCollection.Name)]
 public sealed class KillFaultTests(ITestOutputHelper output)
 {
-    /// <summary>A second is what is expected.</summary>
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan s_promise = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan s_limitOfStart = TimeSpan.FromSeconds(40);
 
@@ -18,18 +19,21 @@ public sealed class KillFaultTests(ITestOutputHelper output)
         for (var round = 0; round < FaultSettings.Rounds; round++)
         {
             var victim = await run.VictimAsync();
-            await run.InjectAsync(new Fault("kill -9 of", victim, victim.KillAsync, victim.StartAsync) { Limit = s_limit, LimitForVictimsClients = s_limit });
+            await run.InjectAsync(Kill("kill -9 of", victim, victim.StartAsync));
 
             var replaced = await run.VictimAsync();
-            await run.InjectAsync(new Fault("kill -9 and loss of the disk of", replaced, replaced.KillAsync, () => StartEmptyAsync(replaced)) { Limit = s_limit, LimitForVictimsClients = s_limit });
+            await run.InjectAsync(Kill("kill -9 and loss of the disk of", replaced, () => StartEmptyAsync(replaced)));
 
             var other = await run.CoordinatorAsync(); // from here on what was copied counts
-            await run.InjectAsync(new Fault("kill -9 of", other, other.KillAsync, other.StartAsync) { Limit = s_limit, LimitForVictimsClients = s_limit });
+            await run.InjectAsync(Kill("kill -9 of", other, other.StartAsync));
         }
 
         await run.InjectAsync(new Fault("kill -9 of all nodes, and their start", null, () => RestartAllAsync(run.Cluster), () => Task.CompletedTask) { Limit = s_limitOfStart });
         await run.FinishAsync();
     }
+
+    private static Fault Kill(string what, ClusterNode victim, Func<Task> start) =>
+        new(what, victim, victim.KillAsync, start) { Limit = s_limit, LimitForVictimsClients = s_limit, Promise = s_promise };
 
     private static async Task RestartAllAsync(ClusterProcess cluster)
     {

@@ -8,8 +8,8 @@ public sealed class PartitionFaultTests(ITestOutputHelper output)
 {
     private static readonly string[] s_etcd = ["m0", "m1", "m2"];
 
-    /// <summary>The time of a lease and a second; and as much again for a machine that is busy with other things.</summary>
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(12);
+    /// <summary>The time of a lease and a second.</summary>
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(6);
 
     [Fact]
     public async Task Writes_go_on_beside_a_node_that_is_cut_off()

@@ -6,8 +6,8 @@ namespace Broker.Node.Tests.Cluster.Faults;
 [Collection(ProcessCollection.Name)]
 public sealed class PauseFaultTests(ITestOutputHelper output)
 {
-    /// <summary>The time of a lease and a second; and as much again for a machine that is busy with other things.</summary>
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(12);
+    /// <summary>The time of a lease and a second.</summary>
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(6);
 
     /// <summary>A second is what is expected.</summary>
     private static readonly TimeSpan s_limitForClients = TimeSpan.FromSeconds(5);

@@ -24,6 +24,7 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
 {
     private const int MaxBatchBytes = 48 << 10;
     private const int MaxBatchMessages = 256;
+    private static readonly TimeSpan s_shortestDelay = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan s_firstDelay = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_longestDelay = TimeSpan.FromSeconds(10);
     private readonly Dictionary<string, Target> _targets = new(StringComparer.Ordinal);
@@ -56,11 +57,13 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
         /// <summary>How long it is left alone after it could not take something; zero while it can.</summary>
         public TimeSpan Delay { get; set; }
 
-        /// <summary>When it is tried again.</summary>
+        /// <summary>Timestamp from which on it is tried again. Not by the wall clock: that may be set back, and dead letters would wait until it is where it was.</summary>
         public long NotBefore { get; set; }
     }
 
-    private long Now => node.Options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
+    private TimeProvider Clock => node.Options.TimeProvider;
+
+    private long Now => Clock.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>Dead letters that have no outcome yet.</summary>
     public int Count => _open.Count + _unrouted.Count;
@@ -123,7 +126,7 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
         var next = long.MaxValue;
         foreach (var target in _targets.Values.Where(t => t.UnderWay is null && t.Letters.Count > 0).ToList())
         {
-            if (target.NotBefore <= Now)
+            if (target.NotBefore <= Clock.GetTimestamp())
             {
                 Send(target, context);
             }
@@ -136,7 +139,8 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
 
         if (next < long.MaxValue)
         {
-            context.Timers.StartSingle(Retry.Instance, Retry.Instance, TimeSpan.FromMilliseconds(Math.Max(1, next - Now)));
+            var delay = Clock.GetElapsedTime(Clock.GetTimestamp(), next);
+            context.Timers.StartSingle(Retry.Instance, Retry.Instance, delay > s_shortestDelay ? delay : s_shortestDelay);
         }
 
         if (_done.Count > 0)
@@ -284,6 +288,6 @@ internal sealed class DeadLetters(NodeServices node, QueueDefinition queue, Acto
     private void Postpone(Target target)
     {
         target.Delay = target.Delay == TimeSpan.Zero ? s_firstDelay : target.Delay * 2 < s_longestDelay ? target.Delay * 2 : s_longestDelay;
-        target.NotBefore = Now + (long)target.Delay.TotalMilliseconds;
+        target.NotBefore = Clock.GetTimestamp() + (long)(target.Delay.TotalSeconds * Clock.TimestampFrequency);
     }
 }

@@ -245,6 +245,33 @@ public sealed class DeadLetterTests
     }
 
     [Fact]
+    public async Task What_waits_for_a_full_target_waits_no_longer_when_the_wall_clock_is_set_back()
+    {
+        var time = new ManualTimeProvider();
+        time.Advance(TimeSpan.FromDays(10_000));
+        await using var broker = await BrokerFixture.StartAsync(time: time);
+        await using var client = await broker.ConnectAsync();
+        await client.DeclareAsync("dead", ("x-max-length", 1), ("x-overflow", "reject-publish"));
+        await client.DeclareAsync("work", Features.DeadLettersTo("dead"));
+        await client.SendAsync("work", "1", "2");
+        var worker = await client.SubscribeAsync("work");
+        await worker.ExpectBodiesAsync(2);
+        await worker.SendAsync(w => SettleFrame.Write(w, SettleOutcome.Reject, [new SequenceRange(1, 2)]));
+        await using var admin = await broker.AdministerAsync();
+        await WireAdmin.UntilAsync(() => admin.QueueAsync("dead"), q => (long)q!["refused"]! == 1, "the second to be refused");
+        var dead = await client.SubscribeAsync("dead");
+        var bodies = dead.ExpectBodiesAsync(2);
+        while (!bodies.IsCompleted)
+        {
+            time.WallOffset -= TimeSpan.FromHours(1);
+            time.Advance(TimeSpan.FromMilliseconds(50)); // the queue tries again
+            await Task.WhenAny(bodies, Task.Delay(2));
+        }
+
+        Assert.Equal(["1", "2"], await bodies);
+    }
+
+    [Fact]
     public async Task What_is_under_way_when_the_node_stops_arrives_once_after_its_next_start()
     {
         var disk = new MemoryDisk();

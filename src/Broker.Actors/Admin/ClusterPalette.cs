@@ -16,7 +16,7 @@ internal static class ClusterPalette
 
     public static IEnumerable<AdminCommand> Commands(ActorSystem system, NodeServices node, IQuicTransport transport, IQuicListener listener)
     {
-        var started = system.TimeProvider.GetUtcNow();
+        var started = system.TimeProvider.GetTimestamp();
         yield return new AdminCommand(
             "cluster show",
             "Show the nodes of the cluster",
@@ -38,7 +38,7 @@ internal static class ClusterPalette
                 ["address"] = listener.LocalEndPoint.ToString(),
                 ["version"] = node.Options.ProductVersion,
                 ["transport"] = transport.LibraryVersions.Length > 0 ? $"{transport.Name} ({transport.LibraryVersions})" : transport.Name,
-                ["uptime"] = (system.TimeProvider.GetUtcNow() - started).ToString(@"d\.hh\:mm\:ss", null),
+                ["uptime"] = system.TimeProvider.GetElapsedTime(started).ToString(@"d\.hh\:mm\:ss", null),
                 ["connections"] = node.Connections.Count,
                 ["queues"] = node.Queues.Queues.Count(),
                 ["messageBytes"] = node.Memory.UsedBytes,

@@ -8,15 +8,19 @@ namespace Broker.Actors.Queues;
 /// <summary>What concerns time, behaviour that changes, and the queue's own end.</summary>
 internal sealed partial class QueueActor
 {
-    private static readonly TimeSpan s_longestTimer = TimeSpan.FromDays(1); // a longer one is started again
+    private const long LongestTimerMs = 24 * 60 * 60 * 1000; // a longer one is started again
     private static readonly TimeSpan s_deletionRetry = TimeSpan.FromSeconds(5);
     private QueueDefinition? _definition; // from the first start on
     private DeadLetters? _deadLetters; // made when there is an exchange for them, or a first one
-    private long _armed = long.MaxValue; // when the timer comes
+    private long _armed = long.MaxValue; // when the timer comes, by the clock that is never set
     private bool _knowsTime; // in this batch
     private bool _isUnwanted; // the machine has said so, and nobody has used the queue since
 
-    private long Now => _node.Options.TimeProvider.GetUtcNow().ToUnixTimeMilliseconds();
+    private TimeProvider Clock => _node.Options.TimeProvider;
+
+    private long Now => Clock.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private long Uptime => (long)Clock.GetElapsedTime(0).TotalMilliseconds;
 
     /// <summary>Once a batch: what comes together happens at one time.</summary>
     private void TellTime()
@@ -24,7 +28,7 @@ internal sealed partial class QueueActor
         if (!_knowsTime && _machine is not null)
         {
             _knowsTime = true;
-            _machine.HandleTime(Now);
+            _machine.HandleTime(Now, Uptime);
         }
     }
 
@@ -32,11 +36,18 @@ internal sealed partial class QueueActor
     private void KeepTimer()
     {
         _knowsTime = false;
-        if (Machine.NextDeadline is { } deadline && deadline < _armed && !_deleting)
+        var (deadline, timeout) = (Machine.NextDeadline, Machine.NextTimeout);
+        if ((deadline ?? timeout) is null || _deleting)
         {
-            var delay = TimeSpan.FromMilliseconds(Math.Max(0, deadline - Now));
-            _armed = delay > s_longestTimer ? Now + (long)s_longestTimer.TotalMilliseconds : deadline;
-            Context.Timers.StartSingle(QueueMessage.Due.Instance, QueueMessage.Due.Instance, delay > s_longestTimer ? s_longestTimer : delay);
+            return;
+        }
+
+        var uptime = Uptime;
+        var delay = Math.Clamp(Math.Min(deadline - Now ?? long.MaxValue, timeout - uptime ?? long.MaxValue), 0, LongestTimerMs);
+        if (uptime + delay < _armed)
+        {
+            _armed = uptime + delay;
+            Context.Timers.StartSingle(QueueMessage.Due.Instance, QueueMessage.Due.Instance, TimeSpan.FromMilliseconds(delay));
         }
     }
 

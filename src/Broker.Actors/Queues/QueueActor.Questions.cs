@@ -11,7 +11,7 @@ internal sealed partial class QueueActor
 {
     private IQueueMachine Make(QueueDefinition definition, QueueLedger? ledger) => definition.Arguments.Kind == QueueKind.Log
         ? new LogMachine(_node.Limits.Queue, ledger, SettingsNow(), Now)
-        : new QueueMachine(_node.Limits.Queue, ledger, SettingsNow(), Now);
+        : new QueueMachine(_node.Limits.Queue, ledger, SettingsNow(), Now, Uptime);
 
     private void HandleGet(ActorRef asker, QueueMessage.Get message)
     {

@@ -36,6 +36,10 @@ public sealed partial class LogMachine
     /// <inheritdoc/>
     public long? NextDeadline => _settings.MaxAge is { } age && _marks.TryPeek(out var oldest) ? oldest.Until + age : null;
 
+    /// <inheritdoc/>
+    /// <remarks>Nothing is: the ages of messages are those of the wall clock.</remarks>
+    public long? NextTimeout => null;
+
     /// <summary>The pieces of what was there before: the segments, and the records that are still in the node's log.</summary>
     private void RecoverMarks()
     {

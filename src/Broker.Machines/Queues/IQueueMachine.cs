@@ -64,9 +64,15 @@ public interface IQueueMachine
     /// <summary>When something is due that no call brings about, in milliseconds since the Unix epoch: call <see cref="HandleTime"/> then. <c>null</c>: nothing is.</summary>
     long? NextDeadline { get; }
 
-    /// <summary>Tells the time: before other calls, and when <see cref="NextDeadline"/> has come. What is due happens with the next <see cref="Dispatch"/>.</summary>
+    /// <summary>
+    /// The same for what concerns this process only, in milliseconds of the clock that is never set. A wall clock that is set forward would end it too early, and one that is set back too late.
+    /// </summary>
+    long? NextTimeout { get; }
+
+    /// <summary>Tells the time: before other calls, and when <see cref="NextDeadline"/> or <see cref="NextTimeout"/> has come. What is due happens with the next <see cref="Dispatch"/>.</summary>
     /// <param name="now">Milliseconds since the Unix epoch. One that is before the last is ignored.</param>
-    void HandleTime(long now);
+    /// <param name="uptime">Milliseconds of a clock that is never set, from any beginning.</param>
+    void HandleTime(long now, long uptime);
 
     /// <summary>It is to behave differently from now on.</summary>
     void HandleSettings(QueueSettings settings);

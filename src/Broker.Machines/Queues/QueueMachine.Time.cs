@@ -8,8 +8,9 @@ public sealed partial class QueueMachine
     private HashSet<ulong>? _released; // messages whose time has come in this dispatch
     private QueueSettings _settings;
     private long _now;
+    private long _uptime;
     private long _nextExpiry = long.MaxValue;
-    private long _nextOverdue = long.MaxValue; // no consumer holds a message for too long before
+    private long _nextOverdue = long.MaxValue; // no consumer holds a message for too long before; of the clock that is never set, like the next
     private long _lastUsed;
     private bool _unusedTold;
     private bool _hadConsumer;
@@ -24,12 +25,17 @@ public sealed partial class QueueMachine
     {
         get
         {
-            var next = _deleted ? long.MaxValue : Math.Min(_nextExpiry, _delayed?.NextDue ?? long.MaxValue);
-            if (_settings.ConsumerTimeout is not null)
-            {
-                next = Math.Min(next, _nextOverdue);
-            }
+            var next = Math.Min(_nextExpiry, _delayed?.NextDue ?? long.MaxValue);
+            return _deleted || next == long.MaxValue ? null : next;
+        }
+    }
 
+    /// <summary>The same for what concerns this process only, in milliseconds of the clock that is never set: consumers that hold messages for too long, and a queue that nobody uses.</summary>
+    public long? NextTimeout
+    {
+        get
+        {
+            var next = _settings.ConsumerTimeout is null ? long.MaxValue : _nextOverdue;
             if (_settings.Expires is { } expires && ConsumerCount == 0 && !_unusedTold)
             {
                 next = Math.Min(next, _lastUsed + expires);
@@ -45,9 +51,10 @@ public sealed partial class QueueMachine
     /// <summary>How far apart deliveries to a consumer may be that count as made at the time of the last of them.</summary>
     private long Grain => _settings.ConsumerTimeout is { } timeout ? Math.Clamp(timeout / 32, 1, 1_000) : 1_000;
 
-    /// <summary>Tells the time: before other calls, and when <see cref="NextDeadline"/> has come. What is due happens with the next <see cref="Dispatch"/>.</summary>
+    /// <summary>Tells the time: before other calls, and when <see cref="NextDeadline"/> or <see cref="NextTimeout"/> has come. What is due happens with the next <see cref="Dispatch"/>.</summary>
     /// <param name="now">Milliseconds since the Unix epoch. One that is before the last is ignored.</param>
-    public void HandleTime(long now) => _now = Math.Max(_now, now);
+    /// <param name="uptime">Milliseconds of a clock that is never set, from any beginning.</param>
+    public void HandleTime(long now, long uptime) => (_now, _uptime) = (Math.Max(_now, now), uptime);
 
     /// <summary>The queue is to behave differently from now on. What only a declaration can say stays as it is.</summary>
     public void HandleSettings(QueueSettings settings)
@@ -74,7 +81,7 @@ public sealed partial class QueueMachine
 
     private void MarkUsed()
     {
-        _lastUsed = _now;
+        _lastUsed = _uptime;
         _unusedTold = false;
     }
 
@@ -90,7 +97,7 @@ public sealed partial class QueueMachine
             _hadConsumer = false; // once, until another one has come and gone
             Add(new QueueEffect.Unused("its last consumer has gone"));
         }
-        else if (_settings.Expires is { } expires && !_unusedTold && _now - _lastUsed >= expires)
+        else if (_settings.Expires is { } expires && !_unusedTold && _uptime - _lastUsed >= expires)
         {
             _unusedTold = true;
             Add(new QueueEffect.Unused($"nobody has used it for {expires} ms"));
@@ -99,16 +106,16 @@ public sealed partial class QueueMachine
 
     private void NoteHolding(QueueConsumer consumer, ulong tag)
     {
-        consumer.Times.Add(tag, consumer.Unsettled.OldestTag, _now, Grain);
+        consumer.Times.Add(tag, consumer.Unsettled.OldestTag, _uptime, Grain);
         if (consumer.IsSubscriber && _settings.ConsumerTimeout is { } timeout)
         {
-            _nextOverdue = Math.Min(_nextOverdue, _now + timeout);
+            _nextOverdue = Math.Min(_nextOverdue, _uptime + timeout);
         }
     }
 
     private void EndOverdue()
     {
-        if (_now < _nextOverdue || _settings.ConsumerTimeout is not { } timeout)
+        if (_uptime < _nextOverdue || _settings.ConsumerTimeout is not { } timeout)
         {
             return;
         }
@@ -117,9 +124,9 @@ public sealed partial class QueueMachine
         foreach (var consumer in KnownConsumers.Where(c => c.IsSubscriber && c.Unsettled.Count > 0).OrderBy(c => c.Order).ToList())
         {
             var since = consumer.Times.Since(consumer.Unsettled.OldestTag);
-            if (_now - since >= timeout)
+            if (_uptime - since >= timeout)
             {
-                EndOverdue(consumer, _now - since, timeout);
+                EndOverdue(consumer, _uptime - since, timeout);
             }
             else
             {

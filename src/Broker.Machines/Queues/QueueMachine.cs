@@ -40,12 +40,14 @@ public sealed partial class QueueMachine : IQueueMachine
     /// <param name="ledger">What is certain about a durable queue; the machine takes it over and keeps it. <c>null</c> for one that ends with the process.</param>
     /// <param name="settings">How it behaves. <c>null</c>: without any feature.</param>
     /// <param name="now">The time, as <see cref="HandleTime"/> takes it.</param>
-    public QueueMachine(QueueLimits limits, QueueLedger? ledger = null, QueueSettings? settings = null, long now = 0)
+    /// <param name="uptime">The same of the clock that is never set.</param>
+    public QueueMachine(QueueLimits limits, QueueLedger? ledger = null, QueueSettings? settings = null, long now = 0, long uptime = 0)
     {
         ArgumentNullException.ThrowIfNull(limits);
         _limits = limits;
         _settings = settings ?? QueueSettings.Plain;
-        _now = _lastUsed = now;
+        _now = now;
+        _uptime = _lastUsed = uptime;
         _ledger = ledger;
         _intake = new Intake(ledger);
         _ready = new ReadyLevels(_settings.MaxPriority);

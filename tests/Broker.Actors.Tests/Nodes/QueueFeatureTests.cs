@@ -115,6 +115,45 @@ public sealed class QueueFeatureTests
     }
 
     [Fact]
+    public async Task How_long_a_queue_was_not_used_does_not_depend_on_the_wall_clock()
+    {
+        var time = new ManualTimeProvider();
+        time.Advance(TimeSpan.FromDays(10_000));
+        await using var broker = await BrokerFixture.StartAsync(time: time);
+        await using var client = await broker.ConnectAsync();
+        await using var admin = await broker.AdministerAsync();
+        await client.DeclareAsync("work", ("x-expires", 60_000));
+        time.WallOffset += TimeSpan.FromDays(2);
+        await client.SendAsync("work", "1"); // no use, but the queue looks at the time
+        time.Advance(TimeSpan.FromSeconds(59));
+        await client.SendAsync("work", "2");
+        await admin.ExpectQueueAsync("work", ready: 2, unsettled: 0);
+        time.WallOffset -= TimeSpan.FromDays(4);
+        time.Advance(TimeSpan.FromSeconds(2));
+        await admin.ExpectGoneAsync("work");
+    }
+
+    [Fact]
+    public async Task A_queue_looks_at_the_time_when_something_is_due_also_after_the_wall_clock_was_set_forward()
+    {
+        var time = new ManualTimeProvider();
+        time.Advance(TimeSpan.FromDays(10_000));
+        await using var broker = await BrokerFixture.StartAsync(time: time);
+        await using var client = await broker.ConnectAsync();
+        await using var admin = await broker.AdministerAsync();
+        await client.DeclareAsync("work");
+        await using var publisher = await client.OpenPublisherAsync();
+        await publisher.PublishAsync(1, "", "work", "long", new MessageProperties { Expiration = TimeSpan.FromHours(10) }, PublishFlags.Durable);
+        await publisher.ExpectConfirmsAsync(1);
+        time.WallOffset += TimeSpan.FromDays(2);
+        await publisher.PublishAsync(2, "", "work", "short", new MessageProperties { Expiration = TimeSpan.FromSeconds(10) }, PublishFlags.Durable);
+        await publisher.ExpectConfirmsAsync(1);
+        await admin.ExpectQueueAsync("work", ready: 1, unsettled: 0);
+        time.Advance(TimeSpan.FromSeconds(11));
+        await admin.ExpectQueueAsync("work", ready: 0, unsettled: 0);
+    }
+
+    [Fact]
     public async Task A_paused_queue_hands_out_nothing_until_it_is_resumed_over_a_restart_as_well()
     {
         var disk = new MemoryDisk();

@@ -43,7 +43,7 @@ internal sealed class LogRun
     public void Advance(long milliseconds)
     {
         Now += milliseconds;
-        Machine.HandleTime(Now);
+        Machine.HandleTime(Now, Now);
         Dispatch();
     }
 

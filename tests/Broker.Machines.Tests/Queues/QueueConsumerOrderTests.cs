@@ -99,6 +99,25 @@ public class QueueConsumerOrderTests
         """);
 
     [Fact]
+    public void How_long_is_too_long_does_not_depend_on_the_wall_clock() => QueueScript.PlayBoth(new QueueSettings { ConsumerTimeout = 1000 }, """
+        at 5000
+        subscribe slow
+        grant slow 9
+        publish shop A
+          > shop #1 accepted
+          > slow gets 1:A
+        wall-clock +9000
+        deadline
+          > 6000
+        wall-clock -20000
+        at 5999
+        deadline
+          > 6000
+        at 6000
+          > slow ends: PreconditionFailed, a message was held unsettled for 1000 ms, and the queue allows 1000 ms; settle sooner, ask for less at a time, or raise x-consumer-timeout
+        """);
+
+    [Fact]
     public void One_that_has_cancelled_gives_its_messages_back_without_a_word() => QueueScript.PlayBoth(new QueueSettings { ConsumerTimeout = 1000 }, """
         subscribe slow
         grant slow 9
@@ -159,6 +178,9 @@ public class QueueConsumerOrderTests
           > none
         at 20000
         used
+        wall-clock +5000
+        wall-clock -9000
+        at 20999
         at 21000
           > unused: nobody has used it for 1000 ms
         """);

@@ -97,10 +97,10 @@ public class QueueDelayTests
             machine.Dispatch();
             var due = machine.NextDeadline!.Value;
             pauses.Add(due - now);
-            machine.HandleTime(due - 1);
+            machine.HandleTime(due - 1, due - 1);
             machine.Dispatch();
             Assert.Equal(0, machine.UnsettledCount);
-            machine.HandleTime(now = due);
+            machine.HandleTime(now = due, now);
             machine.Dispatch();
             Assert.Equal(1, machine.UnsettledCount);
         }

@@ -12,7 +12,7 @@ namespace Broker.Machines.Tests.Queues;
 /// Commands of queues with features:
 /// <code>
 /// publish SHOP A^3 B!100 C+500 D~key E=id      with priority, expiration, delay, group key, message id; taken now
-/// at 1000              settings ttl=100 dead-letters          pause      resume      used
+/// at 1000              wall-clock +500       settings ttl=100 dead-letters          pause      resume      used
 /// reject C 1 because TEXT              dead-lettered 1..2     delayed 5  deadline
 /// counts               what is where   counters              those that are not zero
 /// </code>
@@ -20,7 +20,10 @@ namespace Broker.Machines.Tests.Queues;
 internal sealed partial class QueueScript
 {
     private readonly Dictionary<long, int> _sizes = []; // of batches, in messages
-    private long _now;
+    private long _uptime;
+    private long _setBy; // how far the wall clock is ahead
+
+    private long Now => _uptime + _setBy;
 
     /// <summary>Plays a story on a queue that ends with the process, and on a durable one.</summary>
     public static void PlayBoth(QueueSettings settings, string story)
@@ -40,7 +43,12 @@ internal sealed partial class QueueScript
         switch (command)
         {
             case "at":
-                _machine.HandleTime(_now = Number(args[0]));
+                _uptime = Number(args[0]);
+                _machine.HandleTime(Now, _uptime);
+                break;
+            case "wall-clock":
+                _setBy += Number(args[0]);
+                _machine.HandleTime(Now, _uptime);
                 break;
             case "settings":
                 _machine.HandleSettings(Change(_machine.Settings, args));
@@ -64,7 +72,8 @@ internal sealed partial class QueueScript
                 Tell(delayed.Count > 0 ? string.Join(' ', delayed.Select(d => $"{(d.Entry.Message.IsLoaded ? Describe(d.Entry) : $"#{d.Entry.Position}")}@{d.Due}")) : "none");
                 break;
             case "deadline":
-                Tell(_machine.NextDeadline?.ToString(CultureInfo.InvariantCulture) ?? "none");
+                var deadline = Math.Min(_machine.NextDeadline - _setBy ?? long.MaxValue, _machine.NextTimeout ?? long.MaxValue);
+                Tell(deadline < long.MaxValue ? deadline.ToString(CultureInfo.InvariantCulture) : "none");
                 break;
             case "counts":
                 Tell($"ready {_machine.ReadyCount}, unsettled {_machine.UnsettledCount}, delayed {_machine.DelayedCount}, dead {_machine.DeadCount}");
@@ -137,8 +146,8 @@ internal sealed partial class QueueScript
         var properties = new MessageProperties { MessageId = Part("id"), GroupKey = Part("group"), Expiration = Time("expiration"), Delay = Time("delay") };
         var priority = (byte)Number(Part("priority") ?? "0");
         return properties == new MessageProperties()
-            ? new StoredMessage(TestMessages.Named(Part("name")!, (int)Number(Part("size") ?? "10")).Bytes, new MessageMeta(MessageTraits.None, priority, _now))
-            : TestMessages.Special(Part("name")!, properties, priority, _now);
+            ? new StoredMessage(TestMessages.Named(Part("name")!, (int)Number(Part("size") ?? "10")).Bytes, new MessageMeta(MessageTraits.None, priority, Now))
+            : TestMessages.Special(Part("name")!, properties, priority, Now);
     }
 
     private static int? OptionOf(string[] args, string name) =>

@@ -180,7 +180,7 @@ internal sealed partial class QueueScript
                 _disk.Damaged.UnionWith(Enumerable.Range((int)damaged.First, (int)damaged.Count).Select(p => (ulong)p));
                 break;
             case "restart":
-                _machine = new QueueMachine(_limits, QueueLedger.Restore(_machine.Ledger!.Checkpoint().Span, _machine.Ledger.LastIndex), _machine.Settings, _now);
+                _machine = new QueueMachine(_limits, QueueLedger.Restore(_machine.Ledger!.Checkpoint().Span, _machine.Ledger.LastIndex), _machine.Settings, Now, _uptime);
                 _load = null;
                 break;
             case "block" or "unblock":

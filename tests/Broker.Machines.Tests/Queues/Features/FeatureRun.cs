@@ -97,7 +97,7 @@ internal sealed class FeatureRun
         Rest();
         while (_model.NextDeadline is { } next)
         {
-            _machine.HandleTime(_model.Now = Math.Max(next, _model.Now));
+            _machine.HandleTime(_model.Now = Math.Max(next, _model.Now), _model.Now);
             Rest();
         }
 
@@ -130,7 +130,7 @@ internal sealed class FeatureRun
         {
             case FeatureStep.Act.Advance:
                 var target = _model.Now + (x % 40);
-                _machine.HandleTime(_model.Now = Math.Min(target, Math.Max(_model.Now, _model.NextDeadline ?? target)));
+                _machine.HandleTime(_model.Now = Math.Min(target, Math.Max(_model.Now, _model.NextDeadline ?? target)), _model.Now);
                 break;
             case FeatureStep.Act.Pause:
                 _machine.HandlePause(_model.Paused = x % 2 == 0);

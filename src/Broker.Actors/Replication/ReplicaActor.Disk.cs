@@ -214,7 +214,12 @@ internal sealed partial class ReplicaActor
         LetGo();
         foreach (var (queue, ledger) in shard.Ledgers)
         {
-            _followed.Add(queue, new FollowedQueue(this, queue, ledger));
+            var followed = new FollowedQueue(this, queue, ledger);
+            _followed.Add(queue, followed);
+            if (ledger.DroppedSegments.Count > 0)
+            {
+                _touched.Add(followed); // a queue to which nothing comes would keep them
+            }
         }
 
         for (var index = Math.Max(_applied + 1, _records.First); index <= shard.Committed && index <= _records.Last; index++)

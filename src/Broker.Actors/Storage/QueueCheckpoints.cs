@@ -263,7 +263,7 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, Checkpo
         _droppedWithIt = 0;
         if (dropped.Count > 0)
         {
-            storage.Options.Scheduler.Run(() => Delete(dropped));
+            _ = storage.RunOnQueueAsync(queue, () => Delete(dropped)); // in turn: a snapshot that comes in the place of everything may use their numbers
         }
 
         if (_answers)
@@ -273,7 +273,7 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, Checkpo
         }
     }
 
-    private void Delete(IReadOnlyList<uint> segments)
+    private bool Delete(IReadOnlyList<uint> segments)
     {
         try
         {
@@ -288,6 +288,8 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, Checkpo
         {
             storage.Notice(StoreNoticeSeverity.Warning, $"a segment that is of no use any more could not be deleted: {e.Message}");
         }
+
+        return true;
     }
 
     /// <summary>The segments, or the parts of them, that a copy has written.</summary>

@@ -129,7 +129,7 @@ internal sealed class QueueRecovery(NodeStore store, bool isClustered = false) :
             _ledgers.Add(entity, ledger);
             if (stored.Contains(entity) && IsWhole(entity))
             {
-                ledger.DropUnlisted(store.Segments.Segments(entity)); // a crash came between the checkpoint without them and their deletion
+                ledger.DropUnlisted(store.Segments.Segments(entity)); // a crash came before their deletion, or before the checkpoint that would have listed them
             }
 
             if ((_damages.Count > 0 || _lost.Count > 0) && ledger.Unplaced() is { Count: > 0 } unplaced)

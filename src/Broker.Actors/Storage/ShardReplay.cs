@@ -149,7 +149,7 @@ internal sealed class ShardReplay(int shard)
     private static QueueLedger LedgerOf(ulong queue, LedgerReplay replay, SegmentStore segments)
     {
         var ledger = replay.Complete(static () => throw new InvalidOperationException("its beginning is there"));
-        ledger.DropUnlisted(segments.Segments(queue)); // a crash came between the checkpoint without them and their deletion
+        ledger.DropUnlisted(segments.Segments(queue)); // a crash came before their deletion, or before the checkpoint that would have listed them
         return ledger;
     }
 

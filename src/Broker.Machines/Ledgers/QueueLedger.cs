@@ -144,12 +144,16 @@ public sealed partial class QueueLedger
         DropEmptySegments();
     }
 
-    /// <summary>Segments that are on the disk, and that nothing refers to, are to be deleted as well.</summary>
-    public void DropUnlisted(IEnumerable<uint> onDisk)
+    /// <summary>
+    /// Segments that are on the disk, and that nothing refers to, are to be deleted as well: those that were to be when the node stopped, and what a copy has written of which nobody heard. Later
+    /// segments have higher numbers, so that none of them is taken for one of these.
+    /// </summary>
+    public void DropUnlisted(IReadOnlyCollection<uint> onDisk)
     {
         ArgumentNullException.ThrowIfNull(onDisk);
         var listed = Index.Segments.Select(s => s.Number).ToHashSet();
-        Drop([.. onDisk.Where(number => number <= LastSegment && !listed.Contains(number))]);
+        Drop([.. onDisk.Where(number => !listed.Contains(number))]);
+        LastSegment = onDisk.Aggregate(LastSegment, Math.Max);
     }
 
     /// <summary>The ledger comes from another node: where its messages lie there says nothing here. They lie nowhere, until <see cref="Moved"/> says where.</summary>

@@ -7,6 +7,7 @@ using Broker.Actors.Tests.Nodes;
 using Broker.Machines.Topology;
 using Broker.Protocol;
 using Broker.Storage.Disks;
+using Broker.Storage.Records;
 using Broker.Transport;
 
 namespace Broker.Actors.Tests.Cluster;
@@ -57,6 +58,27 @@ public sealed class ReplicatedQueueTests
         await cluster.StartAsync(first.Name);
         var last = await ServingAsync(cluster);
         Assert.Equal(Bodies(1, 400), await ConsumeAsync(last, 400));
+    }
+
+    [Fact]
+    public async Task A_segment_that_no_checkpoint_names_goes_with_the_start_also_if_nothing_comes_to_its_queue()
+    {
+        await using var cluster = await StartAsync(3);
+        var first = await ServingAsync(cluster);
+        await PublishAsync(first, 1, 100);
+        var follower = cluster.There.First(n => n != first);
+        await cluster.UntilAsync(async () => await CommittedAsync(follower) == await CommittedAsync(first), "the follower knows that all is committed");
+        var (log, before) = (follower.Services.Storage!.Log, follower.Services.Storage.Log.SyncedPosition);
+        follower.Cluster.Replicas[Shard].Tell(new ReplicaCommand.Checkpoint(ShardEntity.Of(Shard), 0));
+        await cluster.UntilAsync(() => log.SyncedPosition > before, "that is on the disk");
+        await follower.StopAsync();
+        var path = follower.Services.Storage.Segments.PathOf(1000, segment: 7);
+        follower.Disk.CreateFolder(path[..path.LastIndexOf('/')]);
+        follower.Disk.Create(path).Dispose(); // as a copy leaves it
+
+        await cluster.StartAsync(follower.Name);
+        await InSyncAsync(cluster, 3);
+        await cluster.UntilAsync(() => !follower.Disk.Exists(path), "the segment is gone");
     }
 
     [Fact]
@@ -120,6 +142,9 @@ public sealed class ReplicatedQueueTests
             new ShardEnvelope(Queue, new QueueMessage.Start(1, new QueueDefinition(Queue, Durable: true, 1000))), TestCluster.Patience);
         return found;
     }
+
+    private static async Task<ulong> CommittedAsync(TestNode node) =>
+        (await node.Cluster.Replicas[Shard].AskAsync<ReplicaStatus>(new ReplicaCommand.Describe(), TestCluster.Patience)).Committed;
 
     private static Task<TimeSpan> InSyncAsync(TestCluster cluster, int count) =>
         cluster.UntilAsync(async () => (await cluster.ShardAsync(Shard)).InSync.Count == count, $"{count} replicas are in sync");

@@ -110,6 +110,30 @@ public sealed class ShardRecoveryTests
         store.Dispose();
     }
 
+    [Fact]
+    public void What_a_copy_has_written_goes_if_the_node_stops_before_a_checkpoint_tells_of_it()
+    {
+        for (var i = 0; i < 5; i++)
+        {
+            _script.Append(7, messages: 3, bytes: 3000);
+        }
+
+        _script.Commit();
+        _script.Move(7, records: 6);
+        var written = _script.Store.Segments.Segments(7);
+        Assert.True(written.Count > 1, "one segment is all");
+        _script.AppendState();
+        _script.CommitAll();
+        var ledger = Restart().Ledgers[7];
+        Assert.Empty(ledger.Index.Segments);
+        Assert.Equal(written, ledger.DroppedSegments);
+        _script.Move(7, records: 6);
+        _script.Checkpoint(7)();
+        var again = written.Select(number => number + written[^1]);
+        Assert.Equal(again, _script.Store.Segments.Segments(7));
+        Assert.Equal(again, Restart().Ledgers[7].Index.Segments.Select(s => s.Number));
+    }
+
     [Theory]
     [InlineData(5, 1, "records 4 to 4 are missing")]
     [InlineData(3, 1, "record 3 comes behind record 3")]

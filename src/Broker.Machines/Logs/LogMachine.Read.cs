@@ -288,7 +288,7 @@ public sealed partial class LogMachine
         return found is null ? Finding.Lost : Finding.Here;
     }
 
-    /// <summary>Leaves to the disk what is too much for the memory. What no record has yet cannot be read from there, and stays.</summary>
+    /// <summary>Leaves to the disk what is too much for the memory. What no record has yet can be read from there when one has it; whoever is asked for it waits for that.</summary>
     private void KeepToBudget()
     {
         if (_ledger is null)
@@ -296,7 +296,7 @@ public sealed partial class LogMachine
             return;
         }
 
-        while (_tail.Count > 0 && _tail.First < _ledger.NextPosition && (_tail.SizeBytes > LoadedBudget / 2 || _tail.Count > _limits.MaxLoadedMessages / 2))
+        while (_tail.Count > 0 && (_tail.SizeBytes > LoadedBudget / 2 || _tail.Count > _limits.MaxLoadedMessages / 2))
         {
             _tail.DropFirst();
         }

@@ -211,7 +211,6 @@ public sealed partial class LogMachine : IQueueMachine
         _settled.Clear();
         _settledBytes = 0;
         _pauseChange = null;
-        KeepToBudget(); // what has joined since the last record had to stay until now
         return record;
     }
 

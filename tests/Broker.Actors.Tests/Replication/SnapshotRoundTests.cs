@@ -2,6 +2,7 @@ using Broker.Actors.Replication;
 using Broker.Actors.Storage;
 using Broker.Actors.Tests.Storage;
 using Broker.Machines.Ledgers;
+using Broker.Machines.Queues;
 using Broker.Machines.Replication;
 using Broker.Storage;
 using Broker.Storage.Disks;
@@ -85,6 +86,63 @@ public sealed class SnapshotRoundTests
         var ledger = run.Install.Queues[Busy];
         Assert.Equal(ledger.Index.Segments.Select(s => s.Number).Order(), run.Follower.Segments.Segments(Busy));
         Assert.True(ledger.LastSegment > ledger.Index.Segments.Count, "no segment was deleted");
+    }
+
+    /// <summary>Messages with priorities, keys and ids, held back, dead and handed out; what is so of each changes after it was sent.</summary>
+    [Fact]
+    public void What_is_known_of_single_messages_arrives_with_them_or_in_a_later_round()
+    {
+        var random = new Random(1);
+        var run = new Run(random);
+        var dead = 0UL;
+        var rounds = new List<(int Priorities, int Held, int Dead, int Delivered)>();
+        for (var i = 0; i < 150; i++)
+        {
+            Append();
+        }
+
+        run.Send(sent =>
+        {
+            for (var left = sent / 1600; left > 0; left -= 10)
+            {
+                Append();
+            }
+
+            if (run.Install.Queues.TryGetValue(Busy, out var ledger) && run.Reader.Round > rounds.Count)
+            {
+                var ranges = ledger.Live.Ranges();
+                rounds.Add((ranges.Count(r => r.Priority > 0), ledger.Held.Count, ledger.Dead.Count, ranges.Count(r => r.DeliveryCount > 0)));
+            }
+        });
+        Assert.True(rounds.Count > 2, $"there were {rounds.Count} rounds");
+        Assert.All(rounds, r => Assert.True(r is { Priorities: > 5, Held: > 5, Dead: > 5, Delivered: > 5 }, $"a round had only {r}"));
+        var ended = run.Install.Queues[Busy];
+        Assert.True(ended.Keyed.Count > 5 && ended.Ids.Count > 5 && ended.IsPaused && ended.LastExpiring > 0, "the last round does not have everything");
+
+        void Append()
+        {
+            var ledger = run.Leader.Ahead.GetValueOrDefault(Busy) ?? new QueueLedger();
+            var first = ledger.NextPosition;
+            run.Append(
+                Busy,
+                messages: 10,
+                settled: Some(),
+                also: record => record with
+                {
+                    Producers = [new ProducerMark("shop", first)],
+                    Priorities = [new PriorityRange(first, first + 3, 1 + random.Next(31))],
+                    Keyed = [new KeyedMessage(first + 4, 1000, $"key {first}")],
+                    Ids = new MessageIds((long)first, Window: 1000, MaxCount: 500, [$"id {first}"]),
+                    LastExpiring = first + 5,
+                    Paused = true,
+                    Delivered = Some(),
+                    Held = [new HeldMessage(first + 6, (long)first + 1000, 1000, ""), .. Some().Select(r => new HeldMessage(r.First, (long)first, 1000, "group"))],
+                    Dead = [.. Some().Select(r => new DeadMark(r.First, ++dead, 1000, DeadLetterReason.Rejected, "no", (long)first))],
+                });
+
+            List<PositionRange> Some() => [.. Enumerable.Range(0, 2).Select(_ => first > 1 ? (ulong)random.NextInt64(1, (long)first) : 0)
+                .Where(p => ledger.Live.HasAny(p, p) && !ledger.Dead.TryGet(p, out _)).Distinct().Select(p => new PositionRange(p, p))];
+        }
     }
 
     [Theory]
@@ -176,9 +234,9 @@ public sealed class SnapshotRoundTests
             }
         }
 
-        public void Append(ulong queue, int messages, IReadOnlyList<PositionRange>? settled = null)
+        public void Append(ulong queue, int messages, IReadOnlyList<PositionRange>? settled = null, Func<QueueRecord, QueueRecord>? also = null)
         {
-            Leader.Append(queue, messages, bytes: 1000, settled: settled);
+            Leader.Append(queue, messages, bytes: 1000, settled: settled, also: also);
             Leader.Commit(Leader.Log.Last - (ulong)_random.Next(2));
             if (++_appends % 5 == 0)
             {
@@ -240,7 +298,9 @@ public sealed class SnapshotRoundTests
         {
             var segment = ledger.Index.FindSegment(position)!;
             var blocks = Follower.Segments.Blocks(queue, segment.Number, segment.Length).Where(b => b.First <= position && position <= b.Last);
-            return blocks.SelectMany(b => Follower.Segments.Read(queue, b)!.Messages()).Single(m => m.Position == position && m.State == StoredMessageState.Intact).Bytes.ToArray();
+            var found = blocks.SelectMany(b => Follower.Segments.Read(queue, b)!.Messages()).Single(m => m.Position == position && m.State == StoredMessageState.Intact);
+            Assert.Equal(found.Bytes.Length > 0 ? position : 0, found.Meta); // as the leader has written it
+            return found.Bytes.ToArray();
         }
 
         private static NodeStorage StorageOf(NodeStore store) =>

@@ -82,10 +82,22 @@ internal sealed partial class ShardScript
         }
     }
 
-    public ScriptRecord Append(ulong queue, int messages = 1, int bytes = 20, IReadOnlyList<PositionRange>? delivered = null, IReadOnlyList<PositionRange>? settled = null)
+    /// <param name="queue">Whose record.</param>
+    /// <param name="messages">How many join.</param>
+    /// <param name="bytes">Of each of them.</param>
+    /// <param name="delivered">Those that are handed out.</param>
+    /// <param name="settled">Those that leave.</param>
+    /// <param name="also">Says what else the record has.</param>
+    public ScriptRecord Append(
+        ulong queue,
+        int messages = 1,
+        int bytes = 20,
+        IReadOnlyList<PositionRange>? delivered = null,
+        IReadOnlyList<PositionRange>? settled = null,
+        Func<QueueRecord, QueueRecord>? also = null)
     {
         GiveUpInstall();
-        return Write(Make(queue, messages, bytes, delivered, settled, isVirtual: false));
+        return Write(Make(queue, messages, bytes, delivered, settled, isVirtual: false, also));
     }
 
     public void Delete(ulong queue)
@@ -282,7 +294,14 @@ internal sealed partial class ShardScript
         }
     }
 
-    private ScriptRecord Make(ulong queue, int messages, int bytes, IReadOnlyList<PositionRange>? delivered, IReadOnlyList<PositionRange>? settled, bool isVirtual)
+    private ScriptRecord Make(
+        ulong queue,
+        int messages,
+        int bytes,
+        IReadOnlyList<PositionRange>? delivered,
+        IReadOnlyList<PositionRange>? settled,
+        bool isVirtual,
+        Func<QueueRecord, QueueRecord>? also = null)
     {
         _ahead.TryAdd(queue, new QueueLedger());
         var ledger = _ahead[queue];
@@ -295,6 +314,7 @@ internal sealed partial class ShardScript
             Settled = settled ?? [],
             SettledBytes = (long)(settled ?? []).Sum(r => (decimal)r.Count),
         };
+        operations = also?.Invoke(operations) ?? operations;
         ledger.Apply(operations, messages);
         var record = isVirtual ? null : new ReplicatedRecord(
             _client,
@@ -307,7 +327,7 @@ internal sealed partial class ShardScript
             Committed,
             operations.FirstPosition,
             QueueRecordCodec.Encode(operations),
-            [.. contents.Select(c => new ReplicatedMessage(c, 1))]);
+            [.. contents.Select((c, i) => new ReplicatedMessage(c, operations.FirstPosition + (ulong)i))]);
         return new ScriptRecord(queue, RecordKind.Operations, ledger.LastIndex, operations, contents, record);
     }
 

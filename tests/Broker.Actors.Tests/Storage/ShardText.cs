@@ -50,7 +50,11 @@ internal static class ShardText
         ledgers.Where(l => !queues.Contains(l.Key)).ToDictionary(l => l.Key, l => l.Value);
 
     private static string ContentOf(QueueLedger ledger) =>
-        $"last {ledger.LastIndex}, next {ledger.NextPosition}, bytes {ledger.LiveBytes}, live {string.Join(' ', ledger.Live.Ranges().Select(r => $"{r.First}-{r.Last}:{r.DeliveryCount}"))}";
+        $"""
+        last {ledger.LastIndex}, next {ledger.NextPosition}, bytes {ledger.LiveBytes}, live {string.Join(' ', ledger.Live.Ranges().Select(r => $"{r.First}-{r.Last}:{r.DeliveryCount}^{r.Priority}"))}
+        held {string.Join(' ', ledger.Held.InOrder)}, dead {string.Join(' ', ledger.Dead.InOrder)}, last dead {ledger.LastDead}, keyed {string.Join(' ', ledger.Keyed.InOrder)}
+        ids {string.Join(' ', ledger.Ids.All)}, producers {string.Join(' ', ledger.Producers.Marks)}, paused {ledger.IsPaused}, last expiring {ledger.LastExpiring}
+        """;
 
     private static string PlacesOf(QueueLedger ledger) =>
         $"segments {string.Join(' ', ledger.Index.Segments)}, open {ledger.OpenSegment}, last {ledger.LastSegment}, log {string.Join(' ', ledger.Index.Runs.ToArray())}";

@@ -104,7 +104,7 @@ public sealed partial class LogMachine : IQueueMachine
     private long LoadedBudget => _isMemoryShort ? _limits.MinLoadedBytes : _limits.MaxLoadedBytes;
 
     /// <inheritdoc/>
-    public void HandleTime(long now, long uptime) => _now = Math.Max(_now, now);
+    public void HandleTime(long now, long uptime) => _now = now;
 
     /// <inheritdoc/>
     public void HandleSettings(QueueSettings settings)

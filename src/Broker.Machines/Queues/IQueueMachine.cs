@@ -70,7 +70,7 @@ public interface IQueueMachine
     long? NextTimeout { get; }
 
     /// <summary>Tells the time: before other calls, and when <see cref="NextDeadline"/> or <see cref="NextTimeout"/> has come. What is due happens with the next <see cref="Dispatch"/>.</summary>
-    /// <param name="now">Milliseconds since the Unix epoch. One that is before the last is ignored.</param>
+    /// <param name="now">Milliseconds since the Unix epoch. May be before the last: the clock was set back.</param>
     /// <param name="uptime">Milliseconds of a clock that is never set, from any beginning.</param>
     void HandleTime(long now, long uptime);
 

@@ -52,9 +52,9 @@ public sealed partial class QueueMachine
     private long Grain => _settings.ConsumerTimeout is { } timeout ? Math.Clamp(timeout / 32, 1, 1_000) : 1_000;
 
     /// <summary>Tells the time: before other calls, and when <see cref="NextDeadline"/> or <see cref="NextTimeout"/> has come. What is due happens with the next <see cref="Dispatch"/>.</summary>
-    /// <param name="now">Milliseconds since the Unix epoch. One that is before the last is ignored.</param>
+    /// <param name="now">Milliseconds since the Unix epoch. May be before the last: the clock was set back.</param>
     /// <param name="uptime">Milliseconds of a clock that is never set, from any beginning.</param>
-    public void HandleTime(long now, long uptime) => (_now, _uptime) = (Math.Max(_now, now), uptime);
+    public void HandleTime(long now, long uptime) => (_now, _uptime) = (now, uptime);
 
     /// <summary>The queue is to behave differently from now on. What only a declaration can say stays as it is.</summary>
     public void HandleSettings(QueueSettings settings)

@@ -32,6 +32,21 @@ public class LogRetentionTests
         run.AssertFollowed();
     }
 
+    [Fact]
+    public void What_comes_after_the_clock_was_set_back_is_not_too_old()
+    {
+        var run = new LogRun(settings: ByAge);
+        run.Publish(5);
+        run.Advance(60_000);
+        Assert.Equal(5UL, run.Machine.FirstOffset);
+        run.Advance(-60_000);
+        run.Publish(5);
+        run.Advance(9_999);
+        Assert.Equal(5UL, run.Machine.FirstOffset);
+        run.Advance(1);
+        Assert.Equal(10UL, run.Machine.FirstOffset);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

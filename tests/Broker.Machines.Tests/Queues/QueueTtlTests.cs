@@ -30,6 +30,31 @@ public class QueueTtlTests
         """);
 
     [Fact]
+    public void What_comes_after_the_wall_clock_was_set_back_has_its_time() => QueueScript.PlayBoth(new QueueSettings { MessageTtl = 100 }, """
+        at 1000
+        wall-clock +5000
+        wall-clock -5000
+        publish shop A B+50
+          > shop #1 accepted
+        at 1049
+        counts
+          > ready 1, unsettled 0, delayed 1, dead 0
+        at 1050
+        counts
+          > ready 2, unsettled 0, delayed 0, dead 0
+        at 1099
+        counts
+          > ready 2, unsettled 0, delayed 0, dead 0
+        at 1100
+        counts
+          > ready 1, unsettled 0, delayed 0, dead 0
+        at 1149
+        at 1150
+        counters
+          > enqueued 2, expired 2, dropped 2
+        """);
+
+    [Fact]
     public void The_lower_of_the_queues_time_and_the_messages_own_counts() => QueueScript.PlayBoth(new QueueSettings { MessageTtl = 100, DeadLetters = true }, """
         at 1000
         publish shop A!50 B!500 C

@@ -42,7 +42,9 @@ public abstract class IdleTimeoutContract<TBackend> : TransportContract<TBackend
             }
 
             // One that stops for as long as the timeout lets nobody keep anything alive.
-            Assert.True(attempt < Attempts && machine.Longest > s_idleIfNotKept / 2, $"the connection timed out in spite of keep-alive, attempt {attempt}; the machine itself stopped for {machine.Longest}");
+            Assert.True(
+                attempt < Attempts && machine.Longest > s_idleIfNotKept / 2,
+                $"the connection timed out in spite of keep-alive, attempt {attempt}; the machine itself stopped for {machine.Longest}");
         }
     }
 

@@ -4,8 +4,7 @@
 #   n1..n3   UDP 7401..7403 for clients and each other, TCP 7411..7413 for health
 
 cluster_nodes=(n1 n2 n3)
-cluster_etcd_port=7420
-cluster_etcd_peer_port=7421
+cluster_port=7400 # all others are counted from it
 cluster_data=${BROKER_CLUSTER_DATA:-$root/data/cluster}
 cluster_patience=60
 
@@ -32,7 +31,7 @@ set_up_cluster() { require_dotnet && setup_quic && setup_etcd && build_product; 
 
 is_cluster_node() { [[ " ${cluster_nodes[*]} " == *" $1 "* ]]; }
 
-node_port() { echo $((7400 + ${1#n})); }
+node_port() { echo $((cluster_port + ${1#n})); }
 
 # find_process NAME: sets pid to the process of a node or of etcd, and fails if it does not run. Numbers of processes are used again, so it is looked at what it was started as.
 # Here and wherever a signal may come there is no $(...): bash 5.2 misreads a trap that strikes while it reads one.
@@ -52,16 +51,16 @@ run_cluster_node() {
     for setting in $(compgen -e | grep '^BROKER_' || true); do
         [[ $setting =~ ^BROKER_(LIMITS|STORAGE|LOGGING|TRANSPORT|CLUSTER__) ]] || unset "$setting"
     done
-    export BROKER_HEALTH__PORT=$((7410 + ${name#n}))
+    export BROKER_HEALTH__PORT=$((cluster_port + 10 + ${name#n}))
     mkdir -p "$cluster_data"
     echo "$BASHPID" >"$cluster_data/$name.pid"
     exec dotnet "$(built_file src/Broker.Node Broker.Node.dll)" --name "$name" --data "$cluster_data/$name" --certs "$cluster_data/certs" \
         --listen 127.0.0.1 --port "$(node_port "$name")" --development-certificates \
-        --cluster-etcd "http://127.0.0.1:$cluster_etcd_port" --cluster-advertise "127.0.0.1:$(node_port "$name")"
+        --cluster-etcd "http://127.0.0.1:$((cluster_port + 20))" --cluster-advertise "127.0.0.1:$(node_port "$name")"
 }
 
 run_cluster_etcd() {
-    local name=etcd client=http://127.0.0.1:$cluster_etcd_port peer=http://127.0.0.1:$cluster_etcd_peer_port setting
+    local name=etcd client=http://127.0.0.1:$((cluster_port + 20)) peer=http://127.0.0.1:$((cluster_port + 21)) setting
     for setting in $(compgen -e | grep '^ETCD_' || true); do
         unset "$setting"
     done
@@ -127,13 +126,13 @@ await_cluster() {
             pause 0.2
         done
         [[ -z $stopping ]] && find_process "$name" || return 1
-        echo "$name serves udp 127.0.0.1:$((7400 + ${name#n})), process $pid, log in $cluster_data/$name.log"
+        echo "$name serves udp 127.0.0.1:$((cluster_port + ${name#n})), process $pid, log in $cluster_data/$name.log"
     done
 }
 
 # By the shell, as in the image's health check: a machine need not have curl.
 is_ready() (
-    exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$((7410 + ${1#n}))" || exit 1
+    exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$((cluster_port + 10 + ${1#n}))" || exit 1
     printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3
     read -r -t 5 answer <&3 && [[ $answer == *' 200 '* ]]
 )

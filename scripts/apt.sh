@@ -60,7 +60,7 @@ apt_install() {
     apt_get install -y --no-install-recommends "$@"
 }
 
-# apt_install_stopped PACKAGE SERVICE: installs a package without the service that comes with it being started, now or with the machine.
+# apt_install_stopped PACKAGE SERVICE...: installs a package without the services that come with it being started, now or with the machine.
 # Debian asks /usr/sbin/policy-rc.d before it starts a service; 101 means no. A policy that the machine has already is left as it is.
 apt_install_stopped() {
     local policy=/usr/sbin/policy-rc.d ours='' status=0
@@ -71,7 +71,7 @@ apt_install_stopped() {
     [[ $status -ne 0 ]] || apt_install "$1" || status=$?
     [[ -z $ours ]] || as_root rm -f "$policy"
     if [[ $status -eq 0 && -d /run/systemd/system ]]; then
-        as_root systemctl disable --quiet --now "$2" >&2 || true
+        as_root systemctl disable --quiet --now "${@:2}" >&2 || true
     fi
     return "$status"
 }

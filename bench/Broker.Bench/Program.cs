@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using Broker.Bench;
+using Broker.Bench.Peers;
 using Broker.Client;
 using Broker.Transport;
 using Broker.Transport.Auto;
@@ -56,5 +57,6 @@ var routesOption = new Option<int>("--routes") { Description = "Messages of one 
 var routing = new Command("routing", "Measures how a topic exchange finds queues, without a node.") { routesOption, runsOption };
 routing.SetAction(parsed => new RoutingBench(parsed.GetValue(routesOption), parsed.GetValue(runsOption)).Run());
 
-return await new RootCommand("Measures the broker and what it stands on.") { rawServer, run, cluster, routing }.Parse(args)
+var peer = PeerCommands.Peer(addressesOption, processesOption, secondsOption);
+return await new RootCommand("Measures the broker and what it stands on.") { rawServer, run, cluster, peer, PeerCommands.Comparison(), routing }.Parse(args)
     .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

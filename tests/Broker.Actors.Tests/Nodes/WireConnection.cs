@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Broker.Protocol;
 using Broker.Transport;
 
@@ -41,12 +42,21 @@ internal sealed class WireConnection(IQuicConnection connection) : IAsyncDisposa
         return stream;
     }
 
+    /// <summary>Subscribes; while the queue is moving between nodes, again and again, as it is told to then.</summary>
     public async Task<WireStream> SubscribeAsync(string queue, ulong messages = 1000, ulong bytes = 1 << 20, SubscribeFlags flags = SubscribeFlags.None)
     {
-        var stream = await OpenAsync(StreamKind.Consume);
-        await stream.SendAsync(w => new SubscribeFrame { Queue = queue, CreditMessages = messages, CreditBytes = bytes, Flags = flags }.Write(w));
-        await stream.ExpectAsync(FrameType.Subscribed);
-        return stream;
+        for (var start = Stopwatch.GetTimestamp(); ;)
+        {
+            var stream = await OpenAsync(StreamKind.Consume);
+            await stream.SendAsync(w => new SubscribeFrame { Queue = queue, CreditMessages = messages, CreditBytes = bytes, Flags = flags }.Write(w));
+            if (await stream.TryExpectAsync(FrameType.Subscribed, ErrorCode.Unavailable))
+            {
+                return stream;
+            }
+
+            await stream.DisposeAsync();
+            Assert.True(Stopwatch.GetElapsedTime(start) < Timeout, $"waited {Timeout} for queue '{queue}' to be somewhere");
+        }
     }
 
     /// <summary>A publisher with a lasting name, and the last sequence that the node knows of it.</summary>

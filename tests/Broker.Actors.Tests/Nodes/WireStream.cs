@@ -109,7 +109,12 @@ internal sealed class WireStream(IQuicStream stream) : IAsyncDisposable
     }
 
     /// <summary>The payload of the next frame, which must be of that type.</summary>
-    public async Task<byte[]> ExpectAsync(FrameType type)
+    public async Task<byte[]> ExpectAsync(FrameType type) => (await ExpectAsync(type, null))!;
+
+    /// <summary>Whether the next frame is of a type. It must be, or an error with a certain code.</summary>
+    public async Task<bool> TryExpectAsync(FrameType type, ErrorCode refusal) => await ExpectAsync(type, refusal) is not null;
+
+    private async Task<byte[]?> ExpectAsync(FrameType type, ErrorCode? refusal)
     {
         (FrameType Type, byte[] Payload)? frame;
         try
@@ -124,6 +129,11 @@ internal sealed class WireStream(IQuicStream stream) : IAsyncDisposable
         Assert.True(frame is not null, $"expected {type}, but the stream ended");
         if (frame.Value.Type == FrameType.Error && type != FrameType.Error && ErrorFrame.TryRead(frame.Value.Payload, out var error, out _))
         {
+            if (error.Code == refusal)
+            {
+                return null;
+            }
+
             Assert.Fail($"expected {type}, but got ERROR {error.Code}: {error.Reason}");
         }
 

@@ -241,22 +241,17 @@ internal sealed partial class ClusterActor
         var trustsItself = reached * 2 >= alive;
         return new PlacementView
         {
-            Nodes = [.. _view.Names.Select(NodeOf)],
+            Nodes = [.. _view.Names.Select(name => NodeOf(name) with { Suspected = trustsItself && IsSuspected(name) })],
             Assignments = [.. _view.Shards.Values.Where(s => s.Value.Shard < _cluster.Shards.Count).Select(s => s.Value)],
             EpochFloor = _view.EpochFloor,
             UncleanElections = [.. _view.Orders.Select(o => new UncleanElection(o.Key, o.Value.Value))],
         };
+    }
 
-        ClusterNode NodeOf(string name)
-        {
-            var registered = _view.Nodes.GetValueOrDefault(name)?.Value;
-            return new ClusterNode(name, registered?.Incarnation, registered?.Store ?? default)
-            {
-                Zone = _view.ZoneOf(name),
-                State = _view.StateOf(name),
-                Suspected = trustsItself && IsSuspected(name),
-            };
-        }
+    private ClusterNode NodeOf(string name)
+    {
+        var registered = _view.Nodes.GetValueOrDefault(name)?.Value;
+        return new ClusterNode(name, registered?.Incarnation, registered?.Store ?? default) { Zone = _view.ZoneOf(name), State = _view.StateOf(name) };
     }
 
     private MetadataCondition Office => new(ClusterKeys.Coordinator, _office);

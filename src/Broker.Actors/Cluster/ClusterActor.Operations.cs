@@ -10,6 +10,7 @@ internal sealed partial class ClusterActor
 {
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
     private ActorRef? _leaver; // who is told when this node has left
+    private readonly HashSet<int> _givingWay = []; // shards
     private bool _isDrainStored;
     private bool _hasLeft; // nothing is asked of the cluster any more
 
@@ -18,6 +19,8 @@ internal sealed partial class ClusterActor
     private sealed record Proposed(ActorRef Replica, ClusterCommand.Propose Proposal, MetadataCommit Commit) : OperationMessage;
 
     private sealed record NotProposed(ActorRef Replica, ClusterCommand.Propose Proposal, bool NothingChanged) : OperationMessage;
+
+    private sealed record GaveWay(ShardAssignment To, MetadataCommit? Commit) : OperationMessage;
 
     private sealed record Moved(ActorRef Asker, ShardAssignment To, MetadataCommit Commit) : OperationMessage;
 
@@ -36,6 +39,9 @@ internal sealed partial class ClusterActor
         {
             case ClusterCommand.Propose m:
                 Propose(m, asker);
+                break;
+            case ClusterCommand.GiveWay m:
+                GiveWay(m);
                 break;
             case ClusterCommand.SetState m:
                 Order(SetStateAsync(m.Node, m.State, onlyIfUp: false), asker);
@@ -89,6 +95,9 @@ internal sealed partial class ClusterActor
             case NotProposed m:
                 m.Replica.Tell(new ReplicaCommand.ProposalFailed(m.Proposal.Revision, m.NothingChanged), Self);
                 break;
+            case GaveWay m:
+                HandleGaveWay(m);
+                break;
             case Moved m when m.Commit.Succeeded:
                 Apply(m.To, m.Commit.Revision);
                 m.Asker.Tell(new ClusterReply.Done(null), Self);
@@ -134,6 +143,47 @@ internal sealed partial class ClusterActor
             Operations = [MetadataOperation.Put(ClusterKeys.OfShard(proposal.To.Shard), ShardAssignmentCodec.Write(proposal.To))],
         };
         Context.PipeTo(CommitSurelyAsync(transaction), commit => new Proposed(replica, proposal, commit), e => new NotProposed(replica, proposal, e is not OperationCanceledException));
+    }
+
+    /// <summary>
+    /// Tried once: the replica asks again, of the revision that is there then, and what came of a transaction of unknown outcome shows in what is read. That somebody else is alive rests on
+    /// leases; a successor that is alone as well gives way in its turn.
+    /// </summary>
+    private void GiveWay(ClusterCommand.GiveWay command)
+    {
+        if (!_view.Shards.TryGetValue(command.Shard, out var stored) || stored.Revision != command.Revision || stored.Value.Leader?.Node != Name || !_givingWay.Add(command.Shard))
+        {
+            return;
+        }
+
+        List<ClusterNode> nodes = [.. _view.Nodes.Keys.Select(name => NodeOf(name) with { Suspected = !IsReachable(name) })];
+        if (LeaderWay.Give(stored.Value, Name, nodes, _view.EpochFloor, _options.Placement.MinInSync) is not { Leader: { } next } to)
+        {
+            _givingWay.Remove(command.Shard);
+            return;
+        }
+
+        var key = ClusterKeys.OfShard(command.Shard);
+        var transaction = new MetadataTransaction
+        {
+            Conditions = [new MetadataCondition(key, stored.Revision), new MetadataCondition(ClusterKeys.OfNode(next.Node), _view.Nodes[next.Node].Revision)],
+            Operations = [MetadataOperation.Put(key, ShardAssignmentCodec.Write(to))],
+        };
+        Context.PipeTo(_metadata.CommitAsync(transaction, _stopped.Token), commit => new GaveWay(to, commit), _ => new GaveWay(to, null));
+    }
+
+    private void HandleGaveWay(GaveWay done)
+    {
+        _givingWay.Remove(done.To.Shard);
+        if (done.Commit is { Succeeded: true } commit)
+        {
+            Publish("gave-way", $"shard {done.To.Shard}", $"this node does not reach those that are in sync; {done.To.Leader!.Value.Node} may");
+            Apply(done.To, commit.Revision);
+        }
+        else if (done.Commit is { } refused)
+        {
+            Apply(refused.Current);
+        }
     }
 
     /// <summary>

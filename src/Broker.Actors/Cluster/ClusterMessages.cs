@@ -45,6 +45,14 @@ internal abstract record ClusterCommand
     /// <param name="Added">A life that must still be its node's; <c>null</c> if no member is added.</param>
     public sealed record Propose(long Revision, ShardAssignment To, NodeLife? Added) : ClusterCommand;
 
+    /// <summary>
+    /// By a shard's replica, which leads and reaches too few of the in-sync set to commit anything: give the lead to one who may reach more, if there is one. What comes of it comes as
+    /// <see cref="ReplicaCommand.Assigned"/>; else nothing is answered, and the replica asks again.
+    /// </summary>
+    /// <param name="Shard">The shard.</param>
+    /// <param name="Revision">Revision of the assignment that it changes.</param>
+    public sealed record GiveWay(int Shard, long Revision) : ClusterCommand;
+
     /// <summary>By a shard's replica: the node's log has failed, so that it can lead nothing and follow nothing: others are to take over at once, and the node ends its part in the cluster.</summary>
     public sealed record Resign(string Reason) : ClusterCommand;
 

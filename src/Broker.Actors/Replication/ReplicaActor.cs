@@ -293,6 +293,9 @@ internal sealed partial class ReplicaActor : Actor
                 case ReplicaEffect.Propose e:
                     _cluster.Cluster.Tell(new ClusterCommand.Propose(e.Revision, e.To, e.Added), Self);
                     break;
+                case ReplicaEffect.GiveWay e:
+                    _cluster.Cluster.Tell(new ClusterCommand.GiveWay(_shard, e.Revision), Self);
+                    break;
                 default:
                     throw new System.Diagnostics.UnreachableException($"replica effect {effect}");
             }

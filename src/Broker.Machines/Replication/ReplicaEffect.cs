@@ -47,4 +47,11 @@ public abstract record ReplicaEffect
     /// <param name="To">What it is to be.</param>
     /// <param name="Added">A life that must still be its node's for the change to take place; <c>null</c> if no member is added.</param>
     public sealed record Propose(long Revision, ShardAssignment To, NodeLife? Added) : ReplicaEffect;
+
+    /// <summary>
+    /// This leader reaches too few of the in-sync set for anything to be committed, and has for <see cref="ReplicaOptions.MaxAlone"/>: give the lead to another member that may reach more, if there is
+    /// one (<see cref="LeaderWay.Give"/>), by compare-and-swap. That comes with <see cref="ReplicaMachine.HandleAssignment"/>; nothing is to be said if it did not take place, for this comes again.
+    /// </summary>
+    /// <param name="Revision">Of the assignment that it changes.</param>
+    public sealed record GiveWay(long Revision) : ReplicaEffect;
 }

@@ -12,6 +12,7 @@ public sealed partial class ReplicaMachine
     private ulong _startIndex; // of the record that began this epoch
     private ulong _endAtTick;
     private bool _isProposing; // the outcome of the last one is still to come
+    private TimeSpan _gaveWayAt; // or began to lead
 
     /// <summary>Of a leader: the nodes that follow it, with the index up to which each has records on its disk.</summary>
     public IEnumerable<KeyValuePair<string, ulong>> Followers => _followers.Select(f => KeyValuePair.Create(f.Key, f.Value.Certain));
@@ -77,7 +78,7 @@ public sealed partial class ReplicaMachine
         Invariant.That(_assignment!.InSync.Contains(_self) && !_isInstalling, "who leads is in sync");
         CurrentRole = Role.Leading;
         IsServing = false;
-        _leadsSince = _now;
+        _leadsSince = _gaveWayAt = _now;
         _startIndex = _log.Last + 1;
         _log.Append(Epoch, 1);
         _endAtTick = _startIndex;
@@ -265,7 +266,23 @@ public sealed partial class ReplicaMachine
         }
 
         ProposeInSync();
+        GiveWayIfAlone();
         _endAtTick = _log.Last;
+    }
+
+    /// <summary>
+    /// Proposals whose outcome is not known are no reason to wait: one that has taken place, or will, makes the revision a past one; and who leads next is a member of the set that is, which has
+    /// all that was committed, whatever was proposed.
+    /// </summary>
+    private void GiveWayIfAlone()
+    {
+        var members = _assignment!.InSync;
+        var unreached = members.Count(m => m != _self && IsLinkDown(m.Node, _options.MaxAlone));
+        if (!_isProposing && unreached > 0 && members.Count - unreached < _options.MinInSync && _now - _gaveWayAt > _options.MaxAlone)
+        {
+            _gaveWayAt = _now;
+            Emit(new ReplicaEffect.GiveWay(_revision));
+        }
     }
 
     private void ProposeInSync()
@@ -307,7 +324,7 @@ public sealed partial class ReplicaMachine
             return true;
         }
 
-        if (_linkDownSince.TryGetValue(member.Node, out var since) && _now - TimeSpan.FromTicks(Math.Max(since.Ticks, _leadsSince.Ticks)) > _options.MaxLinkDown)
+        if (IsLinkDown(member.Node, _options.MaxLinkDown))
         {
             return true;
         }
@@ -315,4 +332,8 @@ public sealed partial class ReplicaMachine
         var caughtUpAt = _followers.TryGetValue(member.Node, out var progress) && progress.Replica == member ? progress.CaughtUpAt : _leadsSince;
         return _now - caughtUpAt > _options.MaxLag;
     }
+
+    /// <summary>Whether the link to a node has been down for longer than some time, all of which this replica has led.</summary>
+    private bool IsLinkDown(string node, TimeSpan time) =>
+        _linkDownSince.TryGetValue(node, out var since) && _now - TimeSpan.FromTicks(Math.Max(since.Ticks, _leadsSince.Ticks)) > time;
 }

@@ -12,6 +12,13 @@ public sealed record ReplicaOptions
     /// <summary>Likewise for one whose link is down. Default 300 ms: writes wait for it. One whose process is known to have ended leaves at once.</summary>
     public TimeSpan MaxLinkDown { get; init; } = TimeSpan.FromMilliseconds(300);
 
+    /// <summary>
+    /// A leader whose links to so many of the in-sync set have been down for so long that fewer than <see cref="MinInSync"/> are left, itself included, asks that another member leads: nothing can be
+    /// committed here, and the coordinator may reach everybody. It asks again each time this has passed. Default 3 s, by when a coordinator that is cut off itself has long been replaced, and
+    /// with which writes go on within the time of a lease and a second; more than <see cref="MaxLinkDown"/>.
+    /// </summary>
+    public TimeSpan MaxAlone { get; init; } = TimeSpan.FromSeconds(3);
+
     /// <summary>A follower that has heard nothing from its leader for so long asks again. Default 1 s; more than three times the time between two ticks of the leader, who
     /// says something each third of it.</summary>
     public TimeSpan MaxSilence { get; init; } = TimeSpan.FromSeconds(1);

@@ -26,6 +26,9 @@ internal sealed class ReplicaGroup
     /// <summary>Nodes that hear nothing and are not heard.</summary>
     public HashSet<string> Away { get; } = [];
 
+    /// <summary>Pairs of nodes between which nothing arrives.</summary>
+    public HashSet<(string, string)> Cut { get; } = [];
+
     /// <summary>Nodes that do not hear of assignments.</summary>
     public HashSet<string> Unaware { get; } = [];
 
@@ -141,7 +144,8 @@ internal sealed class ReplicaGroup
             while (_messages.TryDequeue(out var message))
             {
                 any = true;
-                if (!Away.Contains(message.From) && !Away.Contains(message.To))
+                var isCut = Cut.Contains((message.From, message.To)) || Cut.Contains((message.To, message.From));
+                if (!isCut && !Away.Contains(message.From) && !Away.Contains(message.To))
                 {
                     _machines[message.To].HandleMessage(message.From, message.Message, Now);
                 }

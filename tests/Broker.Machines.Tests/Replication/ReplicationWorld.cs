@@ -6,7 +6,7 @@ namespace Broker.Machines.Tests.Replication;
 /// <summary>
 /// Some nodes with a replica each, a network, disks, a metadata store and a time of their own, everything from one seed: the same seed is the same run.
 /// </summary>
-internal sealed class ReplicationWorld
+internal sealed partial class ReplicationWorld
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2); // one replica catches up after the other
     private readonly Random _random;
@@ -118,36 +118,6 @@ internal sealed class ReplicationWorld
                 receiver.Receive(from.Name, message, values);
             }
         });
-    }
-
-    public void Propose(SimulatedReplica from, ReplicaEffect.Propose proposal)
-    {
-        var answered = _isCalm || _random.Next(4) > 0;
-        var carriedOut = _isCalm || _random.Next(6) > 0;
-        var mayComeLate = !carriedOut && _random.Next(2) == 0;
-        if (!from.HasMetadata)
-        {
-            from.Later(Delay(500), m => m.HandleProposalFailed(proposal.Revision, nothingChanged: true));
-            return;
-        }
-
-        if (carriedOut || mayComeLate)
-        {
-            Later(mayComeLate ? Delay(3000) : Delay(10), () =>
-            {
-                var isAlive = proposal.Added is not { } added || (Metadata.Alive.TryGetValue(added.Node, out var alive) && alive.Life == added);
-                var changed = isAlive && Metadata.TryChange(proposal.Revision, proposal.To);
-                if (answered && !mayComeLate && !changed)
-                {
-                    from.Later(Delay(5), m => m.HandleProposalFailed(proposal.Revision, nothingChanged: true));
-                }
-            });
-        }
-
-        if (!answered || !carriedOut)
-        {
-            from.Later(Delay(1000), m => m.HandleProposalFailed(proposal.Revision, nothingChanged: !carriedOut && !mayComeLate && answered)); // else nobody knows
-        }
     }
 
     private static (string, string) Pair(string one, string other) => string.CompareOrdinal(one, other) < 0 ? (one, other) : (other, one);
@@ -308,18 +278,6 @@ internal sealed class ReplicationWorld
         }
     }
 
-    /// <summary>A node sees the newest assignment sooner or later, and not each.</summary>
-    private void Watch(SimulatedReplica replica)
-    {
-        if (replica is { IsRunning: true, HasMetadata: true } && Metadata.Assignment is { } assignment)
-        {
-            var revision = Metadata.Revision;
-            replica.Later(Delay(10), m => m.HandleAssignment(assignment, revision, Now));
-        }
-
-        Later(Delay(_random.Next(10) == 0 ? 2000 : 60), () => Watch(replica));
-    }
-
     private void Tick(SimulatedReplica replica)
     {
         if (replica.IsRunning)
@@ -328,36 +286,6 @@ internal sealed class ReplicationWorld
         }
 
         Later(TimeSpan.FromMilliseconds(100), () => Tick(replica));
-    }
-
-    /// <summary>Leases end some time after their owners do, now and then although they have not.</summary>
-    private void Coordinate()
-    {
-        foreach (var replica in Replicas)
-        {
-            var isThere = replica is { IsRunning: true, IsPaused: false, HasMetadata: true };
-            if (isThere && Metadata.Alive.TryAdd(replica.Name, (replica.Life, replica.Disk.Store)))
-            {
-                // back before anybody had taken its place, or with a new lease
-            }
-            else if (!isThere && _random.Next(10) == 0)
-            {
-                Metadata.Alive.Remove(replica.Name);
-            }
-        }
-
-        var (view, revision) = (Metadata.View(), Metadata.Revision);
-        Later(Delay(_isCalm || _random.Next(5) > 0 ? 0 : 300), () =>
-        {
-            foreach (var change in _coordinator.Look(view, Now))
-            {
-                if (Metadata.TryChange(revision, change.To)) // else somebody was quicker
-                {
-                    Seen.Add($"{change.Reason}");
-                }
-            }
-        });
-        Later(TimeSpan.FromMilliseconds(150), Coordinate);
     }
 
     private void Publish()

@@ -175,6 +175,9 @@ internal sealed class SimulatedReplica(ReplicationWorld world, string name)
                 case ReplicaEffect.Propose e:
                     world.Propose(this, e);
                     break;
+                case ReplicaEffect.GiveWay e:
+                    world.GiveWay(this, e);
+                    break;
                 case ReplicaEffect.Refuse e:
                     Assert.Fail($"{name} has records {e.FirstLost} to {e.LastLost} committed, and its leader does not");
                     break;

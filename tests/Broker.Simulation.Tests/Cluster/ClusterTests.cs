@@ -15,7 +15,7 @@ public sealed class ClusterTests
         "metadata store changes its leader", "metadata read anew", "pause, or its end", "cut, or mended", "cut one way, or mended", "metadata store out of reach, or back", "requests repeated",
         "dead letters to another shard", "dead letters that were sent again", "refused", "refused again after a later message was taken",
         "purges that were answered", "queues declared anew", "logs that have let go of something", "replicas compared", "later rounds of snapshots",
-        "an actor is held back", "a first node by itself",
+        "an actor is held back", "a first node by itself", "leaders that gave way",
     ];
 
     [Fact]

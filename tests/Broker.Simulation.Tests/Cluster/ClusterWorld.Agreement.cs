@@ -56,6 +56,27 @@ internal sealed partial class ClusterWorld
         void Answer(bool nothingChanged, TimeSpan delay) => Later(delay, () => replica.Tell(new ReplicaCommand.ProposalFailed(proposal.Revision, nothingChanged)));
     }
 
+    /// <summary>A leader reaches too few of its in-sync set. It is not answered, and what it asks for may be lost, or take place late.</summary>
+    public void GiveWay(MemberLife from, ClusterCommand.GiveWay command)
+    {
+        if (!from.Member.HasMetadata || Metadata.HangsUntil > Now || Metadata[command.Shard] is not ({ } shard, var revision) || revision != command.Revision || (!IsCalm && Random.Next(6) == 0))
+        {
+            return;
+        }
+
+        var view = Metadata.View();
+        List<ClusterNode> nodes = [.. view.Nodes.Select(n => n with { Suspected = n.Name != from.Member.Name && !_links[(from.Member.Name, n.Name)].IsUp })];
+        if (LeaderWay.Give(shard, from.Member.Name, nodes, view.EpochFloor, Options.Placement.MinInSync) is { Leader: { } next } to)
+        {
+            Later(IsCalm || Random.Next(4) > 0 ? Delay(0, 10) : Delay(0, 3000), () =>
+            {
+                var changed = Metadata.Alive.TryGetValue(next.Node, out var alive) && alive.Life == next && Metadata.TryChange(revision, to);
+                Trace($"{from.Member.Name} gives way to {next.Node} for shard {command.Shard}: {changed}");
+                Seen.Count("leaders that gave way", changed ? 1 : 0);
+            });
+        }
+    }
+
     /// <summary>No disk fails here, so no node has a reason to but damage. It was found, and an operator moves the store away.</summary>
     public void Resign(MemberLife from, string reason)
     {

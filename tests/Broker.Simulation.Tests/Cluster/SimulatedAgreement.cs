@@ -13,6 +13,9 @@ internal sealed class SimulatedAgreement(ClusterWorld world, MemberLife life) : 
             case ClusterCommand.Propose m:
                 world.Propose(life, Sender, m);
                 break;
+            case ClusterCommand.GiveWay m:
+                world.GiveWay(life, m);
+                break;
             case ClusterCommand.Resign m:
                 world.Resign(life, m.Reason);
                 break;

@@ -2,7 +2,7 @@ namespace Broker.Machines.Cluster;
 
 /// <summary>
 /// The coordinator's decisions: who has which shard, and who leads it. Pure: a look at the cluster gives changes, which are then tried by compare-and-swap. It remembers only when nodes
-/// last came or went and when it rebalanced; everything else is in what it is shown, so another coordinator carries on where this one stopped, and a lost change needs nothing but
+/// last came or went, who led, and when it rebalanced; everything else is in what it is shown, so another coordinator carries on where this one stopped, and a lost change needs nothing but
 /// another look.
 /// </summary>
 /// <remarks>
@@ -15,6 +15,7 @@ public sealed partial class PlacementMachine
     private readonly PlacementOptions _options;
     private List<NodeLife>? _lives; // of the last look
     private TimeSpan _livesSince;
+    private readonly Dictionary<int, (long Epoch, NodeLife? Leader)> _leads = []; // by shard, as they are by its decisions
     private TimeSpan? _nextRebalance;
     private PlacementView? _view;
 
@@ -40,6 +41,7 @@ public sealed partial class PlacementMachine
         _view = view;
         NextLook = null;
         NoteLives(look, now);
+        NoteLeads(view, now);
         AssignFirst(look, view, now);
         foreach (var shard in look.Unchanged)
         {
@@ -61,6 +63,11 @@ public sealed partial class PlacementMachine
             LookAgainAt(_livesSince + _options.StillTime);
         }
 
+        foreach (var shard in look.Shards)
+        {
+            _leads[shard.Shard] = (shard.Epoch, shard.Leader);
+        }
+
         return look.Changes;
     }
 
@@ -70,6 +77,18 @@ public sealed partial class PlacementMachine
         if (_lives is null || !lives.SequenceEqual(_lives))
         {
             (_lives, _livesSince) = (lives, now);
+        }
+    }
+
+    /// <summary>
+    /// Somebody else has changed a leader: it gave way, for it did not reach its followers, or an operator knows better. Who led before is in sync until the next leader has taken it out of the
+    /// set, and leads less than others now; so leaders are not evened out before that one has had its time.
+    /// </summary>
+    private void NoteLeads(PlacementView view, TimeSpan now)
+    {
+        if (view.Assignments.Any(s => _leads.TryGetValue(s.Shard, out var known) && s.Epoch >= known.Epoch && s.Leader != known.Leader))
+        {
+            _nextRebalance = now + _options.RebalanceInterval;
         }
     }
 

@@ -63,6 +63,28 @@ public class LeaderWayTests
         Assert.Equal("c", LeaderWay.Give(shard, "a", nodes, epochFloor: 0, minInSync: 3)!.Leader!.Value.Node);
     }
 
+    /// <summary>Until the next leader has taken it out of the set, a node that gave way would be the best one to lead: it leads less than others now.</summary>
+    [Fact]
+    public void A_lead_that_was_given_away_is_not_given_back_at_once()
+    {
+        var cluster = TestCluster.Settled("a", "b", "c");
+        var given = cluster.Shards.Values.Where(s => s.Leader!.Value.Node == "a").ToList();
+        Assert.NotEmpty(given);
+        cluster.Suspect(true, "b", "c");
+        foreach (var shard in given)
+        {
+            cluster.Shards[shard.Shard] = LeaderWay.Give(shard, "a", [.. cluster.Nodes], epochFloor: 0, cluster.Options.MinInSync)!;
+        }
+
+        cluster.Suspect(false, "b", "c");
+        Assert.Empty(cluster.Look());
+        cluster.Wait(cluster.Options.RebalanceInterval - TimeSpan.FromMilliseconds(1));
+        Assert.Empty(cluster.Look());
+        cluster.Wait(TimeSpan.FromMilliseconds(1));
+        Assert.All(cluster.Look(), c => Assert.Equal((PlacementReason.LeaderBalanced, "a"), (c.Reason, c.To.Leader!.Value.Node)));
+        cluster.Settle();
+    }
+
     private static ShardAssignment? Give(ShardAssignment shard, params IEnumerable<ClusterNode> others) =>
         LeaderWay.Give(shard, "a", [Node("a", isSuspected: false), .. others], epochFloor: 0, minInSync: 2);
 

@@ -69,7 +69,12 @@ internal sealed record ClusterOptions
                 RebalanceInterval = TimeSpan.FromSeconds(1),
                 GatheringTime = TimeSpan.Zero,
             },
-            Replication = new ReplicaOptions { MinInSync = minInSync, MaxUnacknowledged = random.Next(3) == 0 ? 4096 : random.Next(5, 60) },
+            Replication = new ReplicaOptions
+            {
+                MinInSync = minInSync,
+                MaxUnacknowledged = random.Next(3) == 0 ? 4096 : random.Next(5, 60),
+                MaxAlone = TimeSpan.FromSeconds(seed % 2 == 0 ? 1 : 3), // as long as faults take; most histories are over before leaders give way else
+            },
             Links = new NodeLinkOptions
             {
                 MaxFrameBytes = random.Next(2) == 0 ? 1 << 20 : random.Next(2, 20) << 10, // so small that messages go in parts

@@ -160,6 +160,7 @@ internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue,
 
     /// <summary>
     /// A replicated queue takes nothing out that this node cannot read: that would be a record, and gone from the peers, too, which have it whole. The node's log ends, so that one of them leads.
+    /// A queue's actor that does not know yet that it has lost the queue looks where its successor may have deleted what lay there: that is no damage, and what it does counts no more.
     /// </summary>
     /// <returns><c>false</c> if the queue is this node's alone.</returns>
     private bool FailIfReplicated(string damage)
@@ -169,7 +170,13 @@ internal sealed class QueueLoads(NodeStorage storage, QueueDefinitionName queue,
             return false;
         }
 
-        storage.Log.Fail(StoreMode.DamagedCopy(damage));
+        var isOurs = false;
+        journal.IfOwned(() => isOurs = true);
+        if (isOurs)
+        {
+            storage.Log.Fail(StoreMode.DamagedCopy(damage));
+        }
+
         return true;
     }
 

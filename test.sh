@@ -7,11 +7,13 @@
 #   ./test.sh simulate --forever       histories of simulated clusters until one fails; --from N: the first seed, 1001 unless given
 #   ./test.sh simulate --count N       so many of them
 #   ./test.sh simulate --seed N        one of them; --log FILE: writes down all that happens
+#   ./test.sh mutants                  breaks the rules of tests/mutants, one at a time, and runs simulations that must notice; NAME...: only these
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 . "$root/scripts/setup.sh"
 . "$root/scripts/build.sh"
 . "$root/scripts/tests.sh"
+. "$root/scripts/mutants.sh"
 
 prepare() {
     require_dotnet && setup_quic || return 1
@@ -20,7 +22,11 @@ prepare() {
     build_if_changed tests Broker.sln "$(built_file tests/Broker.Tidy.Tests Broker.Tidy.Tests.dll)" src tests bench examples
 }
 
-if [[ ${1:-} == simulate ]]; then
+if [[ ${1:-} == mutants ]]; then
+    choose_mutants "${@:2}" || exit 2
+    require_dotnet && run_mutants
+    exit
+elif [[ ${1:-} == simulate ]]; then
     choose_simulations "${@:2}" || exit 2
 else
     choose_tests "$@"

@@ -125,23 +125,13 @@ internal sealed partial class ClusterActor
 
     private void Propose(ClusterCommand.Propose proposal, ActorRef replica)
     {
-        List<MetadataCondition> conditions = [new MetadataCondition(ClusterKeys.OfShard(proposal.To.Shard), proposal.Revision)];
-        if (proposal.Added is { } added)
+        if (proposal.Added is { } added && !_view.IsRegistered(added))
         {
-            if (!_view.IsRegistered(added))
-            {
-                replica.Tell(new ReplicaCommand.ProposalFailed(proposal.Revision), Self);
-                return;
-            }
-
-            conditions.Add(new MetadataCondition(ClusterKeys.OfNode(added.Node), _view.Nodes[added.Node].Revision));
+            replica.Tell(new ReplicaCommand.ProposalFailed(proposal.Revision), Self);
+            return;
         }
 
-        var transaction = new MetadataTransaction
-        {
-            Conditions = conditions,
-            Operations = [MetadataOperation.Put(ClusterKeys.OfShard(proposal.To.Shard), ShardAssignmentCodec.Write(proposal.To))],
-        };
+        var transaction = ChangeOf(proposal.To, proposal.Revision, proposal.Added?.Node);
         Context.PipeTo(CommitSurelyAsync(transaction), commit => new Proposed(replica, proposal, commit), e => new NotProposed(replica, proposal, e is not OperationCanceledException));
     }
 
@@ -163,13 +153,21 @@ internal sealed partial class ClusterActor
             return;
         }
 
-        var key = ClusterKeys.OfShard(command.Shard);
-        var transaction = new MetadataTransaction
-        {
-            Conditions = [new MetadataCondition(key, stored.Revision), new MetadataCondition(ClusterKeys.OfNode(next.Node), _view.Nodes[next.Node].Revision)],
-            Operations = [MetadataOperation.Put(key, ShardAssignmentCodec.Write(to))],
-        };
+        var transaction = ChangeOf(to, stored.Revision, next.Node);
         Context.PipeTo(_metadata.CommitAsync(transaction, _stopped.Token), commit => new GaveWay(to, commit), _ => new GaveWay(to, null));
+    }
+
+    /// <summary>Changes an assignment that has a certain revision; if a node is named, only while the life of it that is known here goes on.</summary>
+    private MetadataTransaction ChangeOf(ShardAssignment to, long revision, string? alive)
+    {
+        var key = ClusterKeys.OfShard(to.Shard);
+        List<MetadataCondition> conditions = [new MetadataCondition(key, revision)];
+        if (alive is not null)
+        {
+            conditions.Add(new MetadataCondition(ClusterKeys.OfNode(alive), _view.Nodes[alive].Revision));
+        }
+
+        return new MetadataTransaction { Conditions = conditions, Operations = [MetadataOperation.Put(key, ShardAssignmentCodec.Write(to))] };
     }
 
     private void HandleGaveWay(GaveWay done)
@@ -252,11 +250,7 @@ internal sealed partial class ClusterActor
             Leader = new NodeLife(command.Node, _view.Nodes[command.Node].Value.Incarnation),
             Replicas = [command.Node, .. stored.Value.Replicas.Where(r => r != command.Node)], // or a rebalance would undo it
         };
-        var transaction = new MetadataTransaction
-        {
-            Conditions = [new MetadataCondition(ClusterKeys.OfShard(command.Shard), stored.Revision), new MetadataCondition(ClusterKeys.OfNode(command.Node), _view.Nodes[command.Node].Revision)],
-            Operations = [MetadataOperation.Put(ClusterKeys.OfShard(command.Shard), ShardAssignmentCodec.Write(to))],
-        };
+        var transaction = ChangeOf(to, stored.Revision, command.Node);
         Context.PipeTo(CommitSurelyAsync(transaction), commit => new Moved(asker, to, commit), e => new Answer(asker, Unavailable(e)));
     }
 

@@ -214,6 +214,13 @@ internal sealed class NodeStorage(BrokerStorageOptions options)
         }
     }
 
+    /// <summary>The same for a job that gives nothing.</summary>
+    public Task RunOnQueueAsync(ulong queue, Action job) => RunOnQueueAsync(queue, () =>
+    {
+        job();
+        return true;
+    });
+
     /// <summary>Deletes the segments of a queue whose end is on the disk, after what is written to them still, and lets the log know that the queue needs nothing of it any more.</summary>
     public Task DropQueueAsync(ulong queue, long upTo = long.MaxValue) => RunOnQueueAsync(queue, () =>
     {
@@ -227,7 +234,6 @@ internal sealed class NodeStorage(BrokerStorageOptions options)
         }
 
         Log.Forget(queue, upTo); // only now: segments of which the log knows nothing are taken for a queue whose records were lost
-        return true;
     });
 
     public void Notice(StoreNoticeSeverity severity, string text) => Notice(new StoreNotice(severity, text));

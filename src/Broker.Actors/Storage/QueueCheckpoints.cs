@@ -273,7 +273,7 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, Checkpo
         }
     }
 
-    private bool Delete(IReadOnlyList<uint> segments)
+    private void Delete(IReadOnlyList<uint> segments)
     {
         try
         {
@@ -288,8 +288,6 @@ internal sealed class QueueCheckpoints(NodeStorage storage, ulong queue, Checkpo
         {
             storage.Notice(StoreNoticeSeverity.Warning, $"a segment that is of no use any more could not be deleted: {e.Message}");
         }
-
-        return true;
     }
 
     /// <summary>The segments, or the parts of them, that a copy has written.</summary>

@@ -28,7 +28,7 @@ choose_mutants() {
     fi
 }
 
-# Prints a line for each: "caught" or "SURVIVED", in which history, and which checkers or invariants noticed.
+# Prints a line for each: "caught", with the histories and the checkers or tests that noticed, or "failed", with what went wrong; then the sums.
 run_mutants() {
     local tree=$root/artifacts/mutants/tree name caught=0 survived=0
     copy_tree "$tree" || return 1
